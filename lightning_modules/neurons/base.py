@@ -1,0 +1,64 @@
+"""What a neuron is: an elementwise single-step function with explicit state.
+
+A subclass gives a ``Config`` (frozen dataclass of plain values), a ``State`` (NamedTuple of ``[B, N]`` tensors),
+``step`` and, if it has learnable or per-step parameters, ``drive``. Everything else (running over time, fusing, recurrence,
+training) is done by others from these.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+NEURONS: dict[str, type[Neuron]] = {}
+
+
+class Neuron(nn.Module):
+    """Base class. ``class LIF(Neuron, name="lif", version=1)`` registers the subclass under its name.
+
+    ``version`` is raised when what the neuron computes changes: results of another version are stale.
+    """
+
+    name: ClassVar[str] = ""
+    version: ClassVar[int] = 0
+    Config: ClassVar[type] = object
+    State: ClassVar[type[tuple]] = tuple
+    spiking: ClassVar[bool] = True  # output is 0/1; False for readouts and non-spiking units
+    inputs: ClassVar[int] = 1  # currents per step, each [B, N]
+    search_space: ClassVar[dict[str, tuple]] = {}  # Config field -> ("float", low, high[, "log"]) or ("categorical", *choices)
+
+    def __init_subclass__(cls, *, name: str | None = None, version: int = 1, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if name is None:
+            return
+        known = NEURONS.get(name)
+        if known is not None and known.__qualname__ != cls.__qualname__:
+            raise ValueError(f"neuron name {name!r} is taken by {known.__module__}.{known.__qualname__}")
+        cls.name, cls.version = name, version
+        NEURONS[name] = cls
+
+    def __init__(self, size: int, config: Any = None) -> None:
+        """A layer of ``size`` neurons. Learnable parameters are created here."""
+        super().__init__()
+        if size < 1:
+            raise ValueError(f"a layer needs at least one neuron, got size {size}")
+        self.size = size
+        self.config = config if config is not None else self.Config()
+
+    def initial_state(self, batch: int, like: Tensor) -> NamedTuple:
+        """State before the first step, ``[batch, size]`` each, dtype and device of ``like``. Zeros unless the neuron says otherwise."""
+        zero = torch.zeros(batch, self.size, dtype=like.dtype, device=like.device)
+        return self.State(*(zero for _ in self.State._fields))  # type: ignore[attr-defined]
+
+    def drive(self, steps: int) -> dict[str, Tensor]:
+        """Tensors that ``step`` takes by name, computed once per forward pass of ``steps`` steps.
+
+        The shape says what varies: ``[]`` one value, ``[N]`` per neuron, ``[T, 1]`` per step, ``[T, N]`` per step and neuron.
+        """
+        return {}
+
+    def step(self, state: NamedTuple, *currents: Tensor, **drive: Tensor) -> tuple[NamedTuple, Tensor]:
+        """One time step: ``(state[t-1], I[t]) -> (state[t], output[t])``, all ``[B, N]``, elementwise pointwise operations only."""
+        raise NotImplementedError
