@@ -1,0 +1,1 @@
+"""What is trained on: one file per data set, and where each comes from (``sources``)."""

@@ -16,27 +16,23 @@ NEURONS: dict[str, type[Neuron]] = {}
 
 
 class Neuron(nn.Module):
-    """Base class. ``class LIF(Neuron, name="lif", version=1)`` registers the subclass under its name.
-
-    ``version`` is raised when what the neuron computes changes: results of another version are stale.
-    """
+    """Base class. ``class LIF(Neuron, name="lif")`` registers the subclass under its name."""
 
     name: ClassVar[str] = ""
-    version: ClassVar[int] = 0
     Config: ClassVar[type] = object
     State: ClassVar[type[tuple]] = tuple
     spiking: ClassVar[bool] = True  # output is 0/1; False for readouts and non-spiking units
     inputs: ClassVar[int] = 1  # currents per step, each [B, N]
     search_space: ClassVar[dict[str, tuple]] = {}  # Config field -> ("float", low, high[, "log"]) or ("categorical", *choices)
 
-    def __init_subclass__(cls, *, name: str | None = None, version: int = 1, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if name is None:
             return
         known = NEURONS.get(name)
         if known is not None and known.__qualname__ != cls.__qualname__:
             raise ValueError(f"neuron name {name!r} is taken by {known.__module__}.{known.__qualname__}")
-        cls.name, cls.version = name, version
+        cls.name = name
         NEURONS[name] = cls
 
     def __init__(self, size: int, config: Any = None) -> None:

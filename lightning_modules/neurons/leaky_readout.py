@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lightning_modules.neurons.base import Neuron
 
 
-class LeakyReadout(Neuron, name="leaky-readout", version=1):
+class LeakyReadout(Neuron, name="leaky-readout"):
     """m[t] = a m[t-1] + (1 - a) I[t], a = sigmoid(tau) per class, tau ~ U(0, 4); the output is m   (public DH-SNN code of the roles lab)."""
 
     spiking = False

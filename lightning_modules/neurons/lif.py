@@ -12,7 +12,7 @@ from lightning_modules.neurons.base import Neuron
 from lightning_modules.surrogate import spike
 
 
-class LIF(Neuron, name="lif", version=1):
+class LIF(Neuron, name="lif"):
     """u[t] = k u[t-1] (1 - o[t-1]) + I[t];  o[t] = H(u[t] - threshold)   (Yin et al. 2024, eq. 1-3; Chen et al. 2023, eq. 2).
 
     ``reset="none"`` drops the factor (1 - o[t-1]) and ``"soft"`` subtracts threshold o[t-1] instead. ``scale_input`` multiplies I[t] by

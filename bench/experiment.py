@@ -1,0 +1,165 @@
+"""Tasks, models, experiments, budgets and measures: plain frozen data, no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from bench.errors import BenchError, unknown
+from datamodules.sources import SOURCES
+from lightning_modules.versions import neuron_version
+
+BUDGETS = {
+    "smoke": "seconds on tiny data; never enters results",
+    "laptop": "real data, reduced epochs",
+    "paper": "the paper's own settings",
+}
+PROTOCOLS = {
+    "last": "value after the last epoch",
+    "best_test": "best test value over the epochs (the papers' usual way: the test set chooses the epoch)",
+    "best_val": "test value at the epoch with the best validation value",
+}
+
+
+def canonical_hash(value: Any) -> str:
+    """First 12 hex digits of the sha256 of ``value`` as canonical JSON (sorted keys, no spaces). Plain types only."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is read off a trained experiment. ``version`` is raised when what it computes changes."""
+
+    name: str
+    unit: str
+    title: str
+    version: int = 1
+    tolerance: float = 1.0  # in units: a measured value this near the published one is "within"
+
+
+ACCURACY = Measure("accuracy", "%", "test accuracy")
+MEASURES = {m.name: m for m in (ACCURACY,)}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set with its preprocessing, network, loss, optimiser and schedule: a column's recipe.
+
+    ``sources`` says for every field where its value comes from: "paper …", "code …", "search …" or "guess …".
+    ``budgets`` holds what a reduced budget replaces. ``version`` is raised when what the recipe's code computes changes.
+    """
+
+    name: str
+    title: str
+    data: str  # a key of datamodules.sources.SOURCES
+    layers: tuple[int, ...]  # widths from input to output
+    data_settings: Mapping[str, Any] = field(default_factory=dict)
+    network: str = "dense"
+    neuron: Mapping[str, Any] = field(default_factory=dict)  # settings of the hidden neurons
+    readout: str = "spiking"  # spiking: the same neuron as the hidden layers; leaky-readout: non-spiking integrator
+    init: str = "default"  # weight initialisation: default (the framework's) or xavier-normal (bias 0)
+    loss: str = "mse-rate"  # a key of lightning_modules.objectives.OBJECTIVES
+    loss_settings: Mapping[str, Any] = field(default_factory=dict)
+    optimiser: str = "adam"
+    lr: float = 1e-3
+    lr_neuron: float = 1.0  # factor on the learning rate of the neurons' own parameters
+    schedule: Mapping[str, Any] = field(default_factory=dict)  # {} or {"every": epochs, "factor": f}
+    batch_size: int = 128
+    epochs: int = 1
+    budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    version: int = 1
+
+    def at(self, budget: str) -> Task:
+        """This recipe at ``budget``. Mappings are merged, other fields replaced. Raises ``BenchError`` for an unknown budget."""
+        if budget not in BUDGETS:
+            raise unknown("budget", budget, BUDGETS)
+        if budget != "paper" and budget not in self.budgets:
+            raise BenchError(f"task {self.name} has no {budget} budget; it has: {', '.join(['paper', *self.budgets])}")
+        changed = {
+            name: {**getattr(self, name), **value} if isinstance(value, Mapping) else value
+            for name, value in self.budgets.get(budget, {}).items()
+        }
+        return replace(self, **changed)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A neuron variant or baseline with its settings: a row. ``settings`` override the task's neuron settings."""
+
+    name: str
+    title: str
+    neuron: str = "lif"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    recurrent: bool = False  # learned recurrence within the hidden layers
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is trained: task + model + seed + budget. ``overrides`` (from ``--set``) make it exploratory: it never enters a table."""
+
+    task: Task
+    model: Model
+    seed: int
+    budget: str
+    overrides: tuple[tuple[str, Any], ...] = ()
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """All that decides the weights besides the seed, data and versions, in plain types. Names of rows and tables are not in it."""
+        task = self.task.at(self.budget)
+        config = {k: v for k, v in asdict(task).items() if k not in ("name", "title", "budgets", "sources", "version")}
+        config["neuron"] = {"name": self.model.neuron, **dict(task.neuron), **dict(self.model.settings)}
+        config["recurrent"] = self.model.recurrent
+        for path, value in self.overrides:
+            part = config
+            *parents, last = path.split(".")
+            for key in parents:
+                if not isinstance(part.get(key), dict):
+                    raise unknown("setting", path, _paths(config))
+                part = part[key]
+            if last not in part and part is not config["neuron"]:
+                raise unknown("setting", path, _paths(config))
+            part[last] = value
+        return json.loads(json.dumps(config))
+
+    @cached_property
+    def config_hash(self) -> str:
+        return canonical_hash(self.config)
+
+    @cached_property
+    def data_hash(self) -> str:
+        """Of the source files' md5 (or the generator's version) and everything that shapes the data."""
+        return canonical_hash([SOURCES[self.config["data"]].identity, self.config["data_settings"]])
+
+    @cached_property
+    def versions(self) -> str:
+        """Versions of the recipe and of the neurons in it, as ``task=1 lif=1``."""
+        neurons = {self.config["neuron"]["name"]}
+        if self.config["readout"] != "spiking":
+            neurons.add(self.config["readout"])
+        return " ".join([f"task={self.task.version}", *(f"{n}={neuron_version(n)}" for n in sorted(neurons))])
+
+    @cached_property
+    def id(self) -> str:
+        """Hash of all that decides the weights, and of nothing else: the same training under two names is one experiment."""
+        return canonical_hash([self.config, self.seed, self.data_hash, self.versions])
+
+    def version(self, measure: Measure) -> str:
+        """Everything whose change makes a result stale, readable."""
+        return f"{self.versions} {measure.name}={measure.version}"
+
+    def __str__(self) -> str:
+        return f"{self.task.name} / {self.model.name} / seed {self.seed} / {self.budget}"
+
+
+def _paths(config: Mapping[str, Any], prefix: str = "") -> list[str]:
+    paths: list[str] = []
+    for key, value in config.items():
+        paths += _paths(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [f"{prefix}{key}"]
+    return paths

@@ -1,0 +1,62 @@
+"""Where each data set comes from: mirrors, sizes, md5, licence and citation. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a source, at ``path`` below ``BENCH_DATA/<source>``; ``size`` in bytes."""
+
+    path: str
+    size: int
+    md5: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set. A generated one has no files; ``version`` is raised when the generator or the reading changes."""
+
+    name: str
+    title: str
+    files: tuple[File, ...] = ()
+    mirrors: tuple[str, ...] = ()  # folders: the file's last name is appended
+    licence: str = ""
+    citation: str = ""
+    samples: Mapping[str, int] = field(default_factory=dict)
+    version: int = 1
+
+    @property
+    def identity(self) -> list:
+        """What the data hash is made of: plain types, the same on every machine."""
+        return [self.name, self.version, [f.md5 for f in self.files]]
+
+
+MNIST = Source(
+    "mnist",
+    "MNIST",
+    files=(
+        File("raw/train-images-idx3-ubyte.gz", 9912422, "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+        File("raw/train-labels-idx1-ubyte.gz", 28881, "d53e105ee54ea40749a09fcbcd1e9432"),
+        File("raw/t10k-images-idx3-ubyte.gz", 1648877, "9fb629c4189551a2d022fa330f9573f3"),
+        File("raw/t10k-labels-idx1-ubyte.gz", 4542, "ec29112dd5afa0611ce80d1b7f02629c"),
+    ),
+    mirrors=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "http://yann.lecun.com/exdb/mnist/",
+    ),
+    licence="CC BY-SA 3.0",
+    citation="LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition. Proc. IEEE 86(11), 1998",
+    samples={"train": 60_000, "test": 10_000},
+)
+XOR = Source(
+    "delayed-xor",
+    "delayed spiking XOR (generated)",
+    licence="generated here",
+    citation="Zheng et al.: Temporal dendritic heterogeneity incorporated with spiking neural networks. Nat. Commun. 15, 2024 (generator)",
+)
+
+SOURCES = {s.name: s for s in (MNIST, XOR)}
