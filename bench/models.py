@@ -10,4 +10,10 @@ LIF_FULL_LEAK = Model("lif-full-leak", "Complete leakage", settings={"leak": 0.0
 LIF_NO_RESET = Model("lif-no-reset", "Without reset", settings={"reset": "none"})
 LIF_RECURRENT = Model("lif-recurrent", "With recurrence", recurrent=True)
 
-MODELS = {m.name: m for m in (LIF, LIF_NO_LEAK, LIF_FULL_LEAK, LIF_NO_RESET, LIF_RECURRENT)}
+# k as roles Table 7 prints it: 0 and 1.0 are the same training as complete and no leakage, 0.3 as the baseline where its leak is fixed
+LIF_LEAK = tuple(
+    Model(f"lif-leak-{k}", f"k_tau = {k}", settings={"leak": float(k), "learn_leak": False})
+    for k in ("0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1.0")
+)
+
+MODELS = {m.name: m for m in (LIF, LIF_NO_LEAK, LIF_FULL_LEAK, LIF_NO_RESET, LIF_RECURRENT, *LIF_LEAK)}

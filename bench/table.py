@@ -83,36 +83,50 @@ class Table:
         return next(c for c in self.cells if (c.row, c.column) == (row, column))
 
 
+ABSENT = {"n/a": "not applicable", "-": "not reported", "N.A.": "not reported"}
+
+
 def grid(
     text: str,
     *,
     models: Mapping[str, Model] | None = None,
     tasks: Mapping[str, Task] | None = None,
-    measure: Measure | None = None,
-    unit: str = "",
+    measure: Measure | Mapping[str, Measure] | None = None,
+    unit: str | Mapping[str, str] = "",
     note: str = "",
     notes: Mapping[tuple[str, str], str] | None = None,
+    legend: Mapping[str, str] | None = None,
     waiting: Mapping[str, str] | None = None,
+    key: Mapping[str, str] | None = None,
 ) -> tuple[Cell, ...]:
     """Cells from a text matrix that looks like the published table.
 
-    The first line holds the column names, every other line a row name and its cells, separated by ``|``. ``n/a`` is not applicable
-    and ``-`` not reported (both need a text in ``notes``, keyed by (row, column)); everything else is the published text. ``models``
-    maps row names and ``tasks`` column names; a cell is runnable where both are given. ``waiting`` says for a row or column what its
-    cells wait for; ``note`` goes on every cell without another.
+    The first line holds the column names, every other line a row name and its cells, separated by ``|``. ``n/a`` is not applicable,
+    ``-`` and ``N.A.`` are not reported (each needs a text: in ``legend``, keyed by the sign, or in ``notes``, keyed by (row, column));
+    everything else is the published text. ``models`` maps row names and ``tasks`` column names; a cell is runnable where both are given.
+    ``measure`` and ``unit`` hold for all columns or map column names; a cell may carry its unit ("85.1k" in unit "k"). ``waiting`` says
+    for a column, a row or a printed name what the cells wait for; ``note`` goes on every cell without another. Where printed names
+    repeat, ``key`` maps the columns that tell the rows apart to how they read in the row's name: with ``{"Parameters": "{}"}`` a row
+    printed "LIF*" is named "LIF* | 85.1k". Raises ``BenchError`` for a row with a wrong number of cells and for notes without a cell.
     """
-    notes = notes or {}
+    models, tasks, notes, legend, waiting, key = models or {}, tasks or {}, notes or {}, legend or {}, waiting or {}, key or {}
     lines = [[part.strip() for part in line.split("|")] for line in text.strip("\n").splitlines() if line.strip()]
-    header, *body = lines
+    (_, *columns), *body = lines
     cells = []
-    for row, *values in body:
-        if len(values) != len(header) - 1:
-            raise BenchError(f"row {row!r} has {len(values)} cells under {len(header) - 1} columns")
-        for column, value in zip(header[1:], values, strict=True):
-            text = notes.get((row, column)) or (waiting or {}).get(column) or (waiting or {}).get(row) or note
-            absent = {"n/a": "not applicable", "-": "not reported"}.get(value, "")
-            published = None if absent else value
-            cells.append(Cell(row, column, published, unit, (tasks or {}).get(column), (models or {}).get(row), measure, absent, text))
+    for name, *values in body:
+        if len(values) != len(columns):
+            raise BenchError(f"row {name!r} has {len(values)} cells under {len(columns)} columns")
+        printed = dict(zip(columns, values, strict=True))
+        row = " | ".join([name, *(form.format(printed[column]) for column, form in key.items() if printed[column] != "n/a")])
+        for column, value in printed.items():
+            absent = ABSENT.get(value, "")
+            said = notes.get((row, column), legend.get(value, "") if absent else "")
+            if not absent:
+                said = said or waiting.get(column) or waiting.get(row) or waiting.get(name) or note
+            units = unit if isinstance(unit, str) else unit.get(column, "")
+            read = measure.get(column) if isinstance(measure, Mapping) else measure
+            published = None if absent else value.removesuffix(units)
+            cells.append(Cell(row, column, published, units, tasks.get(column), models.get(row), read, absent, said))
     known = {(c.row, c.column) for c in cells}
     if extra := set(notes) - known:
         raise BenchError(f"notes for cells that the grid does not have: {sorted(extra)}")

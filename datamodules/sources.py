@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Source:
     licence: str = ""
     citation: str = ""
     samples: Mapping[str, int] = field(default_factory=dict)
+    kind: str = "full"  # full | subset | stand-in: the last two never enter a published column without that label
     version: int = 1
 
     @property
@@ -60,3 +63,15 @@ XOR = Source(
 )
 
 SOURCES = {s.name: s for s in (MNIST, XOR)}
+
+
+def folder(name: str) -> Path:
+    """Where the files of source ``name`` are looked for: ``BENCH_DATA/<name>``, default ``data/<name>``."""
+    root = os.environ.get("BENCH_DATA") or Path(__file__).resolve().parent.parent / "data"
+    return Path(root).expanduser().resolve() / name
+
+
+def missing(name: str) -> list[File]:
+    """Files of source ``name`` that are absent or of another size (their md5 is checked when they are read)."""
+    here = folder(name)
+    return [f for f in SOURCES[name].files if not (here / f.path).is_file() or (here / f.path).stat().st_size != f.size]

@@ -1,0 +1,24 @@
+"""Where things are: results (in git) and home (runs, checkpoints, storage; ignored by git)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _folder(variable: str, default: str) -> Path:
+    return Path(os.environ.get(variable) or ROOT / default).expanduser().resolve()
+
+
+def results() -> Path:
+    """``BENCH_RESULTS``, default ``results/``: the ledger and the tables rendered from it."""
+    return _folder("BENCH_RESULTS", "results")
+
+
+def home() -> Path:
+    """``BENCH_HOME``, default ``.bench/``: checkpoints, the queue's storage, W&B's offline runs, locks, compiled kernels."""
+    return _folder("BENCH_HOME", ".bench")
+
+

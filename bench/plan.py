@@ -1,0 +1,107 @@
+"""The plan: declared minus finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
+
+from bench.errors import BenchError, unknown
+from bench.experiment import BUDGETS, Experiment, Measure
+from bench.ledger import Line
+from bench.table import Cell, Table
+from bench.tables import TABLES
+from datamodules.sources import missing
+
+
+@dataclass(frozen=True)
+class Job:
+    """An experiment and the measures of it that are still missing."""
+
+    experiment: Experiment
+    measures: tuple[Measure, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``cells`` counts runnable cells of the selection; ``jobs`` is what is left, ``no_data`` what is left and cannot run here."""
+
+    cells: int
+    done: int
+    jobs: tuple[Job, ...]
+    no_data: tuple[Job, ...]
+    waiting: tuple[tuple[str, Cell], ...]  # (table, cell) that nothing can run yet
+
+
+def valid(line: Line, experiment: Experiment, measure: Measure) -> bool:
+    """Whether ``line`` is a finished, current result of ``measure`` on ``experiment``."""
+    return (
+        line.status == "ok"
+        and line.measure == measure.name
+        and line.config_hash == experiment.config_hash
+        and line.data_hash == experiment.data_hash
+        and line.version == experiment.version(measure)
+        and line.seed == experiment.seed
+    )
+
+
+def find_table(name: str) -> Table:
+    if name not in TABLES:
+        raise unknown("table", name, TABLES)
+    return TABLES[name]
+
+
+def select(table: Table, rows: Iterable[str] = (), columns: Iterable[str] = ()) -> list[Cell]:
+    """Cells of the named rows and columns (all where none is named), case-insensitive. Raises ``BenchError`` for unknown names."""
+    chosen = []
+    for kind, names, known in (("row", rows, table.rows), ("column", columns, table.columns)):
+        by_name = {k.lower(): k for k in known}
+        for name in names:
+            if name.lower() not in by_name:
+                raise unknown(f"{kind} of {table.id}", name, known)
+        chosen.append({by_name[name.lower()] for name in names} or set(known))
+    return [c for c in table.cells if c.row in chosen[0] and c.column in chosen[1]]
+
+
+def experiments(cell: Cell, budget: str, seeds: int) -> list[Experiment]:
+    if budget not in BUDGETS:
+        raise unknown("budget", budget, BUDGETS)
+    if seeds < 1:
+        raise BenchError(f"seeds must be at least 1, got {seeds}")
+    assert cell.task is not None and cell.model is not None
+    return [Experiment(cell.task, cell.model, seed, budget) for seed in range(seeds)]
+
+
+def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: Iterable[Line]) -> Plan:
+    """Plan the (table id, cell) pairs of ``selection``: each experiment once, however many cells show it."""
+    by_id: dict[str, list[Line]] = {}
+    for line in lines:
+        by_id.setdefault(line.experiment, []).append(line)
+    cells = done = 0
+    waiting: list[tuple[str, Cell]] = []
+    wanted: dict[str, tuple[Experiment, dict[str, Measure]]] = {}
+    for table, cell in selection:
+        if not cell.runnable:
+            if not cell.absent:
+                waiting.append((table, cell))
+            continue
+        cells += 1
+        finished = True
+        assert cell.measure is not None
+        for experiment in experiments(cell, budget, seeds):
+            if any(valid(line, experiment, cell.measure) for line in by_id.get(experiment.id, ())):
+                continue
+            finished = False
+            wanted.setdefault(experiment.id, (experiment, {}))[1][cell.measure.name] = cell.measure
+        done += finished
+    jobs = [Job(experiment, tuple(measures.values())) for experiment, measures in wanted.values()]
+    absent = {name: missing(name) for name in {j.experiment.config["data"] for j in jobs}}
+    here = [j for j in jobs if not absent[j.experiment.config["data"]]]
+    return Plan(cells, done, tuple(here), tuple(j for j in jobs if j not in here), tuple(waiting))
+
+
+def expected_seconds(job: Job, lines: Iterable[Line]) -> float | None:
+    """Median wall time of earlier runs of the same task and budget, of the same model where there is one; ``None`` without any."""
+    same = [line for line in lines if line.status == "ok" and line.wall_s and (line.task, line.budget) == (job.experiment.task.name, job.experiment.budget)]
+    closest = [line for line in same if line.model == job.experiment.model.name] or same
+    return median(line.wall_s for line in closest if line.wall_s) if closest else None

@@ -1,0 +1,147 @@
+"""Tables from the ledger: CSV (one line a cell), Markdown and LaTeX beside the published numbers, and the index."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable
+
+from bench import ledger, paths
+from bench.experiment import BUDGETS, PROTOCOLS
+from bench.ledger import Line
+from bench.table import PAPERS, Table
+from bench.tables import TABLES
+from bench.verdict import Finding, find
+
+COLUMNS = "table row column measure unit published measured ci_low ci_high n budget protocol data params status verdict note".split()
+
+
+def findings(table: Table, lines: Iterable[Line]) -> list[Finding]:
+    lines = list(lines)
+    return [find(table, cell, lines) for cell in table.cells]
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def to_csv(table: Table, found: list[Finding]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for f in found:
+        c = f.cell
+        writer.writerow(
+            [table.id, c.row, c.column, c.measure.name if c.measure else "", c.unit, c.published or "", _number(f.value), _number(f.low)]
+            + [_number(f.high), f.n or "", f.budget, f.protocol, f.data, f.params or "", f.status, f.verdict, f.note]
+        )
+    return out.getvalue()
+
+
+def short(f: Finding) -> str:
+    """One cell for people: ``measured ± half interval (published)`` or the published value and why there is no measured one."""
+    published = f.cell.published or "–"
+    if f.status == "not applicable":
+        return "n/a"
+    if f.value is None:
+        return f"{f.status} ({published})" if f.status != "not reported" else "not reported"
+    half = "" if f.low is None or f.high is None else f" ± {(f.high - f.low) / 2:.2f}"
+    mark = "" if f.verdict in ("within", "") else f" {f.verdict}" if f.verdict in ("above", "below") else " *" if f.status == "measured" else ""
+    return f"{f.value:.2f}{half}{mark}{' stale' if f.status == 'stale' else ''} ({published})"
+
+
+def legend(found: list[Finding]) -> str:
+    """Says budget, protocol, seeds and data of the measured cells of one table."""
+    measured = [f for f in found if f.status == "measured"]
+    if not measured:
+        return "Nothing measured yet."
+    budgets = sorted({f.budget for f in measured})
+    parts = [f"measured ± half of the 95 % interval (published). Protocol {', '.join(sorted({f.protocol for f in measured}))}"]
+    parts.append("budget " + "; ".join(f"{b} ({BUDGETS[b]})" for b in budgets))
+    seeds = sorted({f.n for f in measured})
+    parts.append(f"{seeds[0]}–{seeds[-1]} seeds a cell" if len(seeds) > 1 else f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''} a cell")
+    if 1 in seeds:
+        parts.append("with one seed the interval is that of the test sample only")
+    if any(f.verdict not in ("within", "above", "below", "") for f in measured):
+        parts.append("* no verdict: not the paper's budget or not its data, so not a reproduction of the number")
+    return ". ".join(parts) + "."
+
+
+def to_markdown(table: Table, found: list[Finding]) -> str:
+    lines = [f"# {table.id}: {table.title}", "", f"{table.paper.title} ({table.paper.authors}, {table.paper.reference}).", ""]
+    lines += markdown_grid(table, found)
+    lines += ["", legend(found), ""]
+    if table.notes:
+        lines += ["Notes:", "", *(f"- {note}" for note in table.notes), ""]
+    reasons = Counter((f.status, f.note) for f in found if f.status != "measured" and f.note)
+    if reasons:
+        lines += ["Not measured:", "", *(f"- {n} cell{'s' if n > 1 else ''} {status}: {note}" for (status, note), n in reasons.items()), ""]
+    details = [f"- {f.cell.row}, {f.cell.column}: {f.note}" for f in found if f.status == "measured" and f.note]
+    if details:
+        lines += ["Details of measured cells:", "", *details, ""]
+    return "\n".join(lines)
+
+
+def markdown_grid(table: Table, found: list[Finding]) -> list[str]:
+    by_place = {(f.cell.row, f.cell.column): f for f in found}
+    lines = ["| | " + " | ".join(_cell(c) for c in table.columns) + " |", "| --- |" + " --- |" * len(table.columns)]
+    for row in table.rows:
+        cells = [short(by_place[row, column]) if (row, column) in by_place else "" for column in table.columns]
+        lines.append(f"| {_cell(row)} | " + " | ".join(_cell(c) for c in cells) + " |")
+    return lines
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "/").replace("*", "\\*")
+
+
+def _tex(text: str) -> str:
+    for plain, escaped in (("\\", r"\textbackslash{}"), ("&", r"\&"), ("%", r"\%"), ("_", r"\_"), ("#", r"\#"), ("±", r"$\pm$"), ("–", "--")):
+        text = text.replace(plain, escaped)
+    return text.replace("^", r"\^{}").replace("$\\pm\\$", r"$\pm$")
+
+
+def to_latex(table: Table, found: list[Finding]) -> str:
+    by_place = {(f.cell.row, f.cell.column): f for f in found}
+    lines = [r"% generated by: python -m bench render " + table.id, r"\begin{tabular}{l" + "r" * len(table.columns) + "}", r"\toprule"]
+    lines += [" & ".join(["", *(_tex(c) for c in table.columns)]) + r" \\", r"\midrule"]
+    for row in table.rows:
+        cells = [_tex(short(by_place[row, column])) if (row, column) in by_place else "" for column in table.columns]
+        lines.append(" & ".join([_tex(row), *cells]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", "% " + _tex(legend(found)), ""])
+
+
+def coverage(found: list[Finding]) -> dict[str, int]:
+    """Number of cells by status."""
+    return dict(Counter(f.status for f in found))
+
+
+def render(tables: Iterable[Table], lines: list[Line]) -> None:
+    """Write ``results/tables/<table>.{csv,md,tex}`` of ``tables`` and the index ``results/README.md`` of all tables."""
+    folder = paths.results() / "tables"
+    for table in tables:
+        found = findings(table, lines)
+        ledger.write(folder / f"{table.id}.csv", to_csv(table, found))
+        ledger.write(folder / f"{table.id}.md", to_markdown(table, found))
+        ledger.write(folder / f"{table.id}.tex", to_latex(table, found))
+    ledger.write(paths.results() / "README.md", index(lines))
+
+
+def index(lines: list[Line]) -> str:
+    out = ["# Results", "", "Generated by `python -m bench render` from the ledger in `runs/`; do not edit.", ""]
+    for paper in PAPERS.values():
+        out += [f"## {paper.id}: {paper.title}", "", "| table | title | cells | measured | not run | other |", "| --- | --- | --- | --- | --- | --- |"]
+        for table in (t for t in TABLES.values() if t.paper is paper):
+            counts = coverage(findings(table, lines))
+            other = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if status not in ("measured", "not run"))
+            name = f"[{table.id}](tables/{table.id}.md)" if (paths.results() / "tables" / f"{table.id}.md").exists() else table.id
+            out.append(f"| {name} | {table.title} | {len(table.cells)} | {counts.get('measured', 0)} | {counts.get('not run', 0)} | {other} |")
+        out.append("")
+    out += ["## How to read a table", "", "- `94.41 ± 0.45 * (94.85)`: measured, half of its 95 % interval, published in brackets."]
+    out += ["- `*`: a reduced budget, a subset or stand-in data: not comparable as a reproduction; the CSV's `verdict` column says which."]
+    out += ["- above / below: at the paper's budget on the real data, further than the tolerance from the published value."]
+    out += [f"- protocol `{name}`: {text}." for name, text in PROTOCOLS.items()]
+    out += [f"- budget `{name}`: {text}." for name, text in BUDGETS.items()]
+    out += ["- Interval: Student t over seeds; with one seed, the Wilson interval of the test sample (says nothing about seeds).", ""]
+    return "\n".join(out)

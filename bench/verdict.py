@@ -1,0 +1,128 @@
+"""What the ledger says about a cell: value, interval, status and verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from bench.experiment import Experiment
+from bench.ledger import Line
+from bench.plan import valid
+from bench.table import Cell, Table
+from datamodules.sources import SOURCES
+
+# Student t, two-sided 95 %, by degrees of freedom; 1.96 beyond
+_T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cell as measured. ``status``: measured, stale, not run, not reported, not applicable, data missing."""
+
+    cell: Cell
+    status: str
+    note: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    budget: str = ""
+    protocol: str = ""
+    data: str = ""
+    params: int | None = None
+    verdict: str = ""
+
+
+def seeds_interval(values: list[float]) -> tuple[float, float]:
+    """95 % interval of the mean over two or more seeds (Student t)."""
+    t = _T95[len(values) - 2] if len(values) - 2 < len(_T95) else 1.96
+    half = t * stdev(values) / math.sqrt(len(values))
+    return fmean(values) - half, fmean(values) + half
+
+
+def sampling_interval(percent: float, n: int) -> tuple[float, float]:
+    """95 % Wilson interval in % of an accuracy from ``n`` test samples: what one seed can say."""
+    z, p = 1.96, percent / 100
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return 100 * (centre - half), 100 * (centre + half)
+
+
+def published_number(cell: Cell) -> float | None:
+    """The published value as a number, ``None`` where it is not one."""
+    try:
+        return float((cell.published or "").replace(",", ""))
+    except ValueError:
+        return None
+
+
+def find(table: Table, cell: Cell, lines: Iterable[Line]) -> Finding:
+    """The best the ledger has for ``cell``: paper budget before laptop, current before stale."""
+    if not cell.runnable:
+        return Finding(cell, cell.absent or "not run", cell.note)
+    assert cell.task is not None and cell.model is not None and cell.measure is not None
+    task, model, measure = cell.task, cell.model, cell.measure
+    lines = [line for line in lines if line.task == task.name and line.measure == measure.name]
+    for budget in ("paper", "laptop"):
+        if budget != "paper" and budget not in task.budgets:
+            continue
+        current: dict[str, dict[int, Line]] = {}
+        for line in sorted(lines, key=lambda line: line.started_utc):
+            if line.status == "ok" and line.budget == budget:
+                experiment = Experiment(task, model, line.seed, budget)
+                if line.experiment == experiment.id and valid(line, experiment, measure):
+                    current.setdefault(line.protocol, {})[line.seed] = line
+        if current:
+            protocol = table.protocol if table.protocol in current else min(current)
+            return _measured(cell, budget, protocol, current)
+    mine = [line for line in lines if line.model == model.name and line.budget in ("paper", "laptop")]
+    stale = [line for line in mine if line.status == "ok" and line.protocol == table.protocol]
+    if stale:
+        last = max(stale, key=lambda line: line.started_utc)
+        was = f"measured {last.started_utc[:10]} by another version ({last.version}, config {last.config_hash})"
+        return Finding(cell, "stale", _join(cell.note, was), last.value, n=1, budget=last.budget, protocol=last.protocol, data=last.data)
+    if mine:
+        last = max(mine, key=lambda line: line.started_utc)
+        if last.status == "data missing":
+            where = f"{SOURCES[task.data].title} was not there on {last.started_utc[:10]}: python -m bench data status"
+            return Finding(cell, "data missing", _join(cell.note, where), data=last.data)
+        return Finding(cell, "not run", _join(cell.note, f"last attempt ({last.budget}): {last.status}, {last.error}"))
+    return Finding(cell, "not run", cell.note)
+
+
+def _measured(cell: Cell, budget: str, protocol: str, current: dict[str, dict[int, Line]]) -> Finding:
+    chosen = [line for _, line in sorted(current[protocol].items())]
+    values = [line.value for line in chosen if line.value is not None]
+    value = fmean(values)
+    first = chosen[0]
+    low = high = None
+    if len(values) > 1:
+        low, high = seeds_interval(values)
+    elif first.unit == "%" and first.n_test:
+        low, high = sampling_interval(value, first.n_test)
+    others = [f"{name} {fmean(line.value for line in by_seed.values() if line.value is not None):.2f}" for name, by_seed in current.items() if name != protocol]
+    note = _join(cell.note, *others)
+    verdict = _verdict(cell, budget, value, low, high)
+    return Finding(cell, "measured", note, value, low, high, len(values), budget, protocol, first.data, first.params, verdict)
+
+
+def _verdict(cell: Cell, budget: str, value: float, low: float | None, high: float | None) -> str:
+    """within, above or below for the paper's own budget on the real data; a label for everything else."""
+    assert cell.task is not None and cell.measure is not None
+    kind = SOURCES[cell.task.data].kind
+    labels = [*([f"{budget} budget"] if budget != "paper" else []), *([kind] if kind != "full" else [])]
+    if labels:
+        return ", ".join(labels)
+    published = published_number(cell)
+    if published is None:
+        return ""
+    inside = low is not None and high is not None and low <= published <= high
+    if inside or abs(value - published) <= cell.measure.tolerance:
+        return "within"
+    return "above" if value > published else "below"
+
+
+def _join(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
