@@ -56,6 +56,6 @@ TABLE = Table(
         "embedding, so equal counts give it far narrower layers.",
         "The baselines' widths are not in the paper; 64-256-256 gives 85.1k and 155.1k, with recurrence in the first two layers only.",
         "IndRNN: 99.50 with 99.2k parameters matches no public run. TCN: 70.0k is the cited paper's rounding of 66.9k.",
-        "ALIF was trained on windows of 4 or 8 pixels; its 156.3k parameters belong to an input of one pixel.",
+        "ALIF: its public code reads windows of 4 or 8 pixels; 156.3k parameters belong to an input of one pixel.",
     ),
 )

@@ -5,7 +5,7 @@ from bench.table import ROLES, Table, grid
 TABLE = Table(
     "roles-10",
     ROLES,
-    "Accuracy on N-MNIST with events dropped at random from the test set",
+    "Accuracy on N-MNIST under EventDrop (events dropped at random)",
     grid(
         """
                      | Accuracy

@@ -1,0 +1,152 @@
+"""The tables hold what the papers print: every published number is a cell, and every other cell says why it is empty."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError
+from bench.experiment import BUDGETS, Experiment, Model
+from bench.models import LIF, LIF_FULL_LEAK, LIF_LEAK, LIF_NO_LEAK, MODELS
+from bench.table import Cell, Table, grid
+from bench.tables import TABLES
+from bench.tasks import MNIST, XOR
+
+PUBLISHED = Path(__file__).parent / "published"
+ROOT = Path(__file__).parents[2]
+CELLS = [pytest.param(c, id=f"{t.id}: {c.row} / {c.column}") for t in TABLES.values() for c in t.cells]
+
+Line = tuple[str, str, str | None, str]  # row, column, printed value (None where there is none), unit
+
+
+def published(table: str) -> list[Line]:
+    """The lines of the published table ``table``, in its order. A formula is text: it has no unit."""
+    with open(PUBLISHED / f"{table.replace('-', '_table')}.csv", encoding="utf-8", newline="") as file:
+        return [
+            (r["row"], r["column"], r["value"] or None, "" if r["unit"].startswith("formula") else r["unit"]) for r in csv.DictReader(file)
+        ]
+
+
+def differences(table: Table, lines: list[Line]) -> list[str]:
+    """What the paper prints and the table lacks, and the other way round."""
+    declared = Counter((c.row, c.column, c.published, c.unit) for c in table.cells)
+    printed = Counter(lines)
+    return [*(f"missing {x}" for x in (printed - declared).elements()), *(f"invented {x}" for x in (declared - printed).elements())]
+
+
+def test_every_published_table_is_declared() -> None:
+    assert {p.stem.replace("_table", "-") for p in PUBLISHED.glob("*_table*.csv")} == set(TABLES)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_published_number_is_a_cell_to_the_letter(name: str) -> None:
+    assert published(name), "an empty file would agree with anything"
+    assert differences(TABLES[name], published(name)) == []
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_rows_and_columns_are_in_the_published_order(name: str) -> None:
+    lines = published(name)
+    assert TABLES[name].rows == list(dict.fromkeys(row for row, *_ in lines))
+    assert TABLES[name].columns == list(dict.fromkeys(column for _, column, *_ in lines))
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (lambda cells: (replace(cells[0], published="77.5"), *cells[1:]), ["missing", "invented"]),
+        (lambda cells: (replace(cells[0], unit="k"), *cells[1:]), ["missing", "invented"]),
+        (lambda cells: (replace(cells[0], row="baseline"), *cells[1:]), ["missing", "invented"]),
+        (lambda cells: cells[1:], ["missing"]),
+        (lambda cells: (*cells, cells[0]), ["invented"]),
+        (lambda cells: (*cells, replace(cells[0], column="Adding Problem")), ["invented"]),
+        (lambda cells: tuple(replace(c, published="93.00") if c.published is None else c for c in cells), ["missing", "invented"]),
+    ],
+    ids=["value", "unit", "row name", "cell lost", "cell twice", "cell too many", "value where the paper has none"],
+)
+def test_the_comparison_finds_a_wrong_table(cells: Callable[[tuple[Cell, ...]], tuple[Cell, ...]], found: list[str]) -> None:
+    table = TABLES["roles-6"]
+    wrong = replace(table, cells=cells(table.cells))
+    assert [d.split()[0] for d in differences(wrong, published("roles-6"))] == found
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_without_a_published_value_says_why(cell: Cell) -> None:
+    assert (cell.published is None) == bool(cell.absent)
+    assert cell.published != ""
+    if cell.published is None:
+        assert cell.note
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_no_cell_is_unexplained(cell: Cell) -> None:
+    assert cell.runnable or cell.note, "neither runnable nor absent, and no word on what it waits for"
+
+
+def test_the_eleven_leaks_of_roles_7_run_on_mnist() -> None:
+    runnable = [c for c in TABLES["roles-7"].cells if c.runnable]
+    assert [(c.task, c.model) for c in runnable] == [(MNIST, m) for m in LIF_LEAK]
+    assert len(runnable) == 11 and all(MODELS[m.name] is m for m in LIF_LEAK)
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize(("model", "leak"), [(LIF, "0.3"), (LIF_NO_LEAK, "1.0"), (LIF_FULL_LEAK, "0")])
+def test_same_training_under_two_names_is_one_experiment(model: Model, leak: str, budget: str) -> None:
+    assert Experiment(MNIST, model, 0, budget).id == Experiment(MNIST, MODELS[f"lif-leak-{leak}"], 0, budget).id
+
+
+def test_different_trainings_are_different_experiments() -> None:
+    assert len({Experiment(MNIST, m, 0, "paper").id for m in LIF_LEAK}) == 11
+    learnable, fixed = (Experiment(XOR, m, 0, "paper").id for m in (LIF, MODELS["lif-leak-0.3"]))
+    assert learnable != fixed
+
+
+def test_tables_import_no_torch() -> None:
+    code = "import sys, bench.tables; assert len(bench.tables.TABLES) > 1; sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr or "bench.tables imports torch"
+
+
+@pytest.mark.parametrize("cells", ["94.75", "94.75 | 94.76 | 94.77"])
+def test_a_row_with_a_wrong_number_of_cells_is_an_error(cells: str) -> None:
+    with pytest.raises(BenchError, match=r"row 'Baseline' has [13] cells under 2 columns"):
+        grid(f"         | XOR | SHD\nBaseline | {cells}")
+
+
+@pytest.mark.parametrize("sign", ["-", "n/a", "N.A."])
+def test_a_missing_value_without_a_reason_is_an_error(sign: str) -> None:
+    with pytest.raises(ValueError, match="with a note"):
+        grid(f"         | XOR\nBaseline | {sign}", note="not built yet", waiting={"XOR": "not built yet"})
+
+
+def test_a_note_for_no_cell_is_an_error() -> None:
+    with pytest.raises(BenchError, match="does not have"):
+        grid("         | XOR\nBaseline | 77.50", notes={("Baseline", "SHD"): "why"})
+
+
+def test_key_columns_tell_rows_with_one_printed_name_apart() -> None:
+    cells = grid(
+        """
+         | Parameters | MSE
+    LIF  | 85.1k      | 1
+    LIF  | 155.1k     | 2
+    LSTM | n/a        | 3
+    """,
+        key={"Parameters": "{}"},
+        unit={"Parameters": "k"},
+        legend={"n/a": "no such count"},
+        waiting={"LIF": "the task is not built yet"},
+    )
+    assert [(c.row, c.published, c.unit) for c in cells if c.column == "MSE"] == [
+        ("LIF | 85.1k", "1", ""),
+        ("LIF | 155.1k", "2", ""),
+        ("LSTM", "3", ""),
+    ]
+    assert (cells[0].published, cells[0].unit, cells[0].note) == ("85.1", "k", "the task is not built yet")
