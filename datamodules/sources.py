@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -75,3 +76,23 @@ def missing(name: str) -> list[File]:
     """Files of source ``name`` that are absent or of another size (their md5 is checked when they are read)."""
     here = folder(name)
     return [f for f in SOURCES[name].files if not (here / f.path).is_file() or (here / f.path).stat().st_size != f.size]
+
+
+class DataError(Exception):
+    """Data that is missing, damaged or cannot be had; the message says which file and what to do."""
+
+
+def read(source: Source, path: str) -> bytes:
+    """Content of one file of ``source``, after its md5. Raises ``DataError`` when it is absent, truncated or not the published file."""
+    file = next(f for f in source.files if f.path == path)
+    where = folder(source.name) / path
+    advice = f"get it with: python -m bench data fetch {source.name} (or put the original file there by hand)"
+    try:
+        content = where.read_bytes()
+    except OSError as error:
+        raise DataError(f"{source.title}: cannot read {where} ({error.strerror}); {advice}") from None
+    if len(content) != file.size:
+        raise DataError(f"{source.title}: {where} has {len(content)} bytes, the original {file.size}: truncated or another file; {advice}")
+    if (md5 := hashlib.md5(content).hexdigest()) != file.md5:
+        raise DataError(f"{source.title}: {where} has md5 {md5}, the original {file.md5}: damaged or another file; {advice}")
+    return content

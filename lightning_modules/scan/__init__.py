@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from lightning_modules.neurons.base import Neuron
@@ -30,3 +31,8 @@ def scan(
 
 
 __all__ = ["Scanned", "scan"]
+
+
+def scan_dense(neuron, x, weight, bias, recurrent=None, **options) -> Scanned:
+    """Linear projection of ``x`` [T, B, M] and the scan over it."""
+    return scan(neuron, torch.nn.functional.linear(x, weight, bias), recurrent=recurrent, **options)

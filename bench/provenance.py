@@ -1,0 +1,50 @@
+"""Where a result comes from: commit and environment."""
+
+from __future__ import annotations
+
+import csv
+import io
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+
+from bench import paths
+from bench.experiment import canonical_hash
+from bench.ledger import write
+from bench.locks import folder_key, lock
+
+PACKAGES = ("torch", "pytorch-lightning", "tonic", "numpy", "numba", "wandb", "optuna")
+COLUMNS = ["environment", "device", "threads", "deterministic", "python", *PACKAGES]
+
+
+def git() -> tuple[str, bool | None]:
+    """Commit (12 digits) and whether the code differs from it; results and untracked files aside. ``("", None)`` outside a checkout."""
+
+    def run(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return run("rev-parse", "--short=12", "HEAD"), bool(run("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results"))
+    except (OSError, subprocess.CalledProcessError):
+        return "", None
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package).split("+")[0]
+    except PackageNotFoundError:
+        return ""
+
+
+def environment(device: str, threads: int) -> str:
+    """Short hash of device, threads and versions, recorded once in ``results/environments.csv``."""
+    values = [device, str(threads), "yes", platform.python_version(), *(_version(p) for p in PACKAGES)]
+    key = canonical_hash(values)[:8]
+    path = paths.results() / "environments.csv"
+    with lock(f"environments-{folder_key(path.parent)}"):
+        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8")))) if path.exists() else [COLUMNS]
+        if key not in {row[0] for row in rows}:
+            out = io.StringIO()
+            csv.writer(out, lineterminator="\n").writerows([rows[0], *sorted([*rows[1:], [key, *values]])])
+            write(path, out.getvalue())
+    return key

@@ -1,0 +1,78 @@
+"""Delayed spiking XOR: two patterns of low or high rate, far apart in time; the label says whether the rates differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datamodules.base import TEST, TRAIN, Batch, Batches, SequenceData
+
+
+class DelayedXOR(SequenceData):
+    """Spikes ``steps`` x batch x ``channels`` (generator of the public DH-SNN code).
+
+    Background spikes of probability ``noise`` everywhere; first pattern in the first, second in the last ``pattern`` steps, each with
+    rate ``low`` or ``high`` drawn independently. ``batches`` fresh batches an epoch; ``test`` fixed samples. Probabilities are exact
+    to 2^-17.
+    """
+
+    def __init__(
+        self,
+        batch_size: int,
+        seed: int,
+        steps: int = 200,
+        channels: int = 20,
+        pattern: int = 10,
+        low: float = 0.2,
+        high: float = 0.6,
+        noise: float = 0.01,
+        batches: int = 100,
+        test: int = 10_000,
+    ) -> None:
+        super().__init__(batch_size, seed)
+        if not 0 < 2 * pattern <= steps:
+            raise ValueError(f"two patterns of {pattern} steps do not fit into {steps} steps")
+        if not all(0.0 <= p <= 1.0 for p in (low, high, noise)):
+            raise ValueError(f"low, high and noise are probabilities, got {low}, {high}, {noise}")
+        self.steps, self.channels, self.pattern, self.noise = steps, channels, pattern, noise
+        self.rates = np.array([low, high])
+        self.batches, self.test = batches, test
+        self.fixed: tuple[Tensor, Tensor] | None = None
+
+    def generate(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """``count`` samples: spikes as uint8 [T, count, channels], labels [count]."""
+        bits = rng.integers(0, 2, (2, count))
+        spikes = self._bernoulli(rng, (self.steps, count, self.channels), np.array(self.noise))
+        for part, rate in zip((spikes[: self.pattern], spikes[-self.pattern :]), self.rates[bits], strict=True):
+            part |= self._bernoulli(rng, part.shape, rate[None, :, None])
+        return torch.from_numpy(spikes.view(np.uint8)), torch.from_numpy((bits[0] ^ bits[1]).astype(np.int64))
+
+    @staticmethod
+    def _bernoulli(rng: np.random.Generator, shape: tuple[int, ...], p: np.ndarray) -> np.ndarray:
+        draws = np.frombuffer(rng.bytes(2 * int(np.prod(shape))), np.uint16).reshape(shape)
+        return draws < np.rint(p * 65536).astype(np.uint32)
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.fixed is None:
+            self.fixed = self.generate(self.test, np.random.default_rng([self.test_seed, TEST]))
+
+    def train_batches(self, epoch: Callable[[], int]) -> Batches:
+        def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
+            spikes, labels = self.generate(len(indices), rng)
+            return spikes.float(), labels
+
+        return Batches(self.batches * self.batch_size, self.batch_size, make, self.seed, TRAIN, epoch)
+
+    def test_batches(self) -> Batches:
+        self.setup()
+        assert self.fixed is not None
+        spikes, labels = self.fixed
+
+        def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
+            chosen = slice(int(indices[0]), int(indices[-1]) + 1)
+            return spikes[:, chosen].float(), labels[chosen]
+
+        return Batches(self.test, self.batch_size, make, self.test_seed, TEST, None)

@@ -1,0 +1,1 @@
+"""Networks of neurons, built from a plain configuration."""

@@ -1,0 +1,33 @@
+"""Loss and decision from a network's output over time. Each takes the output ``[T, B, classes]`` and targets ``[B]`` (class index)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Objective = Callable[..., tuple[Tensor, Tensor]]  # -> loss [], scores [B, classes]; the decision is the largest score
+
+
+def mse_rate(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean squared error of the mean output over time against the one-hot label (public code of the roles lab for N-MNIST)."""
+    rate = output.mean(0)
+    return F.mse_loss(rate, F.one_hot(target, output.shape[2]).to(rate.dtype)), rate
+
+
+def softmax_sum_ce(output: Tensor, target: Tensor, first: int) -> tuple[Tensor, Tensor]:
+    """Cross-entropy on the softmax (a double softmax, as in the public DH-SNN code), summed over the steps from ``first`` on.
+
+    The decision is by the mean output over the same steps.
+    """
+    if first >= output.shape[0]:
+        raise ValueError(f"the loss starts at step {first}, the sequence has {output.shape[0]}")
+    late = output[first:]
+    steps = late.shape[0]
+    losses = F.cross_entropy(torch.softmax(late, -1).flatten(0, 1), target.repeat(steps))
+    return losses * steps, late.mean(0)
+
+
+OBJECTIVES: dict[str, Objective] = {"mse-rate": mse_rate, "softmax-sum-ce": softmax_sum_ce}
