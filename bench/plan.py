@@ -63,16 +63,16 @@ def select(table: Table, rows: Iterable[str] = (), columns: Iterable[str] = ()) 
     return [c for c in table.cells if c.row in chosen[0] and c.column in chosen[1]]
 
 
-def experiments(cell: Cell, budget: str, seeds: int) -> list[Experiment]:
+def experiments(cell: Cell, budget: str, seeds: int, overrides: tuple = ()) -> list[Experiment]:
     if budget not in BUDGETS:
         raise unknown("budget", budget, BUDGETS)
     if seeds < 1:
         raise BenchError(f"seeds must be at least 1, got {seeds}")
     assert cell.task is not None and cell.model is not None
-    return [Experiment(cell.task, cell.model, seed, budget) for seed in range(seeds)]
+    return [Experiment(cell.task, cell.model, seed, budget, overrides) for seed in range(seeds)]
 
 
-def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: Iterable[Line]) -> Plan:
+def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: Iterable[Line], overrides: tuple = ()) -> Plan:
     """Plan the (table id, cell) pairs of ``selection``: each experiment once, however many cells show it."""
     by_id: dict[str, list[Line]] = {}
     for line in lines:
@@ -88,7 +88,7 @@ def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: 
         cells += 1
         finished = True
         assert cell.measure is not None
-        for experiment in experiments(cell, budget, seeds):
+        for experiment in experiments(cell, budget, seeds, overrides):
             if any(valid(line, experiment, cell.measure) for line in by_id.get(experiment.id, ())):
                 continue
             finished = False

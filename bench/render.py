@@ -6,6 +6,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 from bench import ledger, paths
 from bench.experiment import BUDGETS, PROTOCOLS
@@ -117,15 +118,26 @@ def coverage(found: list[Finding]) -> dict[str, int]:
     return dict(Counter(f.status for f in found))
 
 
-def render(tables: Iterable[Table], lines: list[Line]) -> None:
-    """Write ``results/tables/<table>.{csv,md,tex}`` of ``tables`` and the index ``results/README.md`` of all tables."""
-    folder = paths.results() / "tables"
+def files(tables: Iterable[Table], lines: list[Line]) -> dict[Path, str]:
+    """Content of ``results/tables/<table>.{csv,md,tex}`` of ``tables``, and of the index of all tables."""
+    out = {}
     for table in tables:
         found = findings(table, lines)
-        ledger.write(folder / f"{table.id}.csv", to_csv(table, found))
-        ledger.write(folder / f"{table.id}.md", to_markdown(table, found))
-        ledger.write(folder / f"{table.id}.tex", to_latex(table, found))
-    ledger.write(paths.results() / "README.md", index(lines))
+        for ending, make in (("csv", to_csv), ("md", to_markdown), ("tex", to_latex)):
+            out[paths.results() / "tables" / f"{table.id}.{ending}"] = make(table, found)
+    out[paths.results() / "README.md"] = index(lines)
+    return out
+
+
+def render(tables: Iterable[Table], lines: list[Line]) -> None:
+    """Write ``files``; equal ones are left alone."""
+    for path, text in files(tables, lines).items():
+        ledger.write(path, text)
+
+
+def differing(tables: Iterable[Table], lines: list[Line]) -> list[Path]:
+    """Rendered files that are not what the ledger gives."""
+    return [p for p, text in files(tables, lines).items() if not p.exists() or p.read_text(encoding="utf-8") != text]
 
 
 def index(lines: list[Line]) -> str:
@@ -135,8 +147,7 @@ def index(lines: list[Line]) -> str:
         for table in (t for t in TABLES.values() if t.paper is paper):
             counts = coverage(findings(table, lines))
             other = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if status not in ("measured", "not run"))
-            name = f"[{table.id}](tables/{table.id}.md)" if (paths.results() / "tables" / f"{table.id}.md").exists() else table.id
-            out.append(f"| {name} | {table.title} | {len(table.cells)} | {counts.get('measured', 0)} | {counts.get('not run', 0)} | {other} |")
+            out.append(f"| [{table.id}](tables/{table.id}.md) | {table.title} | {len(table.cells)} | {counts.get('measured', 0)} | {counts.get('not run', 0)} | {other} |")
         out.append("")
     out += ["## How to read a table", "", "- `94.41 ± 0.45 * (94.85)`: measured, half of its 95 % interval, published in brackets."]
     out += ["- `*`: a reduced budget, a subset or stand-in data: not comparable as a reproduction; the CSV's `verdict` column says which."]

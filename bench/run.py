@@ -26,7 +26,7 @@ import datamodules
 from bench import paths, provenance, tracking
 from bench.experiment import Experiment, Measure
 from bench.ledger import Line
-from datamodules.sources import SOURCES, DataError
+from datamodules.sources import DataError
 from lightning_modules.spiking import Diverged, SpikingModule
 
 Report = Callable[[dict[str, Any]], None]
@@ -229,17 +229,6 @@ def _read(base: Line, experiment: Experiment, measure: Measure, module: SpikingM
         replace(line, value=round(record["test/accuracy"], 4), protocol=protocol, epoch=int(record["epoch"]), n_test=int(record["n_test"]))
         for protocol, record in chosen.items()
     ]
-
-
-def missing_data(experiment: Experiment, measures: tuple[Measure, ...]) -> list[Line]:
-    """Lines that say the data of ``experiment`` was not there."""
-    source = SOURCES[experiment.config["data"]]
-    line = Line(
-        experiment.id, "", experiment.task.name, experiment.model.name, experiment.seed, experiment.budget, source.name, status="data missing"
-    )
-    line = replace(line, error=f"{source.title} is not in BENCH_DATA", config_hash=experiment.config_hash, data_hash=experiment.data_hash)
-    line = replace(line, started_utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-    return [replace(line, measure=m.name, unit=m.unit, version=experiment.version(m)) for m in measures]
 
 
 def _reset_peak() -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
-from collections.abc import Mapping
+import tempfile
+import urllib.request
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -96,3 +101,76 @@ def read(source: Source, path: str) -> bytes:
     if (md5 := hashlib.md5(content).hexdigest()) != file.md5:
         raise DataError(f"{source.title}: {where} has md5 {md5}, the original {file.md5}: damaged or another file; {advice}")
     return content
+
+
+def status(name: str) -> dict[str, Any]:
+    """State of one source as plain types: generated, present, partial or missing, with what is wrong with each file."""
+    source = SOURCES[name]
+    problems = []
+    for file in source.files:
+        where = folder(name) / file.path
+        if not where.is_file():
+            problems.append(f"missing: {where} ({file.size:,} bytes, md5 {file.md5})")
+        else:
+            try:
+                read(source, file.path)
+            except DataError as error:
+                problems.append(str(error))
+    state = "generated" if not source.files else "present" if not problems else "missing" if len(problems) == len(source.files) else "partial"
+    where = str(folder(name)) if source.files else None
+    return {
+        "name": name,
+        "title": source.title,
+        "state": state,
+        "folder": where,
+        "licence": source.licence,
+        "citation": source.citation,
+        "problems": problems,
+        "mirrors": list(source.mirrors),
+    }
+
+
+def fetch(name: str, say: Callable[[str], None]) -> None:
+    """Download what is missing or damaged of ``name``, mirror by mirror. Raises ``DataError`` with what each mirror answered."""
+    source = SOURCES[name]
+    for file in source.files:
+        try:
+            read(source, file.path)
+            continue
+        except DataError:
+            pass
+        answers = []
+        for mirror in source.mirrors:
+            url = mirror + Path(file.path).name
+            say(f"{source.title}: {url}")
+            try:
+                with urllib.request.urlopen(url, timeout=20) as answer:
+                    content = answer.read(file.size + 1)
+            except (OSError, http.client.HTTPException) as error:
+                answers.append(f"{url}: {getattr(error, 'reason', None) or error}")
+                continue
+            if len(content) == file.size and hashlib.md5(content).hexdigest() == file.md5:
+                _keep(folder(name) / file.path, content)
+                break
+            answers.append(f"{url}: answered {len(content)} bytes that are not the original file")
+        else:
+            tried = "; ".join(answers) or "it has no mirror"
+            raise DataError(f"{source.title}: {file.path} could not be downloaded ({tried}); put it by hand at {folder(name) / file.path}")
+    say(f"{source.title}: complete in {folder(name)}" if source.files else f"{source.title}: nothing to download")
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write ``path`` whole or not at all."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as out:
+            temporary = out.name
+            out.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            with suppress(OSError):
+                os.unlink(temporary)
+        raise DataError(f"cannot write {path} ({error.strerror}): free some space or set BENCH_DATA") from None

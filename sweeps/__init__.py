@@ -1,0 +1,1 @@
+"""Many experiments: a queue shared by worker processes, with the ledger as the truth."""

@@ -1,0 +1,337 @@
+"""The command line: ``python -m bench``. Loads torch only in ``run``; ``list``, ``show``, ``plan`` and ``render`` answer in under a second."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from bench import ledger, paths
+from bench import plan as planning
+from bench import render as rendering
+from bench.errors import BenchError, unknown
+from bench.experiment import BUDGETS, MEASURES, Experiment
+from bench.table import Cell, Table
+from bench.tables import TABLES
+from datamodules.sources import DataError
+
+
+class Commands(click.Group):
+    """Unknown commands name the nearest; errors are one message, never a traceback."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise click.ClickException(str(unknown("command", args[0], sorted(self.commands))))
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (BenchError, DataError) as error:
+            raise click.ClickException(str(error)) from None
+        except BrokenPipeError:
+            os._exit(0)
+        except KeyboardInterrupt:
+            click.echo("stopped; the same command goes on from each experiment's last epoch", err=True)
+            sys.exit(130)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Regenerates the tables of two papers on spiking sequence models, measured beside published."""
+
+
+def _json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+
+
+def selection(command: Callable) -> Callable:
+    """The options that choose cells and how they are trained."""
+    for option in (
+        click.argument("tables", nargs=-1, required=True),
+        click.option("--row", "rows", multiple=True, help="Only this row; repeatable."),
+        click.option("--column", "columns", multiple=True, help="Only this column; repeatable."),
+        click.option("--measure", "measures", multiple=True, help="Only this measure; repeatable."),
+        click.option("--budget", default="laptop", show_default=True, help=f"One of {', '.join(BUDGETS)}."),
+        click.option("--seeds", default=1, show_default=True, help="Number of seeds: 0, 1, …"),
+    ):
+        command = option(command)
+    return command
+
+
+def _selected(tables: Iterable[str], rows: Iterable[str], columns: Iterable[str], measures: Iterable[str]) -> list[tuple[str, Cell]]:
+    for name in measures:
+        if name not in MEASURES:
+            raise unknown("measure", name, MEASURES)
+    chosen = [(name, cell) for name in tables for cell in planning.select(planning.find_table(name), rows, columns)]
+    return [(name, c) for name, c in chosen if not measures or (c.measure and c.measure.name in measures)]
+
+
+@cli.command("list")
+@as_json
+def list_tables(as_json: bool) -> None:
+    """All tables of both papers and how much of each is measured."""
+    lines = ledger.read()
+    rows = []
+    for table in TABLES.values():
+        counts = rendering.coverage(rendering.findings(table, lines))
+        runnable = sum(c.runnable for c in table.cells)
+        rows.append({"table": table.id, "title": table.title, "cells": len(table.cells), "runnable": runnable, **counts})
+    if as_json:
+        return _json(rows)
+    click.echo(f"{'table':10} {'cells':>5} {'measured':>8} {'runnable':>8}  title")
+    for row in rows:
+        click.echo(f"{row['table']:10} {row['cells']:5} {row.get('measured', 0):8} {row['runnable']:8}  {row['title']}")
+
+
+@cli.command()
+@click.argument("table")
+@click.argument("row", required=False)
+@click.argument("column", required=False)
+@click.option("--budget", default="paper", show_default=True, help=f"One of {', '.join(BUDGETS)}.")
+@as_json
+def show(table: str, row: str | None, column: str | None, budget: str, as_json: bool) -> None:
+    """A table as it stands, or the resolved recipe of one cell (TABLE ROW COLUMN) and where each value comes from."""
+    found = planning.find_table(table)
+    if row is None:
+        return _show_table(found, as_json)
+    cells = planning.select(found, [row], [column] if column else [])
+    if len(cells) > 1:
+        raise BenchError(f"name the column too: {', '.join(c.column for c in cells)}")
+    cell = cells[0]
+    if cell.task is None or cell.model is None:
+        raise BenchError(f"{found.id} / {cell.row} / {cell.column} has no recipe: {cell.note}")
+    experiment = planning.experiments(cell, budget, 1)[0]
+    changed = cell.task.budgets.get(budget, {}) if budget != "paper" else {}
+    if as_json:
+        return _json({"experiment": experiment.id, "budget": budget, "config": experiment.config, "sources": dict(cell.task.sources)})
+    click.echo(f"{experiment}  (experiment {experiment.id}; {experiment.versions})")
+    for name, value in experiment.config.items():
+        source = cell.task.sources.get(name, "")
+        if name in changed:
+            source = f"{budget} budget; at paper budget {getattr(cell.task, name)!r}: {source}"
+        if name == "recurrent" or (name == "neuron" and cell.model.settings):
+            source = f"row {cell.model.title!r}: {dict(cell.model.settings) or cell.model.recurrent}; {source}".rstrip("; ")
+        click.echo(f"  {name:14} {value}\n{'':17}{source}" if source else f"  {name:14} {value}")
+
+
+def _show_table(table: Table, as_json: bool) -> None:
+    found = rendering.findings(table, ledger.read())
+    if as_json:
+        fields = ("status", "value", "low", "high", "n", "budget", "protocol", "verdict", "note")
+        return _json([{"row": f.cell.row, "column": f.cell.column, "published": f.cell.published} | {k: getattr(f, k) for k in fields} for f in found])
+    click.echo(rendering.to_markdown(table, found))
+
+
+@cli.command()
+@selection
+@as_json
+def plan(
+    tables: tuple[str, ...], rows: tuple[str, ...], columns: tuple[str, ...], measures: tuple[str, ...], budget: str, seeds: int, as_json: bool
+) -> None:
+    """What is still missing of TABLES: declared minus finished."""
+    if budget == "smoke":
+        _aside()
+    chosen = _selected(tables, rows, columns, measures)
+    lines = ledger.read()
+    made = planning.make(chosen, budget, seeds, lines)
+    if not as_json:
+        return click.echo(_summary(made, lines, workers=1))
+    jobs = [{"experiment": j.experiment.id, "name": str(j.experiment), "measures": [m.name for m in j.measures]} for j in made.jobs]
+    absent = [{"experiment": j.experiment.id, "name": str(j.experiment), "data": j.experiment.config["data"]} for j in made.no_data]
+    waiting = [{"table": name, "row": c.row, "column": c.column, "note": c.note} for name, c in made.waiting]
+    _json({"cells": made.cells, "done": made.done, "jobs": jobs, "no_data": absent, "waiting": waiting})
+
+
+def _summary(made: planning.Plan, lines: list[ledger.Line], workers: int) -> str:
+    from sweeps.progress import clock
+
+    known = [planning.expected_seconds(job, lines) for job in made.jobs]
+    text = [f"{made.done} of {made.cells} cells that can run are done, {len(made.jobs)} experiments to run"]
+    if made.jobs and all(known):
+        text[0] += f", about {clock(sum(s for s in known if s) / workers)} with {workers} worker{'s' if workers > 1 else ''}"
+    elif made.jobs:
+        text[0] += ", expected time not known yet for all of them"
+    text += [f"  {job.experiment}  [{', '.join(m.name for m in job.measures)}]" for job in made.jobs]
+    for name in dict.fromkeys(j.experiment.config["data"] for j in made.no_data):
+        count = sum(j.experiment.config["data"] == name for j in made.no_data)
+        text.append(f"data missing: {name} ({count} experiments left out): python -m bench data status")
+    for note in dict.fromkeys(c.note for _, c in made.waiting):
+        text.append(f"left out, {sum(c.note == note for _, c in made.waiting)} cells: {note}")
+    return "\n".join(text)
+
+
+def _aside() -> None:
+    """Smoke and exploratory runs have a ledger of their own: they never enter a table."""
+    os.environ["BENCH_RESULTS"] = str(paths.home() / "exploratory")
+
+
+def _override(text: str) -> tuple[str, Any]:
+    key, mark, value = text.partition("=")
+    if not mark:
+        raise BenchError(f"--set takes name=value, got {text!r}")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+@cli.command()
+@selection
+@click.option("--workers", type=int, help="Processes. [default: number of cores, at most one an experiment]")
+@click.option("--threads", default=1, show_default=True, help="Threads of each process; results depend on it in the last digits.")
+@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change a setting: exploratory, never enters a table.")
+@click.option("--available", is_flag=True, help="Ask only for what can run here: missing data is said, and no failure.")
+@click.option("--profile", is_flag=True, help="Print where the time of each experiment went.")
+def run(
+    tables: tuple[str, ...],
+    rows: tuple[str, ...],
+    columns: tuple[str, ...],
+    measures: tuple[str, ...],
+    budget: str,
+    seeds: int,
+    workers: int | None,
+    threads: int,
+    overrides: tuple[str, ...],
+    available: bool,
+    profile: bool,
+) -> None:
+    """Train and measure what is missing of TABLES, then render them. Exit code 0 only if all that was asked for finished."""
+    cores = os.cpu_count() or 1
+    for name, number in (("workers", cores if workers is None else workers), ("threads", threads)):
+        if number < 1:
+            raise BenchError(f"{name} must be at least 1, got {number}")
+    workers = workers or max(1, cores // threads)
+    if workers * threads > cores:
+        click.echo(f"warning: {workers} workers x {threads} threads on {cores} cores will be slower than fewer", err=True)
+    chosen = _selected(tables, rows, columns, measures)
+    changed = tuple(sorted(_override(text) for text in overrides))
+    official = not changed and budget != "smoke"
+    if not official:
+        _aside()
+
+    def replan() -> planning.Plan:
+        return planning.make(chosen, budget, seeds, ledger.read(), changed)
+
+    from sweeps import table as sweep
+
+    made = replan()
+    click.echo(_summary(made, ledger.read(), workers), err=True)
+    if made.no_data:
+        _record_missing(made)
+    failed, profiles = sweep.run(replan, workers, threads) if made.jobs else ({}, [])
+    left = replan()
+    if official:
+        ledger.sort()
+        rendering.render((TABLES[name] for name in dict.fromkeys(tables)), ledger.read())
+        folder = paths.results() / "tables"
+        click.echo("\n".join(f"rendered {folder / name}.{{csv,md,tex}}" for name in dict.fromkeys(tables)), err=True)
+        for name in dict.fromkeys(tables):
+            click.echo("\n".join(rendering.markdown_grid(TABLES[name], rendering.findings(TABLES[name], ledger.read()))))
+    if profile:
+        _profile(profiles)
+    for identity, reason in failed.items():
+        click.echo(f"not finished: {identity} {reason}", err=True)
+    if left.jobs or (left.no_data and not available):
+        sys.exit(1)
+
+
+def _record_missing(made: planning.Plan) -> None:
+    """One line an experiment says that its data was not there, so that the table can say so too."""
+    from bench.missing import missing_data
+
+    known = {(line.experiment, line.measure) for line in ledger.read()}
+    lines = [line for job in made.no_data for line in missing_data(job.experiment, job.measures)]
+    ledger.append(line for line in lines if (line.experiment, line.measure) not in known)
+
+
+def _profile(profiles: list[dict[str, Any]]) -> None:
+    names = ("total", "steps", "data", "evaluation", "checkpoints", "before_first_step", "outside")
+    click.echo("experiment   " + " ".join(f"{name.replace('_', ' '):>17}" for name in names))
+    for row in profiles:
+        values = [f"{100 * row[n]:15.1f} %" if n == "outside" else f"{row[n]:15.2f} s" for n in names]
+        click.echo(f"{row['experiment']:12} " + " ".join(values))
+    click.echo("outside = neither a training step with its batch nor evaluation: set-up, logging, checkpoints")
+
+
+@cli.command()
+@click.argument("tables", nargs=-1)
+@click.option("--check", is_flag=True, help="Write nothing; fail if the files differ from what the ledger gives.")
+def render(tables: tuple[str, ...], check: bool) -> None:
+    """Write results/tables/ and results/README.md from the ledger (all tables where none is named)."""
+    chosen = [planning.find_table(name) for name in tables] or list(TABLES.values())
+    if check:
+        differing = rendering.differing(chosen, ledger.read())
+        if differing:
+            raise BenchError("not what the ledger gives: " + ", ".join(map(str, differing)) + "; run: python -m bench render")
+        return
+    ledger.sort()
+    rendering.render(chosen, ledger.read())
+    click.echo(f"rendered {len(chosen)} tables into {paths.results() / 'tables'}", err=True)
+
+
+@cli.command()
+@click.argument("other", type=click.Path(exists=True, file_okay=False))
+@as_json
+def compare(other: str, as_json: bool) -> None:
+    """Values of this ledger beside those of another results folder OTHER, for experiments in both."""
+    mine = {(line.experiment, line.measure, line.protocol): line for line in ledger.read() if line.status == "ok"}
+    os.environ["BENCH_RESULTS"] = other
+    rows = []
+    for line in ledger.read():
+        here = mine.get((line.experiment, line.measure, line.protocol))
+        if here is None or line.status != "ok" or here.value is None or line.value is None:
+            continue
+        equal = here.checkpoint_sha256 == line.checkpoint_sha256
+        name = f"{line.task}/{line.model}/{line.budget}/{line.seed} {line.measure} {line.protocol}"
+        rows.append({"name": name, "here": here.value, "other": line.value, "difference": here.value - line.value, "weights_equal": equal})
+    if as_json:
+        return _json(rows)
+    for row in rows:
+        equal = "equal weights" if row["weights_equal"] else "other weights"
+        click.echo(f"{row['name']:60} {row['here']:9.3f} {row['other']:9.3f} {row['difference']:+8.3f}  {equal}")
+    click.echo(f"{len(rows)} results in both", err=True)
+
+
+@cli.group(cls=Commands)
+def data() -> None:
+    """Data sets: what is there, and how to get it."""
+
+
+@data.command()
+@as_json
+def status(as_json: bool) -> None:
+    """Each data set: present, partial or missing, where it belongs, licence."""
+    from datamodules import sources
+
+    rows = [sources.status(name) for name in sources.SOURCES]
+    if as_json:
+        return _json(rows)
+    for row in rows:
+        click.echo(f"{row['name']:12} {row['state']:8} {row['folder'] or ''}  ({row['licence']})")
+        for problem in row["problems"]:
+            click.echo(f"{'':12} {problem}")
+        for mirror in row["mirrors"] if row["problems"] else ():
+            click.echo(f"{'':12} from {mirror}")
+
+
+@data.command()
+@click.argument("name")
+def fetch(name: str) -> None:
+    """Download data set NAME from its mirrors; size and md5 are checked before anything is kept."""
+    from datamodules import sources
+
+    if name not in sources.SOURCES:
+        raise unknown("data set", name, sources.SOURCES)
+    sources.fetch(name, lambda text: click.echo(text, err=True))
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m bench")

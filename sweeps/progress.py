@@ -1,0 +1,92 @@
+"""What a run shows: bars in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from tqdm import tqdm
+
+
+def clock(seconds: float) -> str:
+    """``1:05`` or ``2:03:10``."""
+    minutes, s = divmod(int(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
+
+
+class Progress:
+    """A bar over experiments and one within each. ``weights``: experiment id -> expected share of the work; ``names``: id -> text."""
+
+    def __init__(self, names: Mapping[str, str], weights: Mapping[str, float]) -> None:
+        self.names, self.weights = names, weights
+        self.part = dict.fromkeys(names, 0.0)
+        self.begun = time.monotonic()
+        self.done = 0
+        self.bars = sys.stderr.isatty()
+        self.inner: dict[str, tqdm] = {}
+        if self.bars:
+            form = "{desc} {bar} {postfix}"
+            self.outer = tqdm(total=1.0, desc=f"0/{len(names)} experiments", bar_format=form, position=0, leave=True)
+
+    def left(self) -> str:
+        """Expected time left, from what is done of this run."""
+        share = sum(self.part[i] * w for i, w in self.weights.items()) / sum(self.weights.values())
+        elapsed = time.monotonic() - self.begun
+        return f"{clock(elapsed)} so far, about {clock(elapsed * (1 - share) / share)} left" if share > 0.01 else f"{clock(elapsed)} so far"
+
+    def start(self, experiment: str) -> None:
+        if experiment not in self.names:
+            return
+        if self.bars:
+            used = {bar.pos for bar in self.inner.values()}
+            place = next(p for p in range(1, 99) if -p not in used)
+            bar = tqdm(total=1.0, desc=f"  {self.names[experiment]}", bar_format="{desc} {bar} {postfix}", position=place, leave=False)
+            self.inner[experiment] = bar
+        else:
+            self._line(f"start {self.names[experiment]}")
+
+    def update(self, experiment: str, epoch: int, epochs: int, batch: int = 0, batches: int = 1, accuracy: float | None = None) -> None:
+        if experiment not in self.names:
+            return
+        self.part[experiment] = min(1.0, (epoch + batch / batches * (accuracy is None)) / epochs)
+        text = f"epoch {min(epoch + (accuracy is None), epochs)}/{epochs}" + ("" if accuracy is None else f", {accuracy:.2f} %")
+        if self.bars:
+            bar = self.inner.get(experiment)
+            if bar is not None:
+                bar.n = self.part[experiment]
+                bar.set_postfix_str(text)
+            self._outer()
+        elif accuracy is not None:
+            self._line(f"{self.names[experiment]}: {text}; {self.left()}")
+
+    def finish(self, experiment: str, status: str, error: str, value: float | None, unit: str, wall_s: float | None) -> None:
+        if experiment not in self.names:
+            return
+        self.part[experiment] = 1.0
+        self.done += 1
+        text = f"{value:.2f} {unit}" if value is not None else f"{status}: {error}"
+        if self.bars:
+            if bar := self.inner.pop(experiment, None):
+                bar.close()
+            self._outer()
+        self._line(f"[{self.done}/{len(self.names)}] {self.names[experiment]}: {text} ({clock(wall_s or 0)}); {self.left()}")
+
+    def _outer(self) -> None:
+        self.outer.n = sum(self.part[i] * w for i, w in self.weights.items()) / sum(self.weights.values())
+        self.outer.set_description_str(f"{self.done}/{len(self.names)} experiments", refresh=False)
+        self.outer.set_postfix_str(self.left())
+
+    def _line(self, text: str) -> None:
+        if self.bars:
+            tqdm.write(text, file=sys.stderr)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        for bar in self.inner.values():
+            bar.close()
+        if self.bars:
+            self.outer.close()
