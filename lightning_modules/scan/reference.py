@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from lightning_modules.neurons.base import Neuron
 
 
 class Scanned(NamedTuple):
-    """What a scan gives: ``output`` [T, B, N], the ``state`` after the last step, and ``recorded`` named states [T, B, N]."""
+    """What a scan gives: ``output`` [T, B, N] ([B, N] if averaged), the ``state`` after the last step, ``recorded`` states [T, B, N]."""
 
     output: Tensor
     state: tuple
@@ -23,25 +24,33 @@ def scan_loop(
     currents: tuple[Tensor, ...],
     state: tuple | None = None,
     recurrent: Tensor | None = None,
+    recurrent_bias: Tensor | None = None,
+    previous: Tensor | None = None,
     record: tuple[str, ...] = (),
     detach_every: int | None = None,
+    probe: Tensor | None = None,
 ) -> Scanned:
     """Run ``neuron`` over ``currents`` ([T, B, N] each).
 
-    ``recurrent`` [N, N] adds ``output[t-1] @ recurrent.T`` to the first current. ``detach_every`` k cuts the gradient every k steps
-    (truncated backpropagation through time).
+    ``recurrent`` [N, N] adds ``output[t-1] @ recurrent.T + recurrent_bias`` to the first current; ``previous`` [B, N] is the output
+    before the first step (zeros). ``detach_every`` k cuts the gradient every k steps (truncated backpropagation through time).
+    ``probe`` [T, B, N], zeros, is added to every output: its gradient is the total derivative with respect to that output.
     """
     steps, batch = currents[0].shape[:2]
     drive = {name: (value.unbind(0) if value.dim() == 2 else [value] * steps) for name, value in neuron.drive(steps).items()}
     now = neuron.initial_state(batch, currents[0]) if state is None else neuron.State(*state)  # type: ignore[arg-type]
-    output = torch.zeros_like(currents[0][0])
+    output = torch.zeros_like(currents[0][0]) if previous is None else previous
     outputs, recorded = [], {name: [] for name in record}  # type: ignore[var-annotated]
+    probes = [None] * steps if probe is None else probe.unbind(0)
     for t, at_t in enumerate(zip(*(c.unbind(0) for c in currents), strict=True)):  # x[t] here would make the backward pass O(T^2)
         if detach_every and t and t % detach_every == 0:
             now, output = neuron.State(*(s.detach() for s in now)), output.detach()
         if recurrent is not None:
-            at_t = (at_t[0] + output @ recurrent.T, *at_t[1:])
+            at_t = (at_t[0] + functional.linear(output, recurrent, recurrent_bias), *at_t[1:])
         now, output = neuron.step(now, *at_t, **{name: value[t] for name, value in drive.items()})
+        if probes[t] is not None:
+            probed = output + probes[t]
+            now, output = neuron.State(*(probed if s is output else s for s in now)), probed
         outputs.append(output)
         for name in record:
             recorded[name].append(getattr(now, name))

@@ -1,0 +1,93 @@
+"""Compiled kernels, kept on disk between processes.
+
+A printed module goes to ``<BENCH_HOME or .bench>/kernels/scan_<hash>.py`` and numba keeps the machine code beside it. The name holds
+a hash of the text and of the versions it was compiled by, so a file never changes once it is there: it is written under another name
+and renamed, and any number of processes may do that at once. Where the folder cannot be written a temporary one serves this process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numba
+import torch
+
+log = logging.getLogger(__name__)
+_seconds: dict[str, float] = {}
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """``numba.njit`` for a printed function.
+
+    No fast-math: products and sums are neither fused nor reordered, so every value is the one torch computes. ``nogil``: blocks of
+    the batch run in threads. Arrays never overlap unless they are the same argument, and telling LLVM so lets it vectorise.
+    """
+    compiled = numba.njit(function, cache=True, nogil=True, error_model="numpy")
+
+    def without_aliases(flags: Any) -> Any:
+        flags.noalias = True
+        return flags
+
+    compiled._compiler._customize_flags = without_aliases
+    return compiled
+
+
+def load(source: str, title: str) -> ModuleType:
+    """The module printed as ``source``, its kernels compiled at their first call or read from disk."""
+    text = "\n".join([source, numba.__version__, torch.__version__])
+    return _load(source, hashlib.sha256(text.encode()).hexdigest()[:16], title)
+
+
+@cache
+def folder() -> Path:
+    """Where kernels are kept: ``<BENCH_HOME or .bench>/kernels`` if it can be written, else a temporary folder."""
+    wanted = Path(os.environ.get("BENCH_HOME", ".bench")).absolute() / "kernels"
+    try:
+        wanted.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=wanted):
+            return wanted
+    except OSError as error:
+        log.warning("kernels cannot be kept in %s (%s): compiling into a temporary folder", wanted, error)
+        return Path(tempfile.mkdtemp(prefix="kernels-"))
+
+
+@cache
+def _load(source: str, digest: str, title: str) -> ModuleType:
+    name = f"scan_{digest}"
+    path = folder() / f"{name}.py"
+    if not path.exists():
+        log.info("compiling the kernels of %s into %s (once per machine)", title, path.parent)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
+            file.write(source)
+        os.replace(file.name, path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def first_call(function: Any, title: str, *args: Any) -> None:
+    """Call a kernel, and log and remember how long it took to compile if it was not on disk."""
+    before = sum(function.stats.cache_misses.values())
+    start = time.perf_counter()
+    function(*args)
+    if sum(function.stats.cache_misses.values()) > before:
+        _seconds[title] = _seconds.get(title, 0.0) + time.perf_counter() - start
+        log.info("compiled %s in %.1f s", title, _seconds[title])
+
+
+def compile_seconds() -> dict[str, float]:
+    """Seconds this process spent compiling, per neuron class; empty when every kernel was on disk."""
+    return dict(_seconds)

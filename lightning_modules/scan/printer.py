@@ -1,0 +1,199 @@
+"""Prints a traced step as numba source: one function that walks forward through time, one that walks back."""
+
+from __future__ import annotations
+
+import torch
+
+from lightning_modules.scan.trace import Graph, Op, Traced, Value
+
+PRELUDE = '''"""{title}.step and its vector-Jacobian product, printed by lightning_modules.scan: do not edit."""
+
+import math
+
+import numpy as np
+
+from lightning_modules.scan.kernels import kernel
+
+real, integer = np.{real}, np.{integer}
+
+
+@kernel
+def exp(x):
+    """e^x, branch-free so that it vectorises: 2^n times a polynomial in the remainder (Cephes expf); within 2 ulp."""
+    y = min(max(x, real(-87.0)), real(88.5))
+    n = np.floor(y * real(1.44269504088896341) + real(0.5))
+    r = (y - n * real(0.693359375)) - n * real(-2.12194440e-4)
+    p = real(1.9875691500e-4) * r + real(1.3981999507e-3)
+    p = p * r + real(8.3334519073e-3)
+    p = p * r + real(4.1665795894e-2)
+    p = p * r + real(1.6666665459e-1)
+    p = p * r + real(5.0000001201e-1)
+    p = p * r * r + r + real(1.0)
+    e = p * integer((integer(n) + 127) << 23).view(real)
+    e = real(0.0) if x < real(-87.0) else (real(np.inf) if x > real(88.5) else e)
+    return e if x == x else x
+
+
+@kernel
+def add_rows(row, values, matrix):
+    """row += values @ matrix, visiting only the values that are not zero."""
+    for j in range(values.shape[0]):
+        v = values[j]
+        if v != real(0.0):
+            m = matrix[j]
+            for n in range(row.shape[0]):
+                row[n] += v * m[n]
+
+
+'''
+INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!=", "and": "&", "or": "|"}
+ARITHMETIC = {"add", "sub", "mul", "div", "gt", "ge", "lt", "le", "eq", "ne"}
+
+
+def source(traced: Traced) -> str:
+    """The text of a module with ``forward`` and ``backward`` kernels; see there for their arguments."""
+    double = traced.dtype == torch.float64
+    prelude = PRELUDE.format(title=traced.title, real="float64" if double else "float32", integer="int64" if double else "int32")
+    if double:  # exactness before speed
+        head, rest = prelude.split("@kernel\ndef exp")
+        prelude = head + "@kernel\ndef exp(x):\n    return math.exp(x)\n\n\n@kernel\ndef add_rows" + rest.split("@kernel\ndef add_rows")[1]
+    return prelude + _forward(traced) + "\n\n" + _backward(traced)
+
+
+def _forward(traced: Traced) -> str:
+    states, currents, drives = traced.states, range(traced.currents), traced.drives
+    used = traced.forward.used()
+    new = traced.forward.outputs
+    lines = [
+        "@kernel",
+        f"def forward(steps, t_first, {_names(currents, 'current_{0}s')}{_names(drives, 'drive_{0}s, every_{0}')}",
+        f"            {_names(states, 'state_{0}s')}outputs, total, recurrent, matrix, bias):",
+        '    """``steps`` steps from time ``t_first`` of the samples in ``total`` [B, N], which adds up the outputs.',
+        "",
+        "    Slot 0 of states and outputs is what was before. With ``recurrent`` the first current becomes",
+        "    current + (bias + output[t-1] @ matrix), in place. ``every`` is 1 for a drive with a row per step, else 0.",
+        '    """',
+        "    row = np.empty(total.shape[1], real)",
+        "    for b in range(total.shape[0]):",
+        "        sum_b = total[b]",
+        "        for t in range(steps):",
+        *(f"            c_{i} = current_{i}s[t, b]" for i in currents),
+        *(f"            d_{d} = drive_{d}s[(t_first + t) * every_{d}]" for d in drives),
+        *(f"            s_{s}, n_{s} = state_{s}s[t, b], state_{s}s[t + 1, b]" for s in states),
+        "            o = outputs[t + 1, b]",
+        "            if recurrent:",
+        "                row[:] = bias",
+        "                add_rows(row, outputs[t, b], matrix)",
+        "                for n in range(row.shape[0]):",
+        "                    c_0[n] += row[n]",
+        "            for n in range(o.shape[0]):",
+        *_loads(traced, used),
+        *_body(traced.forward),
+        *(f"                n_{s}[n] = {_value(v)}" for s, v in zip(states, new, strict=False)),
+        f"                o[n] = {_value(new[-1])}",
+        f"                sum_b[n] += {_value(new[-1])}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _backward(traced: Traced) -> str:
+    states, currents, drives = traced.states, range(traced.currents), traced.drives
+    used = traced.backward.used()
+    grads = traced.backward.outputs
+    of_state, of_current, of_drive = (
+        grads[: len(states)],
+        grads[len(states) : len(states) + traced.currents],
+        grads[len(states) + traced.currents :],
+    )
+    lines = [
+        "@kernel",
+        f"def backward(steps, t_first, detach, {_names(currents, 'current_{0}s')}{_names(drives, 'drive_{0}s, every_{0}')}",
+        f"             {_names(states, 'state_{0}s')}{_names(states, 'adjoint_{0}s')}{_names(drives, 'sum_{0}s')}{_names(currents, 'grad_{0}s')}mean):",
+        '    """The same steps in reverse. ``grad_0s`` brings the gradient of the output and leaves with that of the first current.',
+        "",
+        "    ``adjoint`` [B, N] is the gradient of the state between two steps; ``sum`` adds up the gradient of a drive; ``mean`` [B, N] is",
+        "    added to the gradient of every output; the gradient is cut before each step whose time ``detach`` divides.",
+        '    """',
+        "    for b in range(mean.shape[0]):",
+        "        mean_b = mean[b]",
+        *(f"        a_{s} = adjoint_{s}s[b]" for s in states),
+        "        for t in range(steps - 1, -1, -1):",
+        *(f"            c_{i}, g_{i} = current_{i}s[t, b], grad_{i}s[t, b]" for i in currents),
+        *(f"            d_{d}, sum_{d} = drive_{d}s[(t_first + t) * every_{d}], sum_{d}s[(t_first + t) * every_{d}]" for d in drives),
+        *(f"            s_{s} = state_{s}s[t, b]" for s in states),
+        "            for n in range(mean_b.shape[0]):",
+        *_loads(traced, used),
+        *(f"                grad_{s} = a_{s}[n]" for s in states if f"grad_{s}" in used),
+        "                grad_output = g_0[n] + mean_b[n]",
+        *_body(traced.backward),
+        *(f"                a_{s}[n] = {_value(v)}" for s, v in zip(states, of_state, strict=True)),
+        *(f"                g_{i}[n] = {_value(v)}" for i, v in zip(currents, of_current, strict=True)),
+        *(f"                sum_{d}[n] += {_value(v)}" for d, v in zip(drives, of_drive, strict=True)),
+        "            if detach > 0 and t_first + t > 0 and (t_first + t) % detach == 0:",
+        *(f"                a_{s}[:] = real(0.0)" for s in states),
+        *([] if states else ["                pass"]),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _names(items: object, template: str) -> str:
+    return "".join(template.format(i) + ", " for i in items)  # type: ignore[attr-defined]
+
+
+def _loads(traced: Traced, used: set[Value]) -> list[str]:
+    rows = {f"state_{s}": f"s_{s}" for s in traced.states} | {f"current_{i}": f"c_{i}" for i in range(traced.currents)}
+    rows |= {f"drive_{d}": f"d_{d}" for d in traced.drives}
+    return [f"                {name} = {row}[n]" for name, row in rows.items() if name in used]
+
+
+def _body(graph: Graph) -> list[str]:
+    booleans = {op.name for op in graph.ops if op.boolean}
+    return [f"                {op.name} = {expression(op, booleans)}" for op in graph.ops]
+
+
+def _value(value: Value | None) -> str:
+    if isinstance(value, bool):
+        return repr(value)
+    if isinstance(value, float):
+        return f"real({value!r})" if abs(value) != float("inf") and value == value else f"real(float('{value}'))"
+    return str(value)
+
+
+def expression(op: Op, booleans: set[str]) -> str:
+    """One operation as a numba expression with torch's treatment of NaN."""
+    kind = op.kind
+    a = [_value(v) for v in op.args]
+    if kind in ARITHMETIC:  # a bool enters arithmetic as 0 or 1
+        a = [f"(real(1.0) if {x} else real(0.0))" if v in booleans else x for x, v in zip(a, op.args, strict=True)]
+    if kind in INFIX:
+        return f"{a[0]} {INFIX[kind]} {a[1]}"
+    if kind == "pow":
+        exponent = float(op.args[1])  # type: ignore[arg-type]
+        return f"math.sqrt({a[0]})" if exponent == 0.5 else " * ".join([a[0]] * int(exponent)) or "real(1.0)"
+    if kind == "clamp":
+        low, high = op.args[1], op.args[2]
+        text = a[0] if low is None else f"({a[1]} if {a[0]} < {a[1]} else {a[0]})"
+        return text if high is None else f"{a[2]} if {text} > {a[2]} else {text}"
+    return {
+        "rsub": "{1} - {0}",
+        "neg": "-{0}",
+        "not": "not {0}",
+        "abs": "abs({0})",
+        "sgn": "(real(1.0) if {0} > real(0.0) else (real(-1.0) if {0} < real(0.0) else {0}))",
+        "exp": "exp({0})",
+        "log": "real(math.log({0}))",
+        "sqrt": "math.sqrt({0})",
+        "rsqrt": "real(1.0) / math.sqrt({0})",
+        "reciprocal": "real(1.0) / {0}",
+        "sigmoid": "real(1.0) / (real(1.0) + exp(-{0}))",
+        "tanh": "real(math.tanh({0}))",
+        "floor": "np.floor({0})",
+        "relu": "real(0.0) if {0} < real(0.0) else {0}",
+        "maximum": "{0} if ({0} > {1}) | ({0} != {0}) else {1}",
+        "minimum": "{0} if ({0} < {1}) | ({0} != {0}) else {1}",
+        "clamp_max": "{1} if {0} > {1} else {0}",
+        "where": "{1} if {0} else {2}",
+        "masked_fill": "{2} if {1} else {0}",
+    }[kind].format(*a)

@@ -1,0 +1,57 @@
+"""Threads that walk blocks of the batch, as many as torch uses, each of which runs torch itself on one thread.
+
+Plain Python threads: kernels and matrix products release the interpreter lock, no threading layer has to be chosen, and a forked or
+spawned process simply starts its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier, Lock
+from typing import Any
+
+import torch
+
+_lock = Lock()
+_pools: dict[int, ThreadPoolExecutor] = {}
+
+
+def _forget() -> None:
+    """Threads do not survive a fork: the child begins without any."""
+    global _lock
+    _lock = Lock()
+    _pools.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def each(function: Callable[[int], Any], count: int) -> list[Any]:
+    """``[function(0), ..., function(count - 1)]``, on torch's number of threads, gradients off."""
+    threads = torch.get_num_threads()
+    if threads == 1:
+        return [_call(function, i) for i in range(count)]
+    with _lock:
+        pool = _pools.get(threads) or _pools.setdefault(threads, _start(threads))
+    return list(pool.map(partial(_call, function), range(count)))
+
+
+def _call(function: Callable[[int], Any], index: int) -> Any:
+    with torch.no_grad(), torch.autocast("cpu", enabled=False):
+        return function(index)
+
+
+def _start(threads: int) -> ThreadPoolExecutor:
+    def alone() -> None:
+        torch.get_num_threads()  # the first question in a thread sets its number to the default: ask before changing it
+        torch.set_num_threads(1)
+
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="scan", initializer=alone)
+    meeting = Barrier(threads)
+    list(pool.map(lambda _: meeting.wait(), range(threads)))
+    torch.set_num_threads(threads)  # workers changed the default that new threads start from
+    return pool
