@@ -1,4 +1,4 @@
-"""The command line: ``python -m bench``. Loads torch only in ``run``; ``list``, ``show``, ``plan`` and ``render`` answer in under a second."""
+"""The command line: ``python -m bench``. Nothing here loads torch: training is done by worker processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench import ledger, paths
 from bench import plan as planning
 from bench import render as rendering
 from bench.errors import BenchError, unknown
-from bench.experiment import BUDGETS, MEASURES, Experiment
+from bench.experiment import BUDGETS, MEASURES
 from bench.table import Cell, Table
 from bench.tables import TABLES
 from datamodules.sources import DataError
@@ -126,7 +126,12 @@ def _show_table(table: Table, as_json: bool) -> None:
     found = rendering.findings(table, ledger.read())
     if as_json:
         fields = ("status", "value", "low", "high", "n", "budget", "protocol", "verdict", "note")
-        return _json([{"row": f.cell.row, "column": f.cell.column, "published": f.cell.published} | {k: getattr(f, k) for k in fields} for f in found])
+        return _json(
+            [
+                {"row": f.cell.row, "column": f.cell.column, "published": f.cell.published} | {k: getattr(f, k) for k in fields}
+                for f in found
+            ]
+        )
     click.echo(rendering.to_markdown(table, found))
 
 
@@ -134,7 +139,13 @@ def _show_table(table: Table, as_json: bool) -> None:
 @selection
 @as_json
 def plan(
-    tables: tuple[str, ...], rows: tuple[str, ...], columns: tuple[str, ...], measures: tuple[str, ...], budget: str, seeds: int, as_json: bool
+    tables: tuple[str, ...],
+    rows: tuple[str, ...],
+    columns: tuple[str, ...],
+    measures: tuple[str, ...],
+    budget: str,
+    seeds: int,
+    as_json: bool,
 ) -> None:
     """What is still missing of TABLES: declared minus finished."""
     if budget == "smoke":
@@ -305,9 +316,9 @@ def data() -> None:
     """Data sets: what is there, and how to get it."""
 
 
-@data.command()
+@data.command("status")
 @as_json
-def status(as_json: bool) -> None:
+def data_status(as_json: bool) -> None:
     """Each data set: present, partial or missing, where it belongs, licence."""
     from datamodules import sources
 

@@ -81,7 +81,7 @@ class Task:
             raise unknown("budget", budget, BUDGETS)
         if budget != "paper" and budget not in self.budgets:
             raise BenchError(f"task {self.name} has no {budget} budget; it has: {', '.join(['paper', *self.budgets])}")
-        changed = {
+        changed: dict[str, Any] = {
             name: {**getattr(self, name), **value} if isinstance(value, Mapping) else value
             for name, value in self.budgets.get(budget, {}).items()
         }

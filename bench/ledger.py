@@ -106,7 +106,7 @@ def folder() -> Path:
 
 
 def read(only: Iterable[str] | None = None) -> list[Line]:
-    """All lines, or those of the tasks in ``only``. Raises ``BenchError`` naming file and line of anything that is not a whole, known line."""
+    """All lines, or those of the tasks in ``only``. Raises ``BenchError`` naming file and line of anything that is not a ledger line."""
     if only is not None:
         return [line for task in dict.fromkeys(only) if (path := folder() / f"{task}.csv").exists() for line in _read(path)]
     return [line for path in sorted(folder().glob("*.csv")) for line in _read(path)]
@@ -175,7 +175,9 @@ def _append(path: Path, lines: list[Line]) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        raise BenchError(f"cannot write {path} ({error.strerror}): free some space or set BENCH_RESULTS; nothing half-written was kept") from None
+        raise BenchError(
+            f"cannot write {path} ({error.strerror}): free space or set BENCH_RESULTS; nothing half-written was kept"
+        ) from None
 
 
 def sort() -> None:

@@ -102,6 +102,10 @@ def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: 
 
 def expected_seconds(job: Job, lines: Iterable[Line]) -> float | None:
     """Median wall time of earlier runs of the same task and budget, of the same model where there is one; ``None`` without any."""
-    same = [line for line in lines if line.status == "ok" and line.wall_s and (line.task, line.budget) == (job.experiment.task.name, job.experiment.budget)]
+    same = [
+        line
+        for line in lines
+        if line.status == "ok" and line.wall_s and (line.task, line.budget) == (job.experiment.task.name, job.experiment.budget)
+    ]
     closest = [line for line in same if line.model == job.experiment.model.name] or same
     return median(line.wall_s for line in closest if line.wall_s) if closest else None

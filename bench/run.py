@@ -75,7 +75,8 @@ class _Watch(Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.profile.evaluation += time.perf_counter() - self.mark
-        history = module.history  # type: ignore[attr-defined]
+        assert isinstance(module, SpikingModule)
+        history = module.history
         self.report({"epoch": trainer.current_epoch + 1, "epochs": trainer.max_epochs, "accuracy": history[-1]["test/accuracy"]})
 
 
@@ -97,7 +98,9 @@ def folder(experiment: Experiment) -> Path:
     return paths.home() / "experiments" / experiment.id
 
 
-def run(experiment: Experiment, measures: tuple[Measure, ...], threads: int = 1, report: Report = lambda _: None) -> tuple[list[Line], Profile]:
+def run(
+    experiment: Experiment, measures: tuple[Measure, ...], threads: int = 1, report: Report = lambda _: None
+) -> tuple[list[Line], Profile]:
     """Train ``experiment`` (or go on from its last epoch) and give its ledger lines; failures are lines too.
 
     The number of ``threads`` is fixed by the caller: sums in matrix products depend on it.
@@ -165,7 +168,7 @@ def _train(experiment: Experiment, profile: Profile, report: Report) -> tuple[Sp
     here = folder(experiment)
     config = {**experiment.config, "seed": experiment.seed}
     data = datamodules.build(config["data"], config["data_settings"], config["batch_size"], experiment.seed)
-    data.setup()
+    data.setup("fit")
     pl.seed_everything(experiment.seed, verbose=False)
     module = SpikingModule(config)
     watch = _Watch(profile, report)

@@ -14,7 +14,28 @@ from bench.table import Cell, Table
 from datamodules.sources import SOURCES
 
 # Student t, two-sided 95 %, by degrees of freedom; 1.96 beyond
-_T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086)
+_T95 = (
+    12.706,
+    4.303,
+    3.182,
+    2.776,
+    2.571,
+    2.447,
+    2.365,
+    2.306,
+    2.262,
+    2.228,
+    2.201,
+    2.179,
+    2.160,
+    2.145,
+    2.131,
+    2.120,
+    2.110,
+    2.101,
+    2.093,
+    2.086,
+)
 
 
 @dataclass(frozen=True)
@@ -102,7 +123,11 @@ def _measured(cell: Cell, budget: str, protocol: str, current: dict[str, dict[in
         low, high = seeds_interval(values)
     elif first.unit == "%" and first.n_test:
         low, high = sampling_interval(value, first.n_test)
-    others = [f"{name} {fmean(line.value for line in by_seed.values() if line.value is not None):.2f}" for name, by_seed in current.items() if name != protocol]
+    others = [
+        f"{name} {fmean(line.value for line in by_seed.values() if line.value is not None):.2f}"
+        for name, by_seed in current.items()
+        if name != protocol
+    ]
     note = _join(cell.note, *others)
     verdict = _verdict(cell, budget, value, low, high)
     return Finding(cell, "measured", note, value, low, high, len(values), budget, protocol, first.data, first.params, verdict)

@@ -116,13 +116,12 @@ def status(name: str) -> dict[str, Any]:
                 read(source, file.path)
             except DataError as error:
                 problems.append(str(error))
-    state = "generated" if not source.files else "present" if not problems else "missing" if len(problems) == len(source.files) else "partial"
-    where = str(folder(name)) if source.files else None
+    state = "present" if not problems else "missing" if len(problems) == len(source.files) else "partial"
     return {
         "name": name,
         "title": source.title,
-        "state": state,
-        "folder": where,
+        "state": state if source.files else "generated",
+        "folder": str(folder(name)) if source.files else None,
         "licence": source.licence,
         "citation": source.citation,
         "problems": problems,

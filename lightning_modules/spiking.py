@@ -80,7 +80,7 @@ class SpikingModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         *rates, synops = (torch.stack(self.activity).sum(0) / self.seen).tolist()
-        sizes = [layer.neuron.size for layer in self.network.layers if layer.neuron.spiking]
+        sizes = [layer.neuron.size for layer in self.network.stack if layer.neuron.spiking]
         rate = sum(r * n for r, n in zip(rates, sizes, strict=True)) / sum(sizes)
         record = {"epoch": self.current_epoch + 1, "test/accuracy": 100 * self.correct / self.seen, "spike_rate": rate, "synops": synops}
         self.history.append({**record, "n_test": self.seen})
@@ -88,7 +88,7 @@ class SpikingModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         config = self.config
-        neuron = [p for layer in self.network.layers for p in layer.neuron.parameters()]
+        neuron = [p for layer in self.network.stack for p in layer.neuron.parameters()]
         known = {id(p) for p in neuron}
         groups = [{"params": [p for p in self.parameters() if id(p) not in known], "lr": config["lr"]}]
         if neuron:

@@ -52,7 +52,7 @@ class Queue:
         return self.storage.get_all_trials(self.study_id, deepcopy=False, states=states)
 
     def enqueue(self, jobs: Iterable[tuple[Job, float | None]]) -> int:
-        """Add jobs (with expected seconds) that are not queued or running already; a trial whose owner died is failed first. Number added."""
+        """Add jobs (with expected seconds) that are not queued or running; a trial whose owner died is failed first. Number added."""
         with lock("queue"):
             self._fail_dead()
             open_ids = {t.user_attrs["experiment"] for t in self._trials(TrialState.WAITING, TrialState.RUNNING)}
@@ -116,5 +116,7 @@ def _job(trial: FrozenTrial) -> Job:
     except KeyError as error:
         raise BenchError(f"trial {trial.number} names {error}, which this checkout does not have") from None
     if experiment.id != a["experiment"]:
-        raise BenchError(f"trial {trial.number} is experiment {a['experiment']}, here it would be {experiment.id}: another version queued it")
+        raise BenchError(
+            f"trial {trial.number} is experiment {a['experiment']}, here it would be {experiment.id}: another version queued it"
+        )
     return Job(experiment, measures)

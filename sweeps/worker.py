@@ -75,7 +75,9 @@ def _work(queue: Queue, claim: Claim, threads: int, say: Any) -> None:
             _pending(job).unlink(missing_ok=True)
         first = lines[0]
         queue.finish(claim.trial, first.value if first.status == "ok" else None)
-    say(done=experiment.id, status=first.status, error=first.error, value=first.value, unit=first.unit, wall_s=first.wall_s, profile=seconds)
+    say(
+        done=experiment.id, status=first.status, error=first.error, value=first.value, unit=first.unit, wall_s=first.wall_s, profile=seconds
+    )
 
 
 def _recorded(job: Job) -> list[Line]:

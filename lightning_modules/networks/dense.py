@@ -41,10 +41,16 @@ class Activity(NamedTuple):
 
 
 class Dense(nn.Module):
-    """``layers`` widths from input to output. Hidden layers are ``neuron``; the last is the same neuron without recurrence, or ``readout``."""
+    """``layers``: widths from input to output. Hidden layers are ``neuron``; the last is the same without recurrence, or ``readout``."""
 
     def __init__(
-        self, layers: Sequence[int], neuron: str, settings: Mapping[str, Any], readout: str = "spiking", recurrent: bool = False, init: str = "default"
+        self,
+        layers: Sequence[int],
+        neuron: str,
+        settings: Mapping[str, Any],
+        readout: str = "spiking",
+        recurrent: bool = False,
+        init: str = "default",
     ) -> None:
         super().__init__()
         if len(layers) < 2:
@@ -55,14 +61,20 @@ class Dense(nn.Module):
         hidden = NEURONS[neuron]
         config = hidden.Config(**settings)
         last = len(layers) - 2
-        self.layers = nn.ModuleList()
+        built: list[Layer] = []
         for place, (inputs, size) in enumerate(zip(layers, layers[1:], strict=False)):
             unit = NEURONS[readout](size) if place == last and readout != "spiking" else hidden(size, config)
-            self.layers.append(Layer(inputs, unit, recurrent and place < last, init))
+            built.append(Layer(inputs, unit, recurrent and place < last, init))
+        self.layers = nn.ModuleList(built)
+
+    @property
+    def stack(self) -> list[Layer]:
+        """The layers from input to output."""
+        return list(self.layers)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         """``[T, B, inputs] -> [T, B, outputs]``."""
-        for layer in self.layers:
+        for layer in self.stack:
             x = layer(x)
         return x
 
@@ -72,7 +84,7 @@ class Dense(nn.Module):
         rates: list[Tensor] = []
         synops = x.new_zeros(())
         incoming = x.mean() if bool(((x == 0) | (x == 1)).all()) else x.new_zeros(())
-        for layer in self.layers:
+        for layer in self.stack:
             x = layer(x)
             outputs, inputs = layer.linear.weight.shape
             synops = synops + incoming * inputs * outputs * steps

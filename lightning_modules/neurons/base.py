@@ -46,7 +46,7 @@ class Neuron(nn.Module):
     def initial_state(self, batch: int, like: Tensor) -> NamedTuple:
         """State before the first step, ``[batch, size]`` each, dtype and device of ``like``. Zeros unless the neuron says otherwise."""
         zero = torch.zeros(batch, self.size, dtype=like.dtype, device=like.device)
-        return self.State(*(zero for _ in self.State._fields))  # type: ignore[attr-defined]
+        return self.State(*(zero for _ in self.State._fields))  # type: ignore[attr-defined, return-value]
 
     def drive(self, steps: int) -> dict[str, Tensor]:
         """Tensors that ``step`` takes by name, computed once per forward pass of ``steps`` steps.

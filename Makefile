@@ -1,0 +1,44 @@
+# make help lists what there is. PYTHON, BUDGET, SEEDS, WORKERS and BENCH_DATA can be set: make demo WORKERS=1
+PYTHON ?= python3
+BUDGET ?= laptop
+SEEDS ?= 1
+WORKERS ?=
+PY := .venv/bin/python
+DEMO := BENCH_HOME=.bench/demo BENCH_RESULTS=.bench/demo/results
+RUN := $(PY) -m bench run --budget $(BUDGET) --seeds $(SEEDS) $(if $(WORKERS),--workers $(WORKERS))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint list data render clean
+
+help: ## this list
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-36s %s\n", $$1, $$2}'
+	@echo "Settings: BUDGET=laptop|paper  SEEDS=1  WORKERS=cores  BENCH_DATA=data  PYTHON=python3"
+
+setup: ## create .venv from requirements.lock (only when the lock changed)
+	@$(PYTHON) bench/bootstrap.py
+
+demo: setup ## train roles-6 at laptop budget into .bench/demo, with the data that can be had (10 minutes on 2 cores, no account)
+	@$(PY) -m bench data fetch mnist || echo "going on without MNIST: its column is left out"
+	@$(DEMO) $(PY) -m bench run roles-6 --budget laptop --seeds 1 --available $(if $(WORKERS),--workers $(WORKERS))
+	@echo "committed results beside this machine's:" && $(PY) -m bench compare .bench/demo/results
+
+test: setup ## the whole test suite (no network)
+	@$(PY) -m pytest
+
+lint: setup ## ruff and mypy
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+
+list: setup ## all tables of both papers and how much of each is measured
+	@$(PY) -m bench list
+
+data: setup ## which data sets are here, and where the others belong
+	@$(PY) -m bench data status
+
+reproduce-table-%: setup ## train what is missing of one table, e.g. reproduce-table-roles-6, and render it
+	@$(RUN) $*
+
+render: setup ## results/tables and results/README.md from the ledger
+	@$(PY) -m bench render
+
+clean: ## remove the environment; results, runs and data stay
+	rm -rf .venv
