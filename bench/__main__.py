@@ -306,8 +306,8 @@ def compare(other: str, as_json: bool) -> None:
     if as_json:
         return _json(rows)
     for row in rows:
-        equal = "equal weights" if row["weights_equal"] else "other weights"
-        click.echo(f"{row['name']:60} {row['here']:9.3f} {row['other']:9.3f} {row['difference']:+8.3f}  {equal}")
+        weights = "equal weights" if row["weights_equal"] else "other weights"
+        click.echo(f"{row['name']:60} {row['here']:9.3f} {row['other']:9.3f} {row['difference']:+8.3f}  {weights}")
     click.echo(f"{len(rows)} results in both", err=True)
 
 

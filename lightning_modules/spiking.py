@@ -26,7 +26,7 @@ class SpikingModule(pl.LightningModule):
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
-        self.save_hyperparameters()
+        self.save_hyperparameters(logger=False)  # W&B has them flat already
         self.config = config
         if config["network"] != "dense":
             raise ValueError(f"unknown network {config['network']!r}; known: dense")
@@ -72,8 +72,9 @@ class SpikingModule(pl.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         x, target = batch
-        output, activity = self.network.forward_with_activity(x)
-        _, scores = self.objective(output, target, **self.loss_settings)
+        done = self.network.run(x)
+        activity = self.network.activity(x, done.means)
+        _, scores = self.objective(done.output, target, **self.loss_settings)
         self.correct += int((scores.argmax(1) == target).sum())
         self.seen += len(target)
         self.activity.append(torch.stack([*activity.rates, activity.synops]) * len(target))

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lightning_modules import scan
 from lightning_modules.neurons import NEURONS, Neuron
-from lightning_modules.scan import scan_dense
 
 
 class Layer(nn.Module):
@@ -29,8 +29,10 @@ class Layer(nn.Module):
         if self.recurrent is not None:
             nn.init.uniform_(self.recurrent, -1 / math.sqrt(neuron.size), 1 / math.sqrt(neuron.size))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return scan_dense(self.neuron, x, self.linear.weight, self.linear.bias, recurrent=self.recurrent).output
+    @property
+    def spec(self) -> scan.Dense:
+        """This layer as the scan takes it."""
+        return scan.Dense(self.neuron, self.linear.weight, self.linear.bias, self.recurrent)
 
 
 class Activity(NamedTuple):
@@ -72,25 +74,28 @@ class Dense(nn.Module):
         """The layers from input to output."""
         return list(self.layers)  # type: ignore[arg-type]
 
+    def run(self, x: Tensor) -> scan.Stacked:
+        """All layers over ``x`` [T, B, inputs] in one pass over time."""
+        return scan.scan_stack([layer.spec for layer in self.stack], x)
+
     def forward(self, x: Tensor) -> Tensor:
         """``[T, B, inputs] -> [T, B, outputs]``."""
-        for layer in self.stack:
-            x = layer(x)
-        return x
+        output = self.run(x).output
+        assert output is not None
+        return output
 
-    def forward_with_activity(self, x: Tensor) -> tuple[Tensor, Activity]:
-        """The same output, with what it cost in spikes. An analog input (anything but 0/1) causes no synaptic operations here."""
+    def activity(self, x: Tensor, means: Sequence[Tensor]) -> Activity:
+        """What ``run`` on ``x`` cost in spikes. An analog input (anything but 0/1) causes no synaptic operations here."""
         steps = x.shape[0]
         rates: list[Tensor] = []
         synops = x.new_zeros(())
         incoming = x.mean() if bool(((x == 0) | (x == 1)).all()) else x.new_zeros(())
-        for layer in self.stack:
-            x = layer(x)
+        for layer, mean in zip(self.stack, means, strict=True):
             outputs, inputs = layer.linear.weight.shape
             synops = synops + incoming * inputs * outputs * steps
             if layer.neuron.spiking:
-                incoming = x.mean()
+                incoming = mean.mean()
                 rates.append(incoming)
                 if layer.recurrent is not None:
                     synops = synops + incoming * outputs * outputs * steps
-        return x, Activity(rates, synops)
+        return Activity(rates, synops)
