@@ -194,7 +194,7 @@ def _check(
                 raise ValueError(f"{name} of layer {number} must be {list(form)}, got {list(tensor.shape)}")
         everything = [*inputs, *(t for t, _ in wanted.values() if t is not None), *layer.neuron.parameters()]
         if any(t.dtype != like.dtype or t.device != like.device for t in everything):
-            raise ValueError(f"layer {number} ({layer.neuron.name}): every tensor and parameter must be {like.dtype} on {like.device}, as the input")
+            raise ValueError(f"every tensor and parameter of layer {number} must be {like.dtype} on {like.device}, as the input is")
         width = size
     if probe is not None and (tuple(probe.shape) != (steps, batch, width) or probe.dtype != like.dtype):
         raise ValueError(f"the probe must be {[steps, batch, width]} {like.dtype}, got {list(probe.shape)} {probe.dtype}")

@@ -13,9 +13,9 @@ from torch.autograd.function import once_differentiable
 from lightning_modules.neurons.base import Neuron
 from lightning_modules.scan import cpu, kernels
 from lightning_modules.scan.printer import source
+from lightning_modules.scan.run import Layer, Run
 from lightning_modules.scan.trace import NotFusable, Traced, trace
 
-WEIGHTS = ("weight", "bias", "recurrent", "recurrent_bias")
 _traced: WeakKeyDictionary[Neuron, dict[tuple, Traced | NotFusable]] = WeakKeyDictionary()
 
 
@@ -61,7 +61,7 @@ def drive_rows(neuron: Neuron, steps: int) -> dict[str, Tensor]:
     for name, value in neuron.drive(steps).items():
         shape = tuple(value.shape)
         if shape not in ((), (neuron.size,), (steps, 1), (steps, neuron.size)):
-            raise ValueError(f"{neuron.name}.drive({steps}) gives {name!r} of shape {list(shape)}, not [], [N], [T, 1] or [T, N] with N = {neuron.size}")
+            raise ValueError(f"{neuron.name}: drive {name!r} has shape {list(shape)}, not [], [N], [T, 1] or [T, N] with N = {neuron.size}")
         rows[name] = value.expand(steps if len(shape) == 2 else 1, neuron.size)
     return rows
 
@@ -80,7 +80,7 @@ def run_fused(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Opti
     modules = [kernels.load(source(t), t.title) for t in traced]
     names = layers[-1].neuron.State._fields  # type: ignore[attr-defined]
     tensors = [*inputs, probe, *flat]
-    run = cpu.Run(
+    run = Run(
         steps, batch, options.detach_every or 0, options.checkpoint_every or 0, options.output,
         tuple(names.index(name) for name in options.record),
         torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors),
@@ -93,11 +93,11 @@ def run_fused(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Opti
     return output, means, states, {name: next(out) for name in options.record}
 
 
-def _unpack(run: cpu.Run, flat: Sequence[Any]) -> list[tuple[dict[str, Any], list, list]]:
+def _unpack(run: Run, flat: Sequence[Any]) -> list[tuple[dict[str, Any], list, list]]:
     """Each layer's share of a flat list, as (weights and previous by name, states, drives)."""
     rest = iter(flat)
     return [
-        ({name: next(rest) for name in (*WEIGHTS, "previous")}, [next(rest) for _ in t.states], [next(rest) for _ in t.drives])
+        ({name: next(rest) for name in (*cpu.WEIGHTS, "previous")}, [next(rest) for _ in t.states], [next(rest) for _ in t.drives])
         for t in run.traced
     ]
 
@@ -106,7 +106,7 @@ class _Walk(torch.autograd.Function):
     """All layers, all steps. Inputs: currents or x, the probe, then each layer's weights, previous output, states and drives."""
 
     @staticmethod
-    def forward(ctx: Any, run: cpu.Run, count: int, *tensors: Tensor | None) -> tuple:
+    def forward(ctx: Any, run: Run, count: int, *tensors: Tensor | None) -> tuple:
         ctx.set_materialize_grads(False)
         ctx.run, ctx.count = run, count
         layers, inputs = _Walk.layers(run, count, tensors)
@@ -116,13 +116,13 @@ class _Walk(torch.autograd.Function):
         return (output, *means, *(s for final in finals for s in final), *records)
 
     @staticmethod
-    def layers(run: cpu.Run, count: int, tensors: Sequence[Tensor | None]) -> tuple[list[cpu.Layer], tuple[Tensor, ...]]:
+    def layers(run: Run, count: int, tensors: Sequence[Tensor | None]) -> tuple[list[Layer], tuple[Tensor, ...]]:
         bare = [None if t is None else t.detach() for t in tensors]
         layers = [
-            cpu.Layer(t, module, **named, states=tuple(states), drives=tuple(drives))
+            Layer(t, module, **named, states=tuple(states), drives=tuple(drives))
             for t, module, (named, states, drives) in zip(run.traced, run.modules, _unpack(run, bare[count + 1 :]), strict=True)
         ]
-        return layers, tuple(bare[:count])  # type: ignore[arg-type]
+        return layers, tuple(x.contiguous() for x in bare[:count])  # type: ignore[arg-type]
 
     @staticmethod
     @once_differentiable

@@ -46,7 +46,10 @@ def add_rows(row, values, matrix):
 
 
 '''
-INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!=", "and": "&", "or": "|"}
+INFIX = {
+    "add": "+", "sub": "-", "mul": "*", "div": "/", 
+    "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!=", "and": "&", "or": "|",
+}  # fmt: skip
 ARITHMETIC = {"add", "sub", "mul", "div", "gt", "ge", "lt", "le", "eq", "ne"}
 
 
@@ -66,22 +69,26 @@ def _forward(traced: Traced) -> str:
     new = traced.forward.outputs
     lines = [
         "@kernel",
-        f"def forward(steps, t_first, {_names(currents, 'current_{0}s')}{_names(drives, 'drive_{0}s, every_{0}')}",
-        f"            {_names(states, 'state_{0}s')}outputs, total, recurrent, matrix, bias):",
+        f"def forward(steps, t_first, now, {_names(currents, 'current_{0}s')}{_names(drives, 'drive_{0}s, every_{0}')}",
+        f"            {_names(states, 'head_{0}s')}{_names(states, 'state_{0}s')}head, outputs, total, recurrent, whole, matrix, bias):",
         '    """``steps`` steps from time ``t_first`` of the samples in ``total`` [B, N], which adds up the outputs.',
         "",
-        "    Slot 0 of states and outputs is what was before. With ``recurrent`` the first current becomes",
+        "    States (and, if ``recurrent``, outputs) start from slot ``now`` of their head, [slots, B, N], and leave their last in the next;",
+        "    in between, slot t of ``states`` is what step t starts from. Unless the first current is ``whole`` already, a recurrent one becomes",
         "    current + (bias + output[t-1] @ matrix), in place. ``every`` is 1 for a drive with a row per step, else 0.",
         '    """',
         "    row = np.empty(total.shape[1], real)",
         "    for b in range(total.shape[0]):",
         "        sum_b = total[b]",
+        *(f"        state_{s}s[0, b] = head_{s}s[now, b]" for s in states),
+        "        if recurrent:",
+        "            outputs[0, b] = head[now, b]",
         "        for t in range(steps):",
         *(f"            c_{i} = current_{i}s[t, b]" for i in currents),
         *(f"            d_{d} = drive_{d}s[(t_first + t) * every_{d}]" for d in drives),
         *(f"            s_{s}, n_{s} = state_{s}s[t, b], state_{s}s[t + 1, b]" for s in states),
         "            o = outputs[t + 1, b]",
-        "            if recurrent:",
+        "            if recurrent and not whole:",
         "                row[:] = bias",
         "                add_rows(row, outputs[t, b], matrix)",
         "                for n in range(row.shape[0]):",
@@ -92,6 +99,9 @@ def _forward(traced: Traced) -> str:
         *(f"                n_{s}[n] = {_value(v)}" for s, v in zip(states, new, strict=False)),
         f"                o[n] = {_value(new[-1])}",
         f"                sum_b[n] += {_value(new[-1])}",
+        *(f"        head_{s}s[(now + 1) % head_{s}s.shape[0], b] = state_{s}s[steps, b]" for s in states),
+        "        if recurrent:",
+        "            head[(now + 1) % head.shape[0], b] = outputs[steps, b]",
         "",
     ]
     return "\n".join(lines)
@@ -109,11 +119,12 @@ def _backward(traced: Traced) -> str:
     lines = [
         "@kernel",
         f"def backward(steps, t_first, detach, {_names(currents, 'current_{0}s')}{_names(drives, 'drive_{0}s, every_{0}')}",
-        f"             {_names(states, 'state_{0}s')}{_names(states, 'adjoint_{0}s')}{_names(drives, 'sum_{0}s')}{_names(currents, 'grad_{0}s')}mean):",
+        f"             {_names(states, 'state_{0}s')}{_names(states, 'adjoint_{0}s')}{_names(drives, 'sum_{0}s')}{_names(currents, 'grad_{0}s')}",
+        "             sum_0s, mean):",
         '    """The same steps in reverse. ``grad_0s`` brings the gradient of the output and leaves with that of the first current.',
         "",
-        "    ``adjoint`` [B, N] is the gradient of the state between two steps; ``sum`` adds up the gradient of a drive; ``mean`` [B, N] is",
-        "    added to the gradient of every output; the gradient is cut before each step whose time ``detach`` divides.",
+        "    ``adjoint`` [B, N] is the gradient of the state between two steps; ``sum`` adds up the gradient of a drive, ``sum_0s`` [N]",
+        "    that of the first current; ``mean`` [B, N] is added to the gradient of every output; the gradient is cut before each step whose time ``detach`` divides.",
         '    """',
         "    for b in range(mean.shape[0]):",
         "        mean_b = mean[b]",
@@ -129,6 +140,7 @@ def _backward(traced: Traced) -> str:
         *_body(traced.backward),
         *(f"                a_{s}[n] = {_value(v)}" for s, v in zip(states, of_state, strict=True)),
         *(f"                g_{i}[n] = {_value(v)}" for i, v in zip(currents, of_current, strict=True)),
+        f"                sum_0s[n] += {_value(of_current[0])}",
         *(f"                sum_{d}[n] += {_value(v)}" for d, v in zip(drives, of_drive, strict=True)),
         "            if detach > 0 and t_first + t > 0 and (t_first + t) % detach == 0:",
         *(f"                a_{s}[:] = real(0.0)" for s in states),

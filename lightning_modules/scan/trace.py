@@ -73,14 +73,6 @@ class Traced:
     forward: Graph
     backward: Graph
 
-    @property
-    def inputs(self) -> list[str]:
-        return [f"state_{s}" for s in self.states] + [f"current_{i}" for i in range(self.currents)] + [f"drive_{d}" for d in self.drives]
-
-    @property
-    def gradients(self) -> list[str]:
-        return [f"grad_{s}" for s in self.states] + ["grad_output"]
-
 
 def trace(neuron: Neuron, drives: Iterable[str], dtype: torch.dtype) -> Traced:
     """Trace ``neuron.step`` and its VJP; surrogate gradients come along, as autograd sees them.
@@ -101,10 +93,11 @@ def trace(neuron: Neuron, drives: Iterable[str], dtype: torch.dtype) -> Traced:
         _, pull = torch.func.vjp(step, *args[: len(example)])
         return pull(tuple(args[len(example) :]))
 
-    traced = Traced(f"{type(neuron).__module__}.{type(neuron).__qualname__}", states, neuron.inputs, drives, dtype, Graph((), ()), Graph((), ()))
-    forward = _graph(step, example, traced.inputs, dtype)
-    backward = _graph(vjp, example + [torch.full_like(example[0], 0.5) for _ in range(first + 1)], traced.inputs + traced.gradients, dtype)
-    return Traced(traced.title, states, neuron.inputs, drives, dtype, forward, backward)
+    inputs = [f"state_{s}" for s in states] + [f"current_{i}" for i in range(neuron.inputs)] + [f"drive_{d}" for d in drives]
+    gradients = [f"grad_{s}" for s in states] + ["grad_output"]
+    forward = _graph(step, example, inputs, dtype)
+    backward = _graph(vjp, example + [torch.full_like(example[0], 0.5) for _ in gradients], inputs + gradients, dtype)
+    return Traced(f"{type(neuron).__module__}.{type(neuron).__qualname__}", states, neuron.inputs, drives, dtype, forward, backward)
 
 
 def _graph(function: Callable[..., Any], example: list[Tensor], names: list[str], dtype: torch.dtype) -> Graph:
@@ -114,7 +107,8 @@ def _graph(function: Callable[..., Any], example: list[Tensor], names: list[str]
         except NotFusable:
             raise
         except Exception as error:  # data-dependent control flow, random numbers, ...: whatever tracing cannot follow
-            raise NotFusable(f"tracing failed: {str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}") from error
+            message = str(error).strip().splitlines()
+            raise NotFusable(f"tracing failed: {message[0] if message else type(error).__name__}") from error
     return _prune(*_read(module, names, tuple(example[0].shape), dtype))
 
 

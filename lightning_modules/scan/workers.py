@@ -32,9 +32,7 @@ if hasattr(os, "register_at_fork"):
 
 def each(function: Callable[[int], Any], count: int) -> list[Any]:
     """``[function(0), ..., function(count - 1)]``, on torch's number of threads, gradients off."""
-    threads = torch.get_num_threads()
-    if threads == 1:
-        return [_call(function, i) for i in range(count)]
+    threads = torch.get_num_threads()  # 1 too gets its thread: a worker may change how its processor rounds, the caller's must not
     with _lock:
         pool = _pools.get(threads) or _pools.setdefault(threads, _start(threads))
     return list(pool.map(partial(_call, function), range(count)))

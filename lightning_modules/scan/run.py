@@ -1,0 +1,140 @@
+"""What a walk over time is made of: its layers, its cuts in batch and time, and what it keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import gcd
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lightning_modules.scan import memory
+from lightning_modules.scan.trace import Traced
+
+BLOCK = 64  # samples: enough rows for the recurrent products, few enough that two cores share a batch
+CHUNK = 1 << 17  # elements of the widest layer in one chunk: with its states it stays within a core's cache
+ROW = 512  # elements of a kernel's inner loop: narrow layers take several samples at once
+
+
+@dataclass
+class Layer:
+    """One layer of a run, its tensors detached. Its first current is ``x @ weight.T + bias``, or the input itself without ``weight``."""
+
+    traced: Traced
+    module: ModuleType
+    weight: Tensor | None
+    bias: Tensor | None
+    recurrent: Tensor | None
+    recurrent_bias: Tensor | None
+    previous: Tensor  # [B, N], output before the first step
+    states: tuple[Tensor, ...]  # [B, N], before the first step
+    drives: tuple[Tensor, ...]  # [1, N] or [T, N]
+
+    def __post_init__(self) -> None:
+        self.size = self.previous.shape[1]
+        self.in_place = self.weight is None and self.recurrent is None  # the input is the current
+        self.linked = self.recurrent is not None
+        empty = self.previous.new_empty(0)
+        if self.weight is not None:
+            self.transposed = self.weight.t().contiguous()
+            self.bias_row = (self.previous.new_zeros(self.size) if self.bias is None else self.bias).contiguous().numpy()
+        self.matrix, self.matrix_bias = empty.view(0, 0).numpy(), empty.numpy()
+        if self.recurrent is not None:
+            self.matrix = self.recurrent.t().contiguous().numpy()
+            self.matrix_bias = (self.previous.new_zeros(self.size) if self.recurrent_bias is None else self.recurrent_bias.contiguous()).numpy()
+
+    def fold(self, rows: int) -> int:
+        """How many samples one inner loop takes."""
+        if self.linked:
+            return 1
+        per_step = any(d.shape[0] > 1 for d in self.drives)  # such rows are repeated in memory: not far
+        return gcd(rows, 1 << max(0, int((ROW // 4 if per_step else ROW) // self.size).bit_length() - 1))
+
+
+@dataclass
+class Run:
+    """What a walk needs to know that is no tensor."""
+
+    steps: int
+    batch: int
+    detach_every: int
+    checkpoint_every: int  # 0: keep all currents
+    keep_output: bool
+    record: tuple[int, ...]  # numbers of the last layer's states to return over time
+    training: bool
+    traced: list[Traced]
+    modules: list[ModuleType]
+    widest: int
+
+    @property
+    def blocks(self) -> list[tuple[int, int]]:
+        """(first sample, samples) of each block, nearly equal and multiples of 8 where there are enough."""
+        count = -(-self.batch // BLOCK)
+        unit = 8 if self.batch >= 8 * count else 1
+        edges = [self.batch * i // (count * unit) * unit for i in range(count)] + [self.batch]
+        return [(a, b - a) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+    @property
+    def segments(self) -> list[tuple[int, int]]:
+        """(first step, last step + 1) of each stretch of time whose currents are kept at once."""
+        every = min(self.checkpoint_every or self.steps, self.steps)
+        return [(t, min(t + every, self.steps)) for t in range(0, self.steps, every)]
+
+    def chunk(self, rows: int) -> int:
+        return max(1, min(CHUNK // (rows * self.widest), self.segments[0][1]))
+
+    def chunks(self, rows: int, begin: int, end: int) -> list[tuple[int, int, int]]:
+        """(number, first step, steps) of each chunk of a segment."""
+        chunk = self.chunk(rows)
+        return [(c, t, min(chunk, end - t)) for c, t in enumerate(range(begin, end, chunk))]
+
+
+class Kept:
+    """The first currents of a segment of time, and the states (and output) at the head of each of its chunks, of one block."""
+
+    def __init__(self, run: Run, layers: list[Layer], rows: int, begin: int, end: int, training: bool) -> None:
+        kind = layers[0].previous.dtype
+        self.begin, self.training = begin, training
+        self.events: dict[int, tuple[np.ndarray, ...]] = {}  # of the first layer's input, by first step of a chunk; () if dense
+        slots = len(run.chunks(rows, begin, end)) + 1 if training else 2
+        self.currents = [
+            memory.empty((end - begin) * rows, layer.size, dtype=kind) if training and not layer.in_place else None for layer in layers
+        ]
+        self.heads = [
+            [memory.empty(slots, rows, layer.size, dtype=kind) for _ in range(len(layer.states) + layer.linked)] for layer in layers
+        ]
+
+    def load(self, heads: list[list[Tensor]]) -> None:
+        for mine, given in zip(self.heads, heads, strict=True):
+            for head, state in zip(mine, given, strict=True):
+                head[0] = state
+
+    def last(self, chunks: int) -> list[list[Tensor]]:
+        """The states after so many chunks."""
+        return [[head[chunks % head.shape[0]] for head in mine] for mine in self.heads]
+
+
+@dataclass
+class Gradients:
+    """What one block adds to the gradients of one layer."""
+
+    weight: Tensor | None = None  # transposed, [inputs, N]
+    bias: Tensor | None = None
+    recurrent: Tensor | None = None
+    recurrent_bias: Tensor | None = None
+    previous: Tensor | None = None
+    states: list[Tensor] = field(default_factory=list)
+    drives: list[Tensor] = field(default_factory=list)
+
+
+def folded(tensor: Tensor, fold: int) -> np.ndarray:
+    """[..., rows, N] as [..., rows / fold, fold N], sharing memory."""
+    *before, rows, size = tensor.shape
+    return tensor.numpy().reshape(*before, rows // fold, fold * size)
+
+
+def unfolded(array: np.ndarray, fold: int) -> Tensor:
+    """Sums [..., fold N] over the folds: [..., N]."""
+    return torch.from_numpy(array.reshape(*array.shape[:-1], fold, -1).sum(-2))

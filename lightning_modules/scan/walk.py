@@ -1,0 +1,270 @@
+"""One block of the batch on its walk through all layers, chunk of time by chunk of time, forward and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import numpy as np
+import torch
+from torch import Tensor
+
+from lightning_modules.scan import kernels, memory
+from lightning_modules.scan.run import Gradients, Kept, Layer, Run, folded, unfolded
+
+SPARSE = 0.1  # below this share of non-zeros a product from events is the faster one
+WIDE = 32  # outputs below which finding the events costs more than the dense product
+WAIT = 8  # chunks to go dense before looking again
+
+
+class Block:
+    """Scratch memory of one block, and the steps over it. Everything has the block's own rows."""
+
+    def __init__(self, run: Run, layers: list[Layer], inputs: tuple[Tensor, ...], first: int, rows: int) -> None:
+        self.run, self.layers, self.rows, self.first = run, layers, rows, first
+        self.own = slice(first, first + rows)
+        self.kind = inputs[0].dtype
+        self.raw = inputs[0].numpy()
+        self.inputs = [x[:, self.own] for x in inputs]
+        self.chunk = run.chunk(rows)
+        self.whole = rows == run.batch  # a chunk of the input is contiguous as it is
+        self.sheet = self._empty(self.chunk, inputs[0].shape[2])
+        self.sides = [self._empty(self.chunk, x.shape[2]) for x in inputs[1:]]
+        self.currents = [self._empty(self.chunk, layer.size) for layer in layers]
+        self.outputs = [self._empty(self.chunk + 1, layer.size) for layer in layers]
+        self.states = [[self._empty(self.chunk + 1, layer.size) for _ in layer.states] for layer in layers]
+        self.totals = [memory.zeros(rows, layer.size, dtype=self.kind) for layer in layers]
+        self.folds = [layer.fold(rows) for layer in layers]
+        self.driven = [
+            [a for d in layer.drives for a in (np.tile(d.numpy(), (1, fold)), int(d.shape[0] > 1))]
+            for layer, fold in zip(layers, self.folds, strict=True)
+        ]
+        self.chains = [[folded(s, fold) for s in states] for states, fold in zip(self.states, self.folds, strict=True)]
+        self.outs = [folded(o, fold) for o, fold in zip(self.outputs, self.folds, strict=True)]
+        self.side_arrays = [folded(s, self.folds[0]) for s in self.sides]
+        self.events = [Events(layer, self.chunk * rows, x, self.kind) for layer, x in zip(layers, self._widths(), strict=True)]
+
+    def _empty(self, steps: int, size: int) -> Tensor:
+        return memory.empty(steps, self.rows, size, dtype=self.kind)
+
+    def _widths(self) -> list[int]:
+        return [self.inputs[0].shape[2], *(layer.size for layer in self.layers[:-1])]
+
+    def heads(self) -> list[list[Tensor]]:
+        """The states (and output) before the first step."""
+        return [[s[self.own] for s in (*layer.states, *([layer.previous] * layer.linked))] for layer in self.layers]
+
+    def _input(self, t: int, steps: int) -> Tensor:
+        """The first input of a chunk, contiguous."""
+        return self.inputs[0][t : t + steps] if self.whole else self.sheet[:steps].copy_(self.inputs[0][t : t + steps])
+
+    def _find(self, i: int, t: int, steps: int, kept: Kept) -> bool:
+        """Look for events in the input of layer i; False if it is better taken as dense. Those of the first layer are kept."""
+        if i:
+            return self.events[i].find(self.outputs[i - 1].numpy(), 1, steps, 0, self.rows)
+        if t not in kept.events:
+            found = self.events[0].find(self.raw, t, steps, self.first, self.rows)
+            kept.events[t] = self.events[0].copy(steps * self.rows) if found else ()
+        if kept.events[t]:
+            self.events[0].arrays = kept.events[t]
+        return bool(kept.events[t])
+
+    def _dense(self, i: int, t: int, steps: int) -> Tensor:
+        """The input of layer i as a matrix."""
+        x = self._input(t, steps) if i == 0 else self.outputs[i - 1][1 : steps + 1]
+        return x.view(steps * self.rows, -1)
+
+    def _project(self, i: int, t: int, steps: int, kept: Kept, out: Tensor) -> None:
+        layer = self.layers[i]
+        if layer.weight is None:
+            out.copy_(self._dense(i, t, steps))
+        elif self._find(i, t, steps, kept):
+            self.events[i].project(layer.transposed.numpy(), layer.bias_row, out.numpy())
+        elif layer.bias is None:
+            torch.mm(self._dense(i, t, steps), layer.transposed, out=out)
+        else:
+            torch.addmm(layer.bias, self._dense(i, t, steps), layer.transposed, out=out)
+
+    def _neurons(self, i: int, c: int, t: int, steps: int, current: Tensor, kept: Kept, whole: bool) -> np.ndarray:
+        """Run layer i's kernel; ``whole``: the current holds its recurrent part already. Gives the current as the kernel sees it."""
+        layer, fold = self.layers[i], self.folds[i]
+        folded_current = folded(current.view(steps, self.rows, layer.size), fold)
+        heads = [folded(head, fold) for head in kept.heads[i]]
+        count = len(layer.states)
+        layer.module.forward(
+            steps, t, c if kept.training else c % 2, folded_current, *self.side_arrays, *self.driven[i], *heads[:count], *self.chains[i],
+            heads[count] if layer.linked else self.outs[i], self.outs[i], folded(self.totals[i], fold),
+            layer.linked, whole, layer.matrix, layer.matrix_bias,
+        )  # fmt: skip
+        return folded_current
+
+    def _load_sides(self, t: int, steps: int) -> None:
+        for side, x in zip(self.sides, self.inputs[1:], strict=True):
+            side[:steps] = x[t : t + steps]
+
+    def forward(self, begin: int, end: int, kept: Kept, output: Tensor | None, records: list[Tensor]) -> None:
+        """Walk from ``begin`` to ``end``, starting from slot 0 of what is kept."""
+        torch.set_flush_denormal(False)
+        for c, t, steps in self.run.chunks(self.rows, begin, end):
+            self._load_sides(t, steps)
+            for i, layer in enumerate(self.layers):
+                store = kept.currents[i]
+                if layer.in_place:
+                    current = self._dense(i, t, steps)
+                else:
+                    flat = steps * self.rows
+                    start = (t - begin) * self.rows
+                    current = self.currents[i].view(-1, layer.size)[:flat] if store is None else store[start : start + flat]
+                    self._project(i, t, steps, kept, current)
+                self._neurons(i, c, t, steps, current, kept, False)
+            if output is not None:
+                output[t : t + steps, self.own] = self.outputs[-1][1 : steps + 1]
+            for record, number in zip(records, self.run.record, strict=False):
+                record[t : t + steps, self.own] = self.states[-1][number][1 : steps + 1]
+
+    def prepare(self, sums: list[Gradients], means: list[Tensor | None]) -> None:
+        """Room for the backward pass. ``means`` [B, N] is the gradient of each layer's mean output, divided by T."""
+        self.sums = sums
+        zero = [torch.zeros_like(total) for total in self.totals]
+        self.means = [zero[i] if m is None else m[self.own].contiguous() for i, m in enumerate(means)]
+        self.grads = [self._empty(self.chunk, layer.size) for layer in self.layers]
+        self.side_grads = [self._empty(self.chunk, self.layers[0].size) for _ in self.sides]
+        self.carry = [memory.zeros(self.rows, layer.size, dtype=self.kind) for layer in self.layers]
+        self.bias_sums = [np.zeros(layer.size * fold) for layer, fold in zip(self.layers, self.folds, strict=True)]
+        # Sums over many steps: double, so that their rounding is that of one addition.
+        self.drive_sums = [
+            [np.zeros((d.shape[0], d.shape[1] * fold)) for d in layer.drives] for layer, fold in zip(self.layers, self.folds, strict=True)
+        ]
+        self.ends = [
+            [*(folded(s, fold) for s in mine.states), *drives] for mine, drives, fold in zip(sums, self.drive_sums, self.folds, strict=True)
+        ]
+
+    def backward(
+        self, begin: int, end: int, kept: Kept, output: Tensor | None, records: list, probe: Tensor | None, inputs: list[Tensor | None]
+    ) -> None:
+        """Walk back from ``end`` to ``begin``. ``output``, ``records``: gradients coming in [T, B, N]; ``probe``, ``inputs``: going out."""
+        for c, t, steps in reversed(self.run.chunks(self.rows, begin, end)):
+            torch.set_flush_denormal(False)  # a replay decides as the forward pass did
+            self._load_sides(t, steps)
+            currents = []
+            for i, layer in enumerate(self.layers):
+                store = kept.currents[i]
+                start = (t - begin) * self.rows
+                current = self._dense(i, t, steps) if store is None else store[start : start + steps * self.rows]
+                currents.append(self._neurons(i, c, t, steps, current, kept, True))
+            torch.set_flush_denormal(True)  # gradients that decay below 1e-38 would slow every product a hundredfold
+            top = self.grads[-1][:steps]
+            top.zero_() if output is None else top.copy_(output[t : t + steps, self.own])
+            for i in range(len(self.layers) - 1, -1, -1):
+                last = i == len(self.layers) - 1
+                self._reverse(i, t, steps, currents[i], records if last else [], probe if last else None)
+                self._products(i, t, steps, kept)
+                if i:
+                    flat = self.grads[i - 1][:steps].view(steps * self.rows, -1)
+                    torch.mm(self.grads[i][:steps].view(steps * self.rows, -1), self.layers[i].weight, out=flat)  # type: ignore[arg-type]
+            self._leave(t, steps, inputs)
+        torch.set_flush_denormal(False)
+
+    def _leave(self, t: int, steps: int, inputs: list[Tensor | None]) -> None:
+        """Write the gradients of the inputs."""
+        grad = self.grads[0][:steps]
+        if inputs[0] is not None:
+            if self.layers[0].weight is not None:
+                torch.mm(grad.view(steps * self.rows, -1), self.layers[0].weight, out=self.sheet[:steps].view(steps * self.rows, -1))
+                grad = self.sheet[:steps]
+            inputs[0][t : t + steps, self.own] = grad
+        for below, side in zip(inputs[1:], self.side_grads, strict=True):
+            if below is not None:
+                below[t : t + steps, self.own] = side[:steps]
+
+    def _reverse(self, i: int, t: int, steps: int, current: np.ndarray, records: list, probe: Tensor | None) -> None:
+        """The neurons of layer i in reverse: their gradient turns from that of the output into that of the current."""
+        layer, fold, chains = self.layers[i], self.folds[i], self.chains[i]
+        grad, sides = folded(self.grads[i], fold), [folded(s, fold) for s in self.side_grads]
+        end = (self.bias_sums[i], folded(self.means[i], fold))
+        detach = self.run.detach_every
+        if not layer.linked and probe is None and not records:
+            layer.module.backward(
+                steps, t, detach, current, *self.side_arrays, *self.driven[i], *chains, *self.ends[i], grad, *sides, *end
+            )  # fmt: skip
+            return
+        for k in range(steps - 1, -1, -1):  # one step at a time: something joins the gradient between steps
+            one = slice(k, k + 1)
+            if layer.linked:
+                self.grads[i][k] += self.carry[i]
+            self._join(i, t + k, self.grads[i][k], records, probe)
+            layer.module.backward(
+                1, t + k, detach, current[one], *(s[one] for s in self.side_arrays), *self.driven[i], *(s[one] for s in chains),
+                *self.ends[i], grad[one], *(s[one] for s in sides), *end,
+            )  # fmt: skip
+            if layer.linked:
+                if detach and t + k and (t + k) % detach == 0:
+                    self.carry[i].zero_()
+                else:
+                    torch.mm(self.grads[i][k], layer.recurrent, out=self.carry[i])  # type: ignore[arg-type]
+
+    def _join(self, i: int, t: int, grad: Tensor, records: list, probe: Tensor | None) -> None:
+        """Add the gradients of recorded states, and write the total derivative of the output."""
+        states, traced = self.sums[i].states, self.layers[i].traced
+        for record, number in zip(records, self.run.record, strict=False):
+            if record is not None:
+                states[number] += record[t, self.own]
+        if probe is not None:
+            torch.add(grad, self.means[i], out=probe[t, self.own])
+            for state, new in zip(states, traced.forward.outputs[:-1], strict=True):
+                if new == traced.forward.outputs[-1]:  # this state is the output
+                    probe[t, self.own] += state
+
+    def _products(self, i: int, t: int, steps: int, kept: Kept) -> None:
+        """Add a chunk to the gradients of the weights."""
+        sums, grad = self.sums[i], self.grads[i][:steps].view(steps * self.rows, -1)
+        if sums.weight is not None:
+            if self._find(i, t, steps, kept):
+                self.events[i].outer(grad.numpy(), sums.weight.numpy())
+            else:
+                torch.addmm(sums.weight, self._dense(i, t, steps).t(), grad, out=sums.weight)
+        if sums.recurrent is not None:
+            torch.addmm(sums.recurrent, grad.t(), self.outputs[i][:steps].view(steps * self.rows, -1), out=sums.recurrent)
+
+    def finish(self) -> list[Gradients]:
+        """Hand over what was summed."""
+        for sums, bias, drives, fold in zip(self.sums, self.bias_sums, self.drive_sums, self.folds, strict=True):
+            sums.bias = sums.recurrent_bias = unfolded(bias, fold)
+            sums.drives = [unfolded(d, fold) for d in drives]
+        return self.sums
+
+
+class Events:
+    """The non-zeros of one layer's input, found chunk by chunk, if they are few."""
+
+    def __init__(self, layer: Layer, rows: int, width: int, kind: torch.dtype) -> None:
+        self.rows, self.width, self.kind = rows, width, kind
+        self.wait = 0 if layer.weight is not None and layer.size >= WIDE and width >= WIDE else -1
+        self.room: tuple[np.ndarray, ...] = ()
+        self.arrays: tuple[np.ndarray, ...] = ()  # where each row starts, the places of its events, their values
+        if not self.wait:
+            self.kernels = kernels.load(Path(__file__).with_name("event_kernels.py").read_text(), "event products")
+
+    def find(self, x: np.ndarray, t: int, steps: int, first: int, rows: int) -> bool:
+        """Find the events of ``x[t : t + steps, first : first + rows]``. False if there are many, or were in a chunk not long ago."""
+        if self.wait:
+            self.wait -= self.wait > 0
+            return False
+        if not self.room:
+            size = self.rows * self.width + 1
+            places = memory.empty(size, dtype=torch.float32).numpy().view(np.int32)
+            self.room = (np.empty(self.rows + 1, np.int64), places, memory.empty(size, dtype=self.kind).numpy())
+        self.arrays = self.room
+        count = self.kernels.find(x, x.view(np.int32 if self.kind == torch.float32 else np.int64), t, steps, first, rows, *self.arrays)
+        if count > SPARSE * steps * rows * self.width:
+            self.wait = WAIT
+            return False
+        return True
+
+    def copy(self, rows: int) -> tuple[np.ndarray, ...]:
+        starts, places, values = self.room
+        return starts[: rows + 1].copy(), places[: starts[rows]].copy(), values[: starts[rows]].copy()
+
+    def project(self, weight: np.ndarray, bias: np.ndarray, out: np.ndarray) -> None:
+        self.kernels.project(*self.arrays, weight, bias, out)
+
+    def outer(self, grad: np.ndarray, out: np.ndarray) -> None:
+        self.kernels.outer(*self.arrays, grad, out)
