@@ -8,6 +8,9 @@ from __future__ import annotations
 NEURON_VERSIONS = {
     "lif": 1,
     "leaky-readout": 1,
+    "glif": 1,
+    "alif": 1,
+    "celif": 1,
 }
 
 
