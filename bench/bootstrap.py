@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-import venv
+import venv as environments
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,14 +32,14 @@ def main() -> int:
         if VENV.exists():
             shutil.rmtree(VENV)
         print(f"creating {VENV} ({len(pinned)} packages)", file=sys.stderr)
-        venv.create(VENV, with_pip=True)
+        environments.create(VENV, with_pip=True)
         python = str(VENV / "bin" / "python")
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         # torch first and alone: pip then takes the build that fits this machine, and nothing after it replaces it
         extra = shlex.split(os.environ.get("TORCH_PIP_ARGS", ""))
         for arguments in ([torch, *extra], ["--requirement", str(LOCK)], ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]):
             if subprocess.run([*pip, *arguments]).returncode:
-                print(f"pip could not install {' '.join(arguments)}; the messages above say why. Run the same command again.", file=sys.stderr)
+                print(f"pip could not install {arguments[0]}; the messages above say why. Run the same command again.", file=sys.stderr)
                 return 1
         STAMP.write_text(digest)
     return 0

@@ -13,7 +13,8 @@ class BenchError(Exception):
 def unknown(kind: str, name: str, known: Iterable[str]) -> BenchError:
     """Error for a name that does not exist, with the nearest ones that do."""
     known = list(known)
-    near = get_close_matches(name.lower(), [k.lower() for k in known], n=3, cutoff=0.4)
-    nearest = [k for k in known if k.lower() in near]
+    by_lower = {k.lower(): k for k in known}
+    near = get_close_matches(name.lower(), by_lower, n=2, cutoff=0.7) or get_close_matches(name.lower(), by_lower, n=1, cutoff=0.4)
+    nearest = [by_lower[k] for k in near]
     hint = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
     return BenchError(f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}")

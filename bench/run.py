@@ -19,7 +19,7 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic mat
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import WandbLogger
 
 import datamodules
@@ -80,16 +80,17 @@ class _Watch(Callback):
         self.report({"epoch": trainer.current_epoch + 1, "epochs": trainer.max_epochs, "accuracy": history[-1]["test/accuracy"]})
 
 
-class _Checkpoint(ModelCheckpoint):
-    """The last epoch's state, timed."""
+class _Checkpoint(Callback):
+    """Keeps the state after the last whole epoch, replaced whole, so that a killed training loses one epoch at most."""
 
-    def __init__(self, folder: Path, profile: Profile) -> None:
-        super().__init__(dirpath=folder, filename="epoch", save_top_k=0, save_last=True, every_n_epochs=1, save_on_train_epoch_end=False)
-        self.profile = profile
+    def __init__(self, path: Path, profile: Profile) -> None:
+        self.path, self.profile = path, profile
 
-    def _save_last_checkpoint(self, trainer: pl.Trainer, monitor_candidates: dict) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         begun = time.perf_counter()
-        super()._save_last_checkpoint(trainer, monitor_candidates)
+        new = self.path.with_suffix(".new")
+        trainer.save_checkpoint(new)
+        os.replace(new, self.path)
         self.profile.checkpoints += time.perf_counter() - begun
 
 
@@ -165,7 +166,7 @@ def run(
 
 
 def _train(experiment: Experiment, profile: Profile, report: Report) -> tuple[SpikingModule, int]:
-    here = folder(experiment)
+    last = folder(experiment) / "last.ckpt"
     config = {**experiment.config, "seed": experiment.seed}
     data = datamodules.build(config["data"], config["data_settings"], config["batch_size"], experiment.seed)
     data.setup("fit")
@@ -180,13 +181,13 @@ def _train(experiment: Experiment, profile: Profile, report: Report) -> tuple[Sp
             devices=1,
             deterministic=True,
             logger=WandbLogger(experiment=tracked),
-            callbacks=[watch, _Checkpoint(here, profile)],
+            callbacks=[watch, _Checkpoint(last, profile)],
+            enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             log_every_n_steps=50,
         )
-        last = here / "last.ckpt"
         trainer.fit(module, datamodule=data, ckpt_path=str(last) if _usable(last, config) else None)
         if trainer.interrupted:
             raise KeyboardInterrupt

@@ -1,0 +1,108 @@
+"""The command line: fast commands load no torch, bad input is one message, committed tables are what the ledger gives."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.tables import TABLES
+from tests.conftest import ROOT, bench
+
+
+@pytest.mark.parametrize("command", [["list"], ["plan", "roles-6"], ["render"], ["show", "roles-6", "Baseline", "XOR"], ["data", "status"]])
+def test_planning_and_rendering_load_no_torch(places: Path, command: list[str]) -> None:
+    code = (
+        "import sys; from bench.__main__ import cli\n"
+        f"cli({command!r}, prog_name='bench', standalone_mode=False)\n"
+        "heavy = {'torch', 'optuna', 'wandb', 'pytorch_lightning', 'pandas'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_list_shows_every_table_of_both_papers(places: Path) -> None:
+    rows = json.loads(bench("list", "--json").stdout)
+    assert [row["table"] for row in rows] == [*(f"celif-{n}" for n in range(1, 6)), *(f"roles-{n}" for n in range(1, 11))]
+    assert all(row["cells"] == len(TABLES[row["table"]].cells) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["plan", "roles-66"], "did you mean roles-6"),
+        (["plan", "roles-6", "--row", "Basline"], "did you mean Baseline"),
+        (["plan", "roles-6", "--column", "XR"], "did you mean XOR"),
+        (["plan", "roles-6", "--budget", "papr"], "did you mean paper"),
+        (["plan", "roles-6", "--measure", "acuracy"], "did you mean accuracy"),
+        (["plan", "roles-6", "--seeds", "0"], "at least 1"),
+        (["run", "roles-6", "--workers", "0"], "workers must be at least 1"),
+        (["run", "roles-6", "--column", "XOR", "--set", "lr"], "--set takes name=value"),
+        (["run", "roles-6", "--column", "XOR", "--set", "lrr=1"], "did you mean lr"),
+        (["show", "roles-6", "Baseline"], "name the column too"),
+        (["show", "roles-6", "Baseline", "SHD"], "not built yet"),
+        (["data", "fetch", "minst"], "did you mean mnist"),
+        (["rnder"], "did you mean render"),
+        (["compare", "/nowhere"], "does not exist"),
+    ],
+)
+def test_bad_input_is_one_message_that_names_what_is_allowed(places: Path, arguments: list[str], says: str) -> None:
+    done = bench(*arguments)
+    assert done.returncode != 0
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (places / "results").exists()
+
+
+def test_a_broken_ledger_stops_every_command_at_the_line(places: Path) -> None:
+    path = places / "results" / "runs" / "xor.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("<<<<<<< HEAD\n")
+    for command in (["list"], ["plan", "roles-6"], ["render"], ["run", "roles-6", "--column", "XOR", "--budget", "laptop"]):
+        done = bench(*command)
+        assert done.returncode == 1
+        assert "xor.csv:1: a merge conflict marker" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert path.read_text() == "<<<<<<< HEAD\n"
+    assert not (places / "results" / "tables").exists()
+
+
+def test_results_that_cannot_be_written_stop_before_anything_is_trained(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (places / "results").write_text("a file where the folder should be")
+    done = bench("run", "roles-6", "--column", "XOR", "--row", "Baseline")
+    assert done.returncode == 1
+    assert "nothing was trained" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_recipe_of_a_cell_shows_every_value_and_its_source(places: Path) -> None:
+    shown = bench("show", "roles-6", "Without reset", "XOR", "--budget", "laptop").stdout
+    assert "laptop budget; at paper budget 150" in shown
+    assert "row 'Without reset': {'reset': 'none'}" in shown
+    assert "guess [U]" in shown
+
+
+def test_committed_tables_are_what_the_ledger_gives() -> None:
+    done = bench("render", "--check")
+    assert done.returncode == 0, done.stderr
+
+
+def test_check_fails_when_a_table_was_edited(places: Path) -> None:
+    assert bench("render").returncode == 0
+    assert bench("render", "--check").returncode == 0
+    table = places / "results" / "tables" / "roles-6.csv"
+    table.write_text(table.read_text().replace("94.85", "99.99"))
+    done = bench("render", "--check")
+    assert done.returncode == 1
+    assert "roles-6.csv" in done.stderr
+
+
+def test_planning_a_table_without_its_data_says_so_and_plans_the_rest(places: Path) -> None:
+    made = json.loads(bench("plan", "roles-6", "--json").stdout)
+    assert {job["name"].split(" / ")[0] for job in made["jobs"]} == {"xor"}
+    assert {job["data"] for job in made["no_data"]} == {"mnist"}
+    assert len(made["waiting"]) == 24

@@ -1,0 +1,111 @@
+"""The ledger is whole whatever happens, and says so where it is not."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench import ledger
+from bench.errors import BenchError
+from bench.ledger import HEADER, Line
+from tests.conftest import ROOT
+
+LINE = Line(
+    "0123456789ab", "accuracy", "xor", "lif", 0, "laptop", "delayed-xor", value=77.5, unit="%", protocol="last", epoch=3, git_dirty=False
+)
+
+
+def test_a_line_comes_back_as_it_was_written(places: Path) -> None:
+    odd = replace(LINE, seed=1, status="failed", value=None, error='a "quoted", text\nover two lines', git_dirty=True)
+    ledger.append([LINE, odd])
+    assert ledger.read() == [LINE, replace(odd, error='a "quoted", text over two lines')]
+
+
+def test_lines_of_a_task_are_in_a_file_of_their_own(places: Path) -> None:
+    ledger.append([LINE, replace(LINE, task="mnist")])
+    assert sorted(p.name for p in (places / "results" / "runs").iterdir()) == ["mnist.csv", "xor.csv"]
+    assert ledger.read(["mnist", "never-run"]) == [replace(LINE, task="mnist")]
+
+
+@pytest.mark.parametrize(
+    ("damage", "line", "says"),
+    [
+        (lambda text: text[:-5], 3, "cut off"),
+        (lambda text: text + "<<<<<<< HEAD\n", 4, "conflict marker"),
+        (lambda text: text.replace("\n1,", "\n7,", 1), 2, "schema '7'"),
+        (lambda text: text.replace(",77.5,", ",seventy,", 1), 2, "not a ledger line"),
+        (lambda text: text.replace(",77.5,", ",", 1), 2, f"{len(HEADER) - 1} fields"),
+        (lambda text: text.replace(",ok,", ",great,", 1), 2, "status 'great'"),
+        (lambda text: text.replace("schema,", "scheme,", 1), 1, "header"),
+        (lambda text: text.replace(",xor,lif,0,", ",xor,lif,,", 1), 2, "seed is empty"),
+    ],
+)
+def test_a_broken_line_is_refused_with_its_place_and_the_file_is_kept(places: Path, damage, line: int, says: str) -> None:
+    ledger.append([LINE, replace(LINE, seed=1)])
+    path = places / "results" / "runs" / "xor.csv"
+    broken = damage(path.read_text())
+    path.write_text(broken)
+    for action in (ledger.read, ledger.sort, lambda: ledger.append([LINE])):
+        with pytest.raises(BenchError, match="mend|take the file back") as error:
+            action()
+        assert f"xor.csv:{line}:" in str(error.value)
+        assert says in str(error.value)
+    assert path.read_text() == broken
+
+
+def test_two_processes_appending_at_once_lose_nothing(places: Path) -> None:
+    code = (
+        "import sys; from dataclasses import replace; from bench import ledger; from bench.ledger import Line\n"
+        "for i in range(40): ledger.append([Line('e', 'accuracy', 'xor', 'lif', i + 100 * int(sys.argv[1]), 'laptop', 'delayed-xor')])"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code, str(n)], cwd=ROOT) for n in (0, 1)]
+    assert [p.wait() for p in running] == [0, 0]
+    assert sorted(line.seed for line in ledger.read()) == [*range(40), *range(100, 140)]
+
+
+def test_a_write_that_fails_half_way_is_taken_back(places: Path) -> None:
+    ledger.append([LINE])
+    path = places / "results" / "runs" / "xor.csv"
+    before = path.read_text()
+    code = (  # a file may grow by 50 more bytes only: the write is cut off in the middle of a line, as on a full disk
+        "import resource, signal; from bench import ledger; from bench.ledger import Line\n"
+        f"signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) + 50},) * 2)\n"
+        "ledger.append([Line('e', 'accuracy', 'xor', 'lif', 1, 'laptop', 'delayed-xor')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "nothing half-written was kept" in done.stderr
+    assert path.read_text() == before
+
+
+def test_sorting_keeps_every_line_once_and_in_order(places: Path) -> None:
+    lines = [replace(LINE, seed=s, model=m) for s in (2, 0, 1) for m in ("lif-no-reset", "lif")]
+    ledger.append([*lines, lines[0]])
+    ledger.sort()
+    assert ledger.read() == sorted(lines, key=lambda line: (line.model, line.seed))
+
+
+def test_a_replaced_file_is_whole_or_the_old_one(places: Path) -> None:
+    path = places / "results" / "x.md"
+    ledger.write(path, "old")
+    (places / "results" / "blocked").write_text("a file where a folder should be")
+    with pytest.raises(BenchError, match="cannot write"):
+        ledger.write(places / "results" / "blocked" / "x.md", "new")
+    assert path.read_text() == "old"
+    assert sorted(p.name for p in path.parent.iterdir()) == ["blocked", "x.md"]
+
+
+def test_every_committed_line_reads_and_is_sorted() -> None:
+    for path in sorted((ROOT / "results" / "runs").glob("*.csv")):
+        rows = list(csv.reader(path.open(encoding="utf-8")))
+        lines = ledger._read(path)
+        assert rows[0] == HEADER
+        assert [line.texts() for line in lines] == rows[1:], path
+        assert lines == sorted(lines, key=lambda line: line.key), path
+        assert {line.task for line in lines} <= {path.stem}
+        assert all(line.budget in ("laptop", "paper") and line.git_commit for line in lines if line.status == "ok"), path

@@ -1,0 +1,154 @@
+"""The plan is declared minus finished, each experiment once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench import plan
+from bench.errors import BenchError
+from bench.experiment import ACCURACY, Experiment, canonical_hash
+from bench.ledger import Line
+from bench.models import LIF, LIF_NO_RESET, LIF_RECURRENT
+from bench.tables import TABLES
+from bench.tasks import MNIST, XOR
+from datamodules.sources import MNIST as MNIST_SOURCE
+
+
+@pytest.fixture
+def mnist_here(places: Path) -> None:
+    """Files of the right size: enough for planning, which reads no content."""
+    for file in MNIST_SOURCE.files:
+        path = places / "data" / "mnist" / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as out:
+            out.truncate(file.size)
+
+
+def cells(name: str) -> list:
+    return [(name, c) for c in TABLES[name].cells]
+
+
+def finished(experiment: Experiment, **changes) -> Line:
+    e = experiment
+    line = Line(e.id, "accuracy", e.task.name, e.model.name, e.seed, e.budget, e.config["data"], value=90.0, unit="%", protocol="last")
+    line = replace(line, config_hash=e.config_hash, data_hash=e.data_hash, version=e.version(ACCURACY))
+    return replace(line, **changes)
+
+
+def all_lines(made: plan.Plan) -> list[Line]:
+    return [finished(job.experiment) for job in made.jobs]
+
+
+def test_everything_runnable_is_planned_at_first_and_nothing_once_finished(mnist_here: None) -> None:
+    made = plan.make(cells("roles-6"), "laptop", 1, [])
+    assert (made.cells, made.done, len(made.jobs)) == (10, 0, 10)
+    again = plan.make(cells("roles-6"), "laptop", 1, all_lines(made))
+    assert (again.cells, again.done, again.jobs) == (10, 10, ())
+
+
+def test_deleting_one_line_plans_exactly_that_experiment(mnist_here: None) -> None:
+    made = plan.make(cells("roles-6"), "laptop", 1, [])
+    lines = all_lines(made)
+    for place, line in enumerate(lines):
+        again = plan.make(cells("roles-6"), "laptop", 1, lines[:place] + lines[place + 1 :])
+        assert [job.experiment.id for job in again.jobs] == [line.experiment]
+
+
+def test_adding_a_seed_reruns_nothing_that_is_finished(mnist_here: None) -> None:
+    lines = all_lines(plan.make(cells("roles-6"), "laptop", 1, []))
+    made = plan.make(cells("roles-6"), "laptop", 3, lines)
+    assert sorted({job.experiment.seed for job in made.jobs}) == [1, 2]
+    assert len(made.jobs) == 20
+
+
+def test_an_experiment_of_two_tables_is_trained_once(mnist_here: None) -> None:
+    made = plan.make(cells("roles-6") + cells("roles-7"), "laptop", 1, [])
+    ids = [job.experiment.id for job in made.jobs]
+    assert len(ids) == len(set(ids))
+    alone = [len(plan.make(cells(name), "laptop", 1, []).jobs) for name in ("roles-6", "roles-7")]
+    assert len(ids) == sum(alone) - 3  # k = 0.3, 0 and 1 on MNIST are rows of roles-6 too
+
+
+@pytest.mark.parametrize("change", [{"status": "failed"}, {"config_hash": "x"}, {"data_hash": "x"}, {"version": "task=0"}, {"seed": 5}])
+def test_failed_and_stale_lines_do_not_count_as_finished(mnist_here: None, change: dict) -> None:
+    lines = all_lines(plan.make(cells("roles-6"), "laptop", 1, []))
+    made = plan.make(cells("roles-6"), "laptop", 1, [replace(lines[0], **change), *lines[1:]])
+    assert [job.experiment.id for job in made.jobs] == [lines[0].experiment]
+
+
+def test_missing_data_leaves_the_other_columns_to_run(places: Path) -> None:
+    made = plan.make(cells("roles-6"), "laptop", 1, [])
+    assert {job.experiment.task.name for job in made.jobs} == {"xor"}
+    assert {job.experiment.task.name for job in made.no_data} == {"mnist"}
+
+
+def test_the_id_follows_what_decides_the_weights_and_nothing_else() -> None:
+    base = Experiment(MNIST, LIF, 0, "laptop")
+    renamed = Experiment(replace(MNIST, name="other", title="Other"), replace(LIF, name="x", title="y"), 0, "laptop")
+    assert renamed.id == base.id
+    others = [
+        Experiment(MNIST, LIF, 1, "laptop"),
+        Experiment(MNIST, LIF, 0, "paper"),
+        Experiment(MNIST, LIF_NO_RESET, 0, "laptop"),
+        Experiment(MNIST, LIF_RECURRENT, 0, "laptop"),
+        Experiment(XOR, LIF, 0, "laptop"),
+        Experiment(replace(MNIST, lr=2e-4), LIF, 0, "laptop"),
+        Experiment(replace(MNIST, version=MNIST.version + 1), LIF, 0, "laptop"),
+        Experiment(MNIST, LIF, 0, "laptop", (("lr", 2e-4),)),
+    ]
+    assert others[5].id == others[7].id  # --set lr is the same training as a recipe with that lr
+    assert len({e.id for e in [base, *others[:7]]}) == 8
+
+
+def test_a_changed_neuron_version_makes_results_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Experiment(MNIST, LIF, 0, "laptop")
+    line = finished(before)
+    monkeypatch.setattr("bench.experiment.neuron_version", lambda name: 2)
+    after = Experiment(MNIST, LIF, 0, "laptop")
+    assert after.id != before.id
+    assert plan.valid(line, before, ACCURACY)
+    assert not plan.valid(line, after, ACCURACY)
+
+
+def test_a_hash_takes_plain_types_only_and_ignores_their_order() -> None:
+    assert canonical_hash({"a": 1, "b": [2.5, None]}) == canonical_hash({"b": [2.5, None], "a": 1})
+    assert canonical_hash({"a": 1.0}) != canonical_hash({"a": 2.0})
+    for bad in (float("nan"), object(), {1, 2}):
+        with pytest.raises((TypeError, ValueError)):
+            canonical_hash(bad)
+
+
+def test_unknown_rows_columns_budgets_and_settings_name_the_nearest() -> None:
+    table = TABLES["roles-6"]
+    with pytest.raises(BenchError, match="did you mean Baseline"):
+        plan.select(table, ["basline"])
+    with pytest.raises(BenchError, match="did you mean MNIST"):
+        plan.select(table, [], ["MNST"])
+    with pytest.raises(BenchError, match="did you mean laptop"):
+        plan.make(cells("roles-6"), "labtop", 1, [])
+    with pytest.raises(BenchError, match="seeds must be at least 1"):
+        plan.make(cells("roles-6"), "laptop", 0, [])
+    with pytest.raises(BenchError, match="did you mean batch_size"):
+        _ = Experiment(MNIST, LIF, 0, "laptop", (("batchsize", 5),)).config
+    with pytest.raises(BenchError, match="unknown setting"):
+        _ = Experiment(MNIST, LIF, 0, "laptop", (("neurons.leak", 0.5),)).config
+
+
+def test_expected_time_is_the_median_of_the_same_task_and_budget(mnist_here: None) -> None:
+    job = next(j for j in plan.make(cells("roles-6"), "laptop", 1, []).jobs if j.experiment.task is MNIST)
+    other = replace(finished(job.experiment), model="lif-no-leak")
+    assert plan.expected_seconds(job, []) is None
+    assert plan.expected_seconds(job, [replace(other, wall_s=s) for s in (10.0, 20.0, 90.0)]) == 20.0
+    assert plan.expected_seconds(job, [replace(other, wall_s=10.0), replace(finished(job.experiment), wall_s=50.0)]) == 50.0
+
+
+def test_every_recipe_value_says_where_it_comes_from() -> None:
+    from bench.tasks import TASKS
+
+    for task in TASKS.values():
+        config = Experiment(task, LIF, 0, "paper").config
+        silent = [name for name in config if name != "recurrent" and not task.sources.get(name)]
+        assert not silent, f"{task.name}: {silent}"

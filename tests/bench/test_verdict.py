@@ -1,0 +1,99 @@
+"""Intervals, verdicts and what a rendered cell says."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+
+from bench import render
+from bench.experiment import ACCURACY, Experiment
+from bench.ledger import Line
+from bench.models import LIF
+from bench.table import ROLES, Cell, Table
+from bench.tasks import MNIST
+from bench.verdict import find, sampling_interval, seeds_interval
+from tests.bench.test_plan import finished
+
+CELL = Cell("Baseline", "MNIST", "94.85", "%", MNIST, LIF, ACCURACY)
+TABLE = Table("roles-6", ROLES, "title", (CELL,))
+
+
+def result(value: float | None, seed: int = 0, budget: str = "paper", protocol: str = "best_test", **changes) -> Line:
+    return finished(Experiment(MNIST, LIF, seed, budget), **{"value": value, "protocol": protocol, "n_test": 10_000, **changes})
+
+
+def test_intervals_equal_textbook_values() -> None:
+    low, high = seeds_interval([1.0, 2.0, 3.0])  # mean 2, s = 1, t = 4.303, s/sqrt(3) = .57735
+    assert (low, high) == pytest.approx((2 - 2.4843, 2 + 2.4843), abs=1e-3)
+    assert sampling_interval(50.0, 100) == pytest.approx((40.38, 59.62), abs=0.01)  # Wilson
+    assert sampling_interval(100.0, 10)[1] == pytest.approx(100.0)
+    assert sampling_interval(100.0, 10)[0] == pytest.approx(72.25, abs=0.01)
+
+
+@pytest.mark.parametrize(("value", "verdict"), [(94.9, "within"), (95.8, "within"), (96.5, "above"), (93.0, "below")])
+def test_paper_budget_on_real_data_gets_a_verdict(value: float, verdict: str) -> None:
+    assert find(TABLE, CELL, [result(value)]).verdict == verdict
+
+
+def test_a_published_value_inside_the_interval_over_seeds_is_within() -> None:
+    lines = [result(value, seed) for seed, value in enumerate((92.0, 94.0, 96.0))]  # 94 ± 4.97
+    assert find(TABLE, replace(CELL, published="98.5"), lines).verdict == "within"
+    assert find(TABLE, replace(CELL, published="99.5"), lines).verdict == "below"
+
+
+def test_a_reduced_budget_gets_a_label_and_no_verdict() -> None:
+    found = find(TABLE, CELL, [result(94.85, budget="laptop")])
+    assert (found.status, found.verdict, found.budget) == ("measured", "laptop budget", "laptop")
+
+
+def test_paper_budget_is_shown_before_laptop_and_the_tables_protocol_before_others() -> None:
+    lines = [result(95.0, budget="laptop"), result(94.0), result(93.5, protocol="last")]
+    found = find(TABLE, CELL, lines)
+    assert (found.value, found.budget, found.protocol) == (94.0, "paper", "best_test")
+    assert "last 93.50" in found.note
+
+
+def test_results_of_another_version_are_stale_and_get_no_verdict() -> None:
+    found = find(TABLE, CELL, [result(94.0, config_hash="old", version="task=0")])
+    assert (found.status, found.value, found.verdict) == ("stale", 94.0, "")
+    assert "stale" in render.short(found)
+
+
+def test_absent_failed_and_missing_cells_each_say_why() -> None:
+    absent = Cell("a", "b", None, absent="not applicable", note="the paper leaves it out")
+    assert find(TABLE, absent, []).status == "not applicable"
+    assert find(TABLE, CELL, []).status == "not run"
+    failed = find(TABLE, CELL, [result(None, status="diverged", error="loss nan")])
+    assert failed.status == "not run"
+    assert "diverged, loss nan" in failed.note
+    missing = find(TABLE, CELL, [result(None, status="data missing")])
+    assert missing.status == "data missing"
+    assert "bench data status" in missing.note
+
+
+def test_a_cell_needs_a_reason_to_be_absent() -> None:
+    with pytest.raises(ValueError, match="with a note"):
+        Cell("a", "b", None, absent="not applicable")
+
+
+def test_the_csv_has_one_line_a_cell_with_the_documented_columns() -> None:
+    table = replace(TABLE, cells=(CELL, Cell("With recurrence", "CIFAR10", None, absent="not applicable", note="left out")))
+    found = render.findings(table, [result(94.0)])
+    rows = list(csv.DictReader(io.StringIO(render.to_csv(table, found))))
+    assert list(rows[0]) == (
+        "table row column measure unit published measured ci_low ci_high n budget protocol data params status verdict note".split()
+    )
+    assert (rows[0]["published"], rows[0]["measured"], rows[0]["n"], rows[0]["verdict"]) == ("94.85", "94.00", "1", "within")
+    assert (rows[1]["status"], rows[1]["note"], rows[1]["measured"]) == ("not applicable", "left out", "")
+
+
+def test_markdown_marks_what_is_no_reproduction_and_latex_escapes() -> None:
+    table = replace(TABLE, cells=(replace(CELL, row="k_tau & 5 %"),))
+    found = render.findings(table, [result(94.0, budget="laptop")])
+    assert "94.00 ± 0.47 * (94.85)" in render.to_markdown(table, found).replace("\\*", "*")
+    assert "no verdict" in render.legend(found)
+    latex = render.to_latex(table, found)
+    assert r"k\_tau \& 5 \% & 94.00 $\pm$ 0.47 * (94.85) \\" in latex

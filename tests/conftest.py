@@ -1,0 +1,45 @@
+"""Every test has its own home, results and data folders, and no network."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections to anything but this machine fail at once."""
+    connect = socket.socket.connect
+
+    def refuse(self: socket.socket, address):  # type: ignore[no-untyped-def]
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise OSError(f"no network in tests: {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Own BENCH_HOME, BENCH_RESULTS and BENCH_DATA below ``tmp_path``; compiled kernels are shared between tests."""
+    for name in ("home", "results", "data"):
+        monkeypatch.setenv(f"BENCH_{name.upper()}", str(tmp_path / name))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    kernels = Path(os.environ.get("BENCH_TEST_KERNELS", ROOT / ".bench" / "kernels"))
+    kernels.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "kernels").symlink_to(kernels)
+    return tmp_path
+
+
+def bench(*arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """``python -m bench`` as a user runs it."""
+    command = [sys.executable, "-m", "bench", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, env=os.environ.copy())

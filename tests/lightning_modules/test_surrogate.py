@@ -1,0 +1,51 @@
+"""Surrogate gradients have the published shape."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from lightning_modules.surrogate import SURROGATES, spike
+
+
+def derivative(name: str, width: float, x: list[float]) -> list[float]:
+    points = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    spike(points, name, width).sum().backward()
+    assert points.grad is not None
+    return points.grad.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "x", "expected"),
+    [
+        ("boxcar", 0.2, [0.0, 0.19, -0.19, 0.2, 1.0], [1, 1, 1, 0, 0]),
+        ("rect", 0.25, [0.0, 0.24, -0.24, 0.25, 1.0], [2, 2, 2, 0, 0]),
+        ("triangular", 1.0, [0.0, 0.5, -0.5, 1.0, 2.0], [1, 0.5, 0.5, 0, 0]),
+        ("arctan", 2.0, [0.0, 1 / math.pi, -1 / math.pi], [1, 0.5, 0.5]),
+        ("multi_gaussian", 0.5, [0.0, 0.5, 3.0], [0.4391, 0.2589, -0.0121]),
+    ],
+)
+def test_values_at_points_worked_by_hand(name: str, width: float, x: list[float], expected: list[float]) -> None:
+    assert derivative(name, width, x) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "area"), [("boxcar", 0.2, 0.4), ("rect", 0.25, 1.0), ("triangular", 0.7, 1.0), ("multi_gaussian", 0.5, 0.425)]
+)
+def test_area_under_the_curve(name: str, width: float, area: float) -> None:
+    x = torch.linspace(-20, 20, 400_001, dtype=torch.float64)
+    assert float(torch.trapezoid(SURROGATES[name](x, width), x)) == pytest.approx(area, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", SURROGATES)
+def test_forward_is_a_step_at_zero_whatever_the_surrogate(name: str) -> None:
+    x = torch.tensor([-1.0, -1e-30, 0.0, 1e-30, 1.0])
+    assert spike(x, name, 0.5).tolist() == [0, 0, 0, 1, 1]
+    assert spike(x, name, 0.5, inclusive=True).tolist() == [0, 0, 1, 1, 1]
+
+
+def test_an_unknown_surrogate_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="arctan, boxcar, multi_gaussian, rect, triangular"):
+        spike(torch.zeros(1), "sigmoid", 1.0)

@@ -1,0 +1,222 @@
+"""From the command line to the ledger: what a user runs, on tiny data, with real worker processes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, bench
+
+SMOKE = ["run", "roles-6", "--column", "XOR", "--budget", "smoke"]
+
+
+def lines(places: Path) -> list[dict[str, str]]:
+    """The exploratory ledger, without what differs between two runs of the same thing."""
+    path = places / "home" / "exploratory" / "runs" / "xor.csv"
+    return list(csv.DictReader(path.open(encoding="utf-8"))) if path.exists() else []
+
+
+def outcome(places: Path) -> set[tuple[str, ...]]:
+    names = ("experiment", "measure", "protocol", "status", "value", "checkpoint_sha256", "spike_rate", "synops")
+    return {tuple(line[name] for name in names) for line in lines(places)}
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench", *arguments], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+
+
+def follow(process: subprocess.Popen[str], pattern: str) -> None:
+    """Read standard error until a line matches."""
+    assert process.stderr is not None
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if re.search(pattern, line):
+            return
+    raise AssertionError(f"{pattern!r} did not appear in {''.join(seen)}")
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+@pytest.fixture
+def home_again(places: Path):
+    """A second, empty home and ledger: the same commands start from nothing."""
+
+    def change(name: str) -> Path:
+        other = places / name
+        (other / "home").mkdir(parents=True)
+        (other / "home" / "kernels").symlink_to((places / "home" / "kernels").resolve())
+        os.environ["BENCH_HOME"], os.environ["BENCH_RESULTS"] = str(other / "home"), str(other / "results")
+        return other
+
+    before = {name: os.environ[name] for name in ("BENCH_HOME", "BENCH_RESULTS")}
+    yield change
+    os.environ.update(before)
+
+
+def test_a_table_is_trained_once_tracked_and_repeated_bit_for_bit(places: Path, home_again) -> None:
+    done = bench(*SMOKE, "--workers", "2", "--profile")
+    assert done.returncode == 0, done.stderr
+    first = outcome(places)
+    assert {line["model"] for line in lines(places)} == {"lif", "lif-no-leak", "lif-full-leak", "lif-no-reset", "lif-recurrent"}
+    assert len(first) == 10  # five experiments, two protocols
+    assert {line["status"] for line in lines(places)} == {"ok"}
+    assert "[5/5]" in done.stderr  # plain lines: this is no terminal
+    assert "about" in done.stderr
+    assert "before first step" in done.stdout
+
+    # smoke never enters results
+    assert not (places / "results" / "runs").exists()
+
+    # every experiment is a W&B run, offline, with its id, group, tags and flat settings
+    some = lines(places)[0]
+    (run,) = (places / "home" / "wandb" / "wandb").glob(f"offline-run-*-{some['experiment']}")
+    command = [str(Path(sys.executable).parent / "wandb"), "leet", "inspect", "--summary", "--json", str(run)]
+    logged = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert logged["run_id"] == some["wandb_run"] == some["experiment"]
+    assert logged["state"] == "finished"
+    assert {"smoke", "delayed-xor", "lif=1"} <= set(logged["tags"])
+    assert logged["config"]["neuron.threshold"] == 0.5
+    assert logged["config"]["seed"] == 0
+    assert f"{logged['summary']['test/accuracy']:.7g}" == some["value"]
+
+    # … and an Optuna trial
+    import optuna
+
+    study = optuna.load_study(study_name=some["optuna_study"], storage=f"sqlite:///{places / 'home' / 'queue.db'}")
+    assert sorted(t.user_attrs["experiment"] for t in study.trials) == sorted({line["experiment"] for line in lines(places)})
+    trial = study.trials[int(some["optuna_trial"])]
+    assert trial.state == optuna.trial.TrialState.COMPLETE
+    assert trial.user_attrs["experiment"] == some["experiment"]
+
+    # a second call has nothing to do and starts no worker
+    again = bench(*SMOKE)
+    assert again.returncode == 0
+    assert "5 of 5 cells that can run are done, 0 experiments to run" in again.stderr
+    assert "start" not in again.stderr
+
+    # deleting one line runs exactly that experiment again and gives the same value
+    path = places / "home" / "exploratory" / "runs" / "xor.csv"
+    kept = path.read_text().splitlines(keepends=True)
+    gone = some["experiment"]
+    path.write_text("".join(row for row in kept if gone not in row))
+    once_more = bench(*SMOKE)
+    assert once_more.stderr.count("start ") == 1
+    assert outcome(places) == first
+
+    # one worker, elsewhere: the same weights and values to the last bit
+    other = home_again("alone")
+    assert bench(*SMOKE, "--workers", "1").returncode == 0
+    assert outcome(other) == first
+
+
+def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_weights(places: Path, home_again) -> None:
+    settings = [*SMOKE, "--row", "Baseline", "--set", "epochs=6", "--set", "data_settings.batches=40", "--workers", "1"]
+    process = start(*settings)
+    follow(process, r"epoch 2/6")
+    (worker,) = workers_of(process)
+    os.kill(worker, signal.SIGKILL)  # the parent starts the experiment again …
+    follow(process, r"epoch 4/6")
+    process.kill()  # … until it is killed itself
+    process.wait()
+    assert lines(places) == []
+    (checkpoint,) = (places / "home" / "experiments").glob("*/last.ckpt")
+
+    time.sleep(1.5)  # the orphaned worker notices at its next message
+    process = start(*settings)
+    follow(process, r"epoch [4-6]/6")
+    assert process.stderr is not None
+    assert "epoch 2/6" not in process.stderr.read()
+    assert process.wait() == 0
+    resumed = outcome(places)
+    assert len(resumed) == 2
+    assert not checkpoint.exists()
+
+    other = home_again("undisturbed")
+    assert bench(*settings).returncode == 0
+    assert outcome(other) == resumed
+
+
+def test_two_runs_at_once_share_the_work_and_train_nothing_twice(places: Path) -> None:
+    settings = [*SMOKE, "--workers", "1", "--set", "data_settings.batches=30"]
+    both = [start(*settings), start(*settings)]
+    texts = [process.communicate(timeout=300)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], texts
+    trained = [line["experiment"] for line in lines(places)]
+    assert len(trained) == 10
+    assert len(set(trained)) == 5
+
+
+def test_divergence_is_recorded_the_rest_goes_on_and_the_exit_code_says_so(places: Path) -> None:
+    done = bench(*SMOKE, "--row", "Baseline", "--row", "Without reset", "--set", "lr=3e37", "--set", "epochs=2")
+    assert done.returncode == 1
+    assert "not finished" in done.stderr
+    assert "Traceback" not in done.stderr
+    recorded = lines(places)
+    assert {line["status"] for line in recorded} == {"diverged"}
+    assert {line["model"] for line in recorded} == {"lif", "lif-no-reset"}
+    assert all("not finite" in line["error"] or "loss" in line["error"] for line in recorded)
+
+
+def test_a_setting_that_the_neuron_refuses_fails_that_experiment_with_its_message(places: Path) -> None:
+    done = bench(*SMOKE, "--row", "Baseline", "--set", "neuron.reset=half")
+    assert done.returncode == 1
+    assert "hard, soft, none" in done.stderr
+    assert [line["status"] for line in lines(places)] == ["failed"]
+
+
+def test_a_result_that_could_not_be_written_is_kept_and_not_trained_again(places: Path) -> None:
+    process = start(*SMOKE, "--row", "Baseline", "--workers", "1")
+    follow(process, "start ")
+    runs = places / "home" / "exploratory" / "runs"
+    runs.parent.mkdir(parents=True, exist_ok=True)
+    runs.write_text("in the way: the ledger's folder cannot be made")
+    assert process.stderr is not None
+    said = process.stderr.read()
+    assert process.wait() == 1
+    assert "cannot write" in said or "Not a directory" in said
+    assert "Traceback" not in said
+    runs.unlink()
+    done = bench(*SMOKE, "--row", "Baseline")
+    assert done.returncode == 0
+    assert "start " not in done.stderr
+    assert len(lines(places)) == 2
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_training_starts_over(places: Path) -> None:
+    settings = [*SMOKE, "--row", "Baseline", "--set", "epochs=2"]
+    assert bench(*settings).returncode == 0
+    before = outcome(places)
+    (folder,) = (places / "home" / "experiments").iterdir()
+    (folder / "last.ckpt").write_bytes(b"half a checkpoint")
+    (places / "home" / "exploratory" / "runs" / "xor.csv").unlink()
+    assert bench(*settings).returncode == 0
+    assert outcome(places) == before
+    assert (folder / "last.damaged").exists()
+
+
+def test_cells_without_data_are_said_recorded_once_and_fail_unless_only_the_available_is_asked_for(places: Path) -> None:
+    wanted = ["run", "roles-6", "--column", "MNIST", "--row", "Baseline"]
+    for _ in range(2):
+        done = bench(*wanted)
+        assert done.returncode == 1
+        assert "data missing: mnist" in done.stderr
+        assert "bench data status" in done.stderr
+    (row,) = csv.DictReader((places / "results" / "runs" / "mnist.csv").open(encoding="utf-8"))
+    assert row["status"] == "data missing"
+    table = (places / "results" / "tables" / "roles-6.csv").read_text()
+    assert re.search(r"roles-6,Baseline,MNIST,accuracy,%,94.85,.*data missing", table)
+    assert bench(*wanted, "--available").returncode == 0
