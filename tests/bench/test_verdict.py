@@ -83,9 +83,8 @@ def test_the_csv_has_one_line_a_cell_with_the_documented_columns() -> None:
     table = replace(TABLE, cells=(CELL, Cell("With recurrence", "CIFAR10", None, absent="not applicable", note="left out")))
     found = render.findings(table, [result(94.0)])
     rows = list(csv.DictReader(io.StringIO(render.to_csv(table, found))))
-    assert list(rows[0]) == (
-        "table row column measure unit published measured ci_low ci_high n budget protocol data params status verdict note".split()
-    )
+    expected = "table row column measure unit published measured ci_low ci_high n budget protocol data params status verdict note"
+    assert list(rows[0]) == expected.split()
     assert (rows[0]["published"], rows[0]["measured"], rows[0]["n"], rows[0]["verdict"]) == ("94.85", "94.00", "1", "within")
     assert (rows[1]["status"], rows[1]["note"], rows[1]["measured"]) == ("not applicable", "left out", "")
 
