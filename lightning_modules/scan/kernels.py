@@ -24,7 +24,7 @@ import numba
 import torch
 
 log = logging.getLogger(__name__)
-_seconds: dict[str, float] = {}
+_seconds: dict[str, float] = {}  # module of a kernel -> time spent compiling in this process
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -39,7 +39,18 @@ def kernel(function: Callable[..., Any]) -> Any:
         flags.noalias = True
         return flags
 
+    compile_core = compiled._compiler._compile_core
+
+    def timed(*args: Any) -> Any:
+        start = time.perf_counter()
+        result = compile_core(*args)
+        name = function.__module__
+        _seconds[name] = _seconds.get(name, 0.0) + time.perf_counter() - start
+        log.info("compiled %s of %s in %.1f s", function.__name__, name, time.perf_counter() - start)
+        return result
+
     compiled._compiler._customize_flags = without_aliases
+    compiled._compiler._compile_core = timed
     return compiled
 
 
@@ -78,16 +89,6 @@ def _load(source: str, digest: str, title: str) -> ModuleType:
     return module
 
 
-def first_call(function: Any, title: str, *args: Any) -> None:
-    """Call a kernel, and log and remember how long it took to compile if it was not on disk."""
-    before = sum(function.stats.cache_misses.values())
-    start = time.perf_counter()
-    function(*args)
-    if sum(function.stats.cache_misses.values()) > before:
-        _seconds[title] = _seconds.get(title, 0.0) + time.perf_counter() - start
-        log.info("compiled %s in %.1f s", title, _seconds[title])
-
-
 def compile_seconds() -> dict[str, float]:
-    """Seconds this process spent compiling, per neuron class; empty when every kernel was on disk."""
+    """Seconds this process spent compiling, per kernel module; empty when every kernel was on disk."""
     return dict(_seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -145,8 +146,7 @@ class Block:
             torch.set_flush_denormal(False)  # a replay decides as the forward pass did
             self._load_sides(t, steps)
             currents = []
-            for i, layer in enumerate(self.layers):
-                store = kept.currents[i]
+            for i, store in enumerate(kept.currents):
                 start = (t - begin) * self.rows
                 current = self._dense(i, t, steps) if store is None else store[start : start + steps * self.rows]
                 currents.append(self._neurons(i, c, t, steps, current, kept, True))

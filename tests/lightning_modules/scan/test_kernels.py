@@ -1,0 +1,87 @@
+"""Kernels are compiled once, whoever asks first, wherever the folder is; forked and spawned processes run them too."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from lightning_modules.neurons.lif import LIF
+from lightning_modules.scan import scan
+from lightning_modules.scan.kernels import kernel
+
+RUN = """
+import logging, sys, torch
+logging.basicConfig(level=logging.INFO)
+from lightning_modules.neurons.lif import LIF
+from lightning_modules.scan import compile_seconds, scan
+x = torch.linspace(0, 1, 60).reshape(5, 3, 4).requires_grad_()
+scan(LIF(4), x, backend="cpu").output.sum().backward()
+print(float(x.grad.sum()), bool(compile_seconds()))
+"""
+ROOT = Path(__file__).parents[3]
+
+
+def start(home: str) -> subprocess.Popen:
+    environment = {**os.environ, "BENCH_HOME": home, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-c", RUN], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen) -> tuple[str, bool, str]:
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    value, compiled = out.split()
+    return value, compiled == "True", err
+
+
+def test_two_processes_compiling_at_once_and_a_third_that_finds_it_done(tmp_path: Path) -> None:
+    both = [start(str(tmp_path)) for _ in range(2)]
+    (one, compiled, log), (two, _, _) = (finish(p) for p in both)
+    assert compiled and "compil" in log  # the time of the first use is reported
+    three, again, _ = finish(start(str(tmp_path)))
+    assert one == two == three
+    assert not again
+    assert not list((tmp_path / "kernels").glob("*.tmp"))
+
+
+def test_a_folder_that_cannot_be_written_is_replaced_by_a_temporary_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    _, compiled, log = finish(start(str(tmp_path / "file")))
+    assert compiled
+    assert "temporary folder" in log
+
+
+def child(queue: multiprocessing.Queue) -> None:
+    torch.manual_seed(0)
+    queue.put(float(scan(LIF(4), torch.rand(5, 130, 4), backend="cpu").output.sum()))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_child_process_computes_the_same(method: str) -> None:
+    torch.manual_seed(0)
+    mine = float(scan(LIF(4), torch.rand(5, 130, 4), backend="cpu").output.sum())  # the parent's threads exist by now
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    process = context.Process(target=child, args=(queue,))
+    process.start()
+    assert queue.get(timeout=60) == mine
+    process.join(10)
+
+
+def test_products_and_sums_are_not_contracted() -> None:
+    @kernel
+    def multiply_add(a, b, c, out):  # type: ignore[no-untyped-def]
+        for n in range(out.shape[0]):
+            out[n] = a[n] * b[n] + c[n]
+
+    torch.manual_seed(0)
+    a, b, c = (torch.randn(1000) for _ in range(3))
+    out = torch.empty(1000)
+    multiply_add(a.numpy(), b.numpy(), c.numpy(), out.numpy())
+    assert torch.equal(out, a * b + c)
