@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_modules.neurons.base import Neuron
-from lightning_modules.scan.fused import Dense, Options, run_fused
+from lightning_modules.scan.fused import Dense, Options, run_fused, run_gpu
 from lightning_modules.scan.kernels import compile_seconds
 from lightning_modules.scan.reference import Scanned, scan_loop
 from lightning_modules.scan.trace import NotFusable
@@ -56,6 +57,8 @@ def scan_stack(
     Sums over inputs are taken in another order than torch's, so currents equal those of the loop to float rounding; given equal currents,
     spikes are bit-equal in float32. Zero inputs are skipped: a weight of inf or NaN does not reach neurons through an input of 0.
 
+    ``backend``: ``auto`` takes the fused kernels for the input's device and falls back to the loop, with one warning, for a step that
+    cannot be fused; ``cpu`` and ``gpu`` refuse such a step; ``loop`` is the plain PyTorch loop.
     Raises ``ValueError`` for shapes, dtypes, devices or names that do not fit.
     """
     _check(layers, (x,), record, detach_every, checkpoint_every, probe, backend)
@@ -122,14 +125,17 @@ def _single(layer: Dense, inputs: tuple[Tensor, ...], options: Options, probe: T
 
 
 def _run(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None, backend: str) -> Stacked:
+    chosen = backend
     if backend == "auto":
         backend = {"cpu": "cpu", "cuda": "gpu"}.get(inputs[0].device.type, "loop")
-        if backend == "gpu":
+        if backend == "gpu" and find_spec("triton") is None:
             backend = "loop"
     if backend != "loop":
         try:
-            return Stacked(*run_fused(layers, inputs, options, probe))
+            return Stacked(*(run_gpu if backend == "gpu" else run_fused)(layers, inputs, options, probe))
         except NotFusable as error:
+            if chosen != "auto":
+                raise
             names = ", ".join(sorted({layer.neuron.name or type(layer.neuron).__name__ for layer in layers}))
             if names not in _warned:
                 _warned.add(names)

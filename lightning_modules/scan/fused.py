@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lightning_modules.neurons.base import Neuron
-from lightning_modules.scan import cpu, kernels
+from lightning_modules.scan import cpu, gpu, kernels
 from lightning_modules.scan.printer import source
 from lightning_modules.scan.run import Layer, Run
 from lightning_modules.scan.trace import NotFusable, Traced, trace
@@ -91,6 +91,28 @@ def run_fused(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Opti
     means = [next(out) for _ in layers]
     states = [layer.neuron.State(*(next(out) for _ in t.states)) for layer, t in zip(layers, traced, strict=True)]  # type: ignore[call-arg]
     return output, means, states, {name: next(out) for name in options.record}
+
+
+def run_gpu(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None = None) -> tuple:
+    """The same as ``run_fused`` by Triton kernels, layer by layer."""
+    (steps, batch), dtype = inputs[0].shape[:2], inputs[0].dtype
+    drives = [drive_rows(layer.neuron, steps) for layer in layers]
+    traced = [traced_step(layer.neuron, tuple(drive), dtype) for layer, drive in zip(layers, drives, strict=True)]
+    means, finals = [], []
+    for i, (layer, t, drive) in enumerate(zip(layers, traced, drives, strict=True)):
+        last = i == len(layers) - 1
+        inputs = (gpu.project(inputs[0], layer.weight, layer.bias), *inputs[1:])
+        state = layer.neuron.initial_state(batch, inputs[0]) if layer.state is None else layer.state
+        previous = inputs[0].new_zeros(batch, layer.neuron.size) if layer.previous is None else layer.previous
+        output, mean, final, records = gpu.run_layer(
+            t, inputs, layer.recurrent, layer.recurrent_bias, previous, state, tuple(drive.values()),
+            tuple(t.states.index(name) for name in options.record) if last else (),
+            options.detach_every or 0, options.checkpoint_every or 0, probe if last else None,
+        )  # fmt: skip
+        inputs = (output,)
+        means.append(mean)
+        finals.append(layer.neuron.State(*final))  # type: ignore[call-arg]
+    return (output if options.output else None), means, finals, dict(zip(options.record, records, strict=True))
 
 
 def _unpack(run: Run, flat: Sequence[Any]) -> list[tuple[dict[str, Any], list, list]]:

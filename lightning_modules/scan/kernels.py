@@ -89,6 +89,13 @@ def _load(source: str, digest: str, title: str) -> ModuleType:
     return module
 
 
+def triton_type(dtype: torch.dtype) -> Any:
+    """Triton's name for ``dtype``."""
+    import triton.language as tl  # not installed everywhere
+
+    return tl.float64 if dtype == torch.float64 else tl.float32
+
+
 def compile_seconds() -> dict[str, float]:
     """Seconds this process spent compiling, per kernel module; empty when every kernel was on disk."""
     return dict(_seconds)

@@ -33,7 +33,7 @@ BACKWARDS = get_decompositions([aten.sigmoid_backward, aten.tanh_backward, aten.
                                 aten.leaky_relu, aten.leaky_relu_backward, aten.addcmul, aten.square, aten.hardtanh_backward])  # fmt: skip
 
 
-class NotFusable(Exception):
+class NotFusable(ValueError):
     """The step holds an operation that cannot be printed; the message names it."""
 
 
@@ -129,7 +129,7 @@ def _read(module: GraphModule, names: list[str], shape: tuple[int, ...], dtype: 
         elif node.target is operator.getitem:
             raise NotFusable(f"{node.args[0]} gives several tensors")
         else:
-            kind = node.target.overloadpacket.__name__
+            kind = node.target.overloadpacket.__name__.removesuffix("_")  # in place or not: the graph names the result anew
             args = [values[a] if isinstance(a, Node) else a for a in node.args]
             if kind in SAME:
                 values[node] = args[0]

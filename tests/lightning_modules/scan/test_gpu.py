@@ -1,0 +1,38 @@
+"""The Triton kernels equal the loop, forward and backward, for every neuron, in Triton's interpreter. No GPU is needed, and none is timed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from lightning_modules.neurons.lif import LIF
+from lightning_modules.scan import scan
+from tests.lightning_modules.scan.common import NAMES
+
+pytest.importorskip("triton", reason="triton is not installed: the GPU kernels cannot be interpreted")
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def outcome() -> dict[str, str]:
+    command = [sys.executable, "-m", "tests.lightning_modules.scan.gpu_cases"]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("case", [*NAMES, "user", "user-f64", "recurrent", "recurrent-truncated-checkpointed", "stack"])
+def test_the_kernels_equal_the_loop(case: str, outcome: dict[str, str]) -> None:
+    assert outcome[case] == "ok", outcome[case]
+
+
+@pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="CPU tensors are fine in the interpreter")
+def test_cpu_tensors_outside_the_interpreter_are_refused() -> None:
+    with pytest.raises(ValueError, match="CUDA"):
+        scan(LIF(3), torch.zeros(2, 2, 3), backend="gpu")
