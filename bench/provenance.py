@@ -6,6 +6,7 @@ import csv
 import io
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from bench import paths
@@ -17,8 +18,12 @@ PACKAGES = ("torch", "pytorch-lightning", "tonic", "numpy", "numba", "wandb", "o
 COLUMNS = ["environment", "device", "threads", "deterministic", "python", *PACKAGES]
 
 
+@cache
 def git() -> tuple[str, bool | None]:
-    """Commit (12 digits) and whether the code differs from it; results and untracked files aside. ``("", None)`` outside a checkout."""
+    """Commit (12 digits) and whether the code differs from it; results and untracked files aside. ``("", None)`` outside a checkout.
+
+    Read once a process, at its start: what is checked out later is not what runs.
+    """
 
     def run(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout.strip()

@@ -33,7 +33,7 @@ XOR = Task(
     batch_size=500,
     epochs=150,
     budgets={
-        "laptop": {"epochs": 10, "schedule": {"every": 4}},
+        "laptop": {"epochs": 15},
         "smoke": {"epochs": 1, "data_settings": {"batches": 3, "test": 200}},
     },
     sources={

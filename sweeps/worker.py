@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from bench import ledger, paths
+from bench import ledger, paths, provenance
 from bench.errors import BenchError
 from bench.ledger import Line
 from bench.plan import Job, valid
@@ -39,6 +39,7 @@ def main(threads: int) -> int:
 
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    provenance.git()  # the commit of the code that is loaded now
     queue = Queue()
     try:
         while (claim := queue.claim()) is not None:
