@@ -8,7 +8,7 @@ DEMO := BENCH_HOME=.bench/demo BENCH_RESULTS=.bench/demo/results
 RUN := $(PY) -m bench run --budget $(BUDGET) --seeds $(SEEDS) $(if $(WORKERS),--workers $(WORKERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint list data render clean
+.PHONY: help setup demo test lint list data speed render clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-36s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ data: setup ## which data sets are here, and where the others belong
 
 reproduce-table-%: setup ## train what is missing of one table, e.g. reproduce-table-roles-6, and render it
 	@$(RUN) $*
+
+speed: setup ## time training steps beside the plain loop, SpikingJelly and snnTorch (builds an environment for these two)
+	@$(PY) -m bench speed
 
 render: setup ## results/tables and results/README.md from the ledger
 	@$(PY) -m bench render

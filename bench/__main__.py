@@ -311,6 +311,18 @@ def compare(other: str, as_json: bool) -> None:
     click.echo(f"{len(rows)} results in both", err=True)
 
 
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def speed(arguments: tuple[str, ...]) -> None:
+    """Time whole training steps beside the plain loop and other libraries; `speed --help` for its options."""
+    from bench import speed as measuring
+
+    failed = measuring.main(list(arguments))
+    if not {"-h", "--help"} & set(arguments):
+        rendering.render([], ledger.read())
+    sys.exit(failed)
+
+
 @cli.group(cls=Commands)
 def data() -> None:
     """Data sets: what is there, and how to get it."""

@@ -30,4 +30,10 @@ def softmax_sum_ce(output: Tensor, target: Tensor, first: int) -> tuple[Tensor, 
     return losses * steps, late.mean(0)
 
 
-OBJECTIVES: dict[str, Objective] = {"mse-rate": mse_rate, "softmax-sum-ce": softmax_sum_ce}
+def mean_ce(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of the mean output over time (logits)."""
+    logits = output.mean(0)
+    return F.cross_entropy(logits, target), logits
+
+
+OBJECTIVES: dict[str, Objective] = {"mse-rate": mse_rate, "softmax-sum-ce": softmax_sum_ce, "mean-ce": mean_ce}

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lightning_modules.networks.dense import Dense
+from lightning_modules import networks
 from lightning_modules.objectives import OBJECTIVES
 
 
@@ -28,14 +28,11 @@ class SpikingModule(pl.LightningModule):
         super().__init__()
         self.save_hyperparameters(logger=False)  # W&B has them flat already
         self.config = config
-        if config["network"] != "dense":
-            raise ValueError(f"unknown network {config['network']!r}; known: dense")
         if config["loss"] not in OBJECTIVES:
             raise ValueError(f"unknown loss {config['loss']!r}; known: {', '.join(OBJECTIVES)}")
         if config["optimiser"] not in ("adam", "adamw"):
             raise ValueError(f"unknown optimiser {config['optimiser']!r}; known: adam, adamw")
-        settings = dict(config["neuron"])
-        self.network = Dense(config["layers"], settings.pop("name"), settings, config["readout"], config["recurrent"], config["init"])
+        self.network = networks.build(config)
         self.objective = OBJECTIVES[config["loss"]]
         self.loss_settings = config["loss_settings"]
         self.history: list[dict[str, float]] = []  # one record an epoch, kept in the checkpoint
@@ -72,16 +69,15 @@ class SpikingModule(pl.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         x, target = batch
-        done = self.network.run(x)
-        activity = self.network.activity(x, done.means)
-        _, scores = self.objective(done.output, target, **self.loss_settings)
+        output, activity = self.network.observe(x)
+        _, scores = self.objective(output, target, **self.loss_settings)
         self.correct += int((scores.argmax(1) == target).sum())
         self.seen += len(target)
         self.activity.append(torch.stack([*activity.rates, activity.synops]) * len(target))
 
     def on_validation_epoch_end(self) -> None:
         *rates, synops = (torch.stack(self.activity).sum(0) / self.seen).tolist()
-        sizes = [layer.neuron.size for layer in self.network.stack if layer.neuron.spiking]
+        sizes = [neuron.size for neuron in self.network.neurons if neuron.spiking]
         rate = sum(r * n for r, n in zip(rates, sizes, strict=True)) / sum(sizes)
         record = {"epoch": self.current_epoch + 1, "test/accuracy": 100 * self.correct / self.seen, "spike_rate": rate, "synops": synops}
         self.history.append({**record, "n_test": self.seen})
@@ -89,7 +85,7 @@ class SpikingModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         config = self.config
-        neuron = [p for layer in self.network.stack for p in layer.neuron.parameters()]
+        neuron = [p for layer in self.network.neurons for p in layer.parameters()]
         known = {id(p) for p in neuron}
         groups = [{"params": [p for p in self.parameters() if id(p) not in known], "lr": config["lr"]}]
         if neuron:

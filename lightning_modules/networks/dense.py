@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lightning_modules import scan
-from lightning_modules.neurons import NEURONS, Neuron
+from lightning_modules.networks.base import Activity, Network, input_rate, neuron_of
+from lightning_modules.neurons import Neuron
 
 
 class Layer(nn.Module):
@@ -35,14 +36,7 @@ class Layer(nn.Module):
         return scan.Dense(self.neuron, self.linear.weight, self.linear.bias, self.recurrent)
 
 
-class Activity(NamedTuple):
-    """``rates``: mean output per step of each spiking layer (spikes/neuron/step); ``synops``: synaptic operations per sample."""
-
-    rates: list[Tensor]
-    synops: Tensor
-
-
-class Dense(nn.Module):
+class Dense(Network):
     """``layers``: widths from input to output. Hidden layers are ``neuron``; the last is the same without recurrence, or ``readout``."""
 
     def __init__(
@@ -57,15 +51,12 @@ class Dense(nn.Module):
         super().__init__()
         if len(layers) < 2:
             raise ValueError(f"a network needs an input and an output width, got {list(layers)}")
-        for name in (neuron, *([readout] if readout != "spiking" else [])):
-            if name not in NEURONS:
-                raise ValueError(f"unknown neuron {name!r}; known: {', '.join(sorted(NEURONS))}")
-        hidden = NEURONS[neuron]
-        config = hidden.Config(**settings)
+        hidden, config = neuron_of(neuron, settings)
+        output = None if readout == "spiking" else neuron_of(readout, {})[0]
         last = len(layers) - 2
         built: list[Layer] = []
         for place, (inputs, size) in enumerate(zip(layers, layers[1:], strict=False)):
-            unit = NEURONS[readout](size) if place == last and readout != "spiking" else hidden(size, config)
+            unit = output(size) if place == last and output else hidden(size, config)
             built.append(Layer(inputs, unit, recurrent and place < last, init))
         self.layers = nn.ModuleList(built)
 
@@ -84,13 +75,13 @@ class Dense(nn.Module):
         assert output is not None
         return output
 
-    def activity(self, x: Tensor, means: Sequence[Tensor]) -> Activity:
-        """What ``run`` on ``x`` cost in spikes. An analog input (anything but 0/1) causes no synaptic operations here."""
+    def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
+        done = self.run(x)
+        assert done.output is not None
         steps = x.shape[0]
         rates: list[Tensor] = []
-        synops = x.new_zeros(())
-        incoming = x.mean() if bool(((x == 0) | (x == 1)).all()) else x.new_zeros(())
-        for layer, mean in zip(self.stack, means, strict=True):
+        synops, incoming = x.new_zeros(()), input_rate(x)
+        for layer, mean in zip(self.stack, done.means, strict=True):
             outputs, inputs = layer.linear.weight.shape
             synops = synops + incoming * inputs * outputs * steps
             if layer.neuron.spiking:
@@ -98,4 +89,4 @@ class Dense(nn.Module):
                 rates.append(incoming)
                 if layer.recurrent is not None:
                     synops = synops + incoming * outputs * outputs * steps
-        return Activity(rates, synops)
+        return done.output, Activity(rates, synops)

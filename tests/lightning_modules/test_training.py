@@ -67,14 +67,12 @@ def test_activity_counts_rates_and_synaptic_operations() -> None:
     torch.manual_seed(0)
     network = Dense((5, 4, 3), "lif", {"threshold": 0.1}, recurrent=True)
     x = (torch.rand(9, 7, 5) < 0.5).float()
-    done = network.run(x)
-    activity = network.activity(x, done.means)
+    output, activity = network.observe(x)
     from lightning_modules.scan import scan_dense
 
     first = network.stack[0]
     hidden = scan_dense(first.neuron, x, first.linear.weight, first.linear.bias, recurrent=first.recurrent).output
-    assert done.output is not None
-    assert [float(r) for r in activity.rates] == pytest.approx([float(hidden.mean()), float(done.output.mean())])
+    assert [float(r) for r in activity.rates] == pytest.approx([float(hidden.mean()), float(output.mean())])
     # every input spike reaches 4 neurons, every hidden spike 3 outputs and, by recurrence, 4 neurons
     assert float(activity.synops) == pytest.approx(float(x.sum() * 4 + hidden.sum() * (3 + 4)) / 7, rel=1e-5)
 
@@ -82,9 +80,9 @@ def test_activity_counts_rates_and_synaptic_operations() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"loss": "mse"}, "known: mse-rate, softmax-sum-ce"),
+        ({"loss": "mse"}, "known: mse-rate, softmax-sum-ce, mean-ce"),
         ({"optimiser": "sgdd"}, "known: adam, adamw"),
-        ({"network": "resnet"}, "known: dense"),
+        ({"network": "resnet"}, "known: dense, resnet18"),
         ({"neuron": {"name": "liff"}}, "known: .*lif"),
         ({"init": "zeros"}, "default, xavier-normal"),
         ({"layers": [5]}, "input and an output width"),

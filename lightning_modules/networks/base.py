@@ -1,0 +1,46 @@
+"""What the LightningModule asks of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from lightning_modules.neurons import NEURONS, Neuron
+
+
+class Activity(NamedTuple):
+    """``rates``: mean output per step of each spiking layer (spikes/neuron/step); ``synops``: synaptic operations per sample."""
+
+    rates: list[Tensor]
+    synops: Tensor
+
+
+class Network(nn.Module):
+    """``forward`` maps ``[T, B, ...] -> [T, B, classes]``."""
+
+    @property
+    def neurons(self) -> list[Neuron]:
+        """The neurons, one entry a layer."""
+        return [m for m in self.modules() if isinstance(m, Neuron)]
+
+    def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
+        """The same output as ``forward``, with what it cost in spikes."""
+        raise NotImplementedError
+
+
+def neuron_of(name: str, settings: Mapping[str, Any]) -> tuple[type[Neuron], Any]:
+    """Class and Config of neuron ``name``. Raises ``ValueError`` naming the known ones, or the settings it has."""
+    if name not in NEURONS:
+        raise ValueError(f"unknown neuron {name!r}; known: {', '.join(sorted(NEURONS))}")
+    kind = NEURONS[name]
+    known = getattr(kind.Config, "__dataclass_fields__", {})
+    if extra := sorted(set(settings) - set(known)):
+        raise ValueError(f"{name} has no setting {', '.join(extra)}; it has: {', '.join(known)}")
+    return kind, kind.Config(**settings)
+
+
+def input_rate(x: Tensor) -> Tensor:
+    """Mean spikes per input and step; 0 for an analog input (anything but 0/1), which causes no synaptic operations."""
+    return x.mean() if bool(((x == 0) | (x == 1)).all()) else x.new_zeros(())

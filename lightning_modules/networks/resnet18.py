@@ -1,0 +1,132 @@
+"""LIF-ResNet18 for CIFAR10: the spiking ResNet-18 of the public Gated-LIF code, with any neuron of the suite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.networks.base import Activity, Network, input_rate, neuron_of
+from lightning_modules.neurons import Neuron
+from lightning_modules.scan import scan
+
+STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))  # channels, stride of the first of two blocks
+
+
+class Conv(nn.Module):
+    """Convolution without bias, then batch normalisation over time x batch, starting at ``scale`` (tdBN, Zheng et al. 2021).
+
+    ``inputs == outputs`` with ``kernel=0`` leaves the convolution out: an identity shortcut is normalised too.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, scale: float) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False) if kernel else None
+        self.norm = nn.BatchNorm2d(outputs)
+        nn.init.constant_(self.norm.weight, scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(x if self.conv is None else self.conv(x))
+
+    def operations(self, out: Tensor) -> int:
+        """Multiply-accumulates of one sample and step for an output [TB, C, H, W]."""
+        return 0 if self.conv is None else self.conv.weight.numel() * out.shape[2] * out.shape[3]
+
+
+class Spiking(nn.Module):
+    """A layer of neurons on a feature map, [TB, C, H, W] in and out."""
+
+    def __init__(self, kind: type[Neuron], config: Any, channels: int, side: int) -> None:
+        super().__init__()
+        self.neuron = kind(channels * side * side, config)
+
+    def forward(self, x: Tensor, steps: int) -> Tensor:
+        return scan(self.neuron, x.reshape(steps, -1, self.neuron.size)).output.reshape(x.shape)
+
+
+class Block(nn.Module):
+    """conv - tdBN - LIF - conv - tdBN, plus the shortcut with tdBN, then LIF; both inputs of the sum are scaled by 1/sqrt(2)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, side: int, threshold: float, kind: type[Neuron], config: Any) -> None:
+        super().__init__()
+        half = threshold / math.sqrt(2)
+        self.first = Conv(inputs, outputs, 3, stride, threshold)
+        self.middle = Spiking(kind, config, outputs, side)
+        self.second = Conv(outputs, outputs, 3, 1, half)
+        self.shortcut = Conv(inputs, outputs, 0 if inputs == outputs and stride == 1 else 1, stride, half)
+        self.last = Spiking(kind, config, outputs, side)
+
+
+class ResNet18(Network):
+    """``layers``: (input channels, classes). Images ``[T, B, C, side, side]``, ``side`` a multiple of 8 pixels.
+
+    Stem 3x3/64 without pooling, four stages of two blocks, global average pool, linear readout without bias at every step.
+
+    Raises ``ValueError`` for recurrence (the paper has none here), another readout or init, or a neuron without a threshold.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[int],
+        neuron: str,
+        settings: Mapping[str, Any],
+        readout: str = "linear",
+        recurrent: bool = False,
+        init: str = "default",
+        side: int = 32,
+    ) -> None:
+        super().__init__()
+        if recurrent or readout != "linear" or init != "default":
+            raise ValueError(f"resnet18 has no recurrence, a linear readout and the default init, got {recurrent}, {readout!r}, {init!r}")
+        kind, config = neuron_of(neuron, settings)
+        if not hasattr(config, "threshold"):
+            raise ValueError(f"resnet18 normalises to the neuron's threshold; {neuron} has none")
+        channels, classes = layers[0], layers[-1]
+        self.stem = Conv(channels, STAGES[0][0], 3, 1, config.threshold)
+        self.stem_neuron = Spiking(kind, config, STAGES[0][0], side)
+        blocks, inputs = [], STAGES[0][0]
+        for outputs, stride in STAGES:
+            side //= stride
+            for place in range(2):
+                blocks.append(Block(inputs, outputs, stride if place == 0 else 1, side, config.threshold, kind, config))
+                inputs = outputs
+        self.blocks = nn.ModuleList(blocks)
+        self.head = nn.Linear(inputs, classes, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[T, B, C, H, W] -> [T, B, classes]``."""
+        return self._walk(x, None)
+
+    def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
+        rates: list[Tensor] = []
+        output = self._walk(x, rates)
+        return output, Activity(rates[1:], rates[0])
+
+    def _walk(self, x: Tensor, seen: list[Tensor] | None) -> Tensor:
+        """``seen`` collects synaptic operations per sample first, then the rate of every spiking layer."""
+        steps = x.shape[0]
+        if seen is not None:
+            seen.append(x.new_zeros(()))
+
+        def conv(part: Conv, x: Tensor) -> Tensor:
+            out = part(x)
+            if seen is not None:
+                seen[0] = seen[0] + input_rate(x) * part.operations(out) * steps
+            return out
+
+        def fire(part: Spiking, x: Tensor) -> Tensor:
+            out = part(x, steps)
+            if seen is not None:
+                seen.append(out.mean())
+            return out
+
+        x = fire(self.stem_neuron, conv(self.stem, x.flatten(0, 1)))
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            inner = fire(block.middle, conv(block.first, x))
+            x = fire(block.last, conv(block.second, inner) + conv(block.shortcut, x))
+        pooled = torch.nn.functional.adaptive_avg_pool2d(x, 1).flatten(1)
+        return self.head(pooled).reshape(steps, -1, self.head.out_features)

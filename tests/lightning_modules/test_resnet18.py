@@ -1,0 +1,64 @@
+"""LIF-ResNet18 is the network of the public code, and counts what it does."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lightning_modules.networks.resnet18 import ResNet18
+
+SETTINGS = {"leak": 0.3, "threshold": 0.3}
+
+
+@pytest.fixture(scope="module")
+def network() -> ResNet18:
+    torch.manual_seed(0)
+    return ResNet18((3, 10), "lif", SETTINGS, "linear", side=8)
+
+
+def images(seed: int = 0) -> torch.Tensor:
+    torch.manual_seed(seed)
+    return torch.randn(1, 4, 3, 8, 8).expand(3, -1, -1, -1, -1)
+
+
+def test_it_has_the_parameters_of_resnet18_with_normalised_identity_shortcuts(network: ResNet18) -> None:
+    convolutions = 3 * 64 * 9 + 4 * 64 * 64 * 9 + sum(a * b * 9 + 3 * b * b * 9 + a * b for a, b in ((64, 128), (128, 256), (256, 512)))
+    norms = 2 * (64 + 2 * 3 * (64 + 128 + 256 + 512))
+    assert sum(p.numel() for p in network.parameters()) == convolutions + norms + 512 * 10 == 11_176_000
+
+
+def test_every_parameter_gets_a_finite_gradient_and_the_output_is_logits_over_time(network: ResNet18) -> None:
+    output = network.train()(images())
+    assert output.shape == (3, 4, 10)
+    output.square().sum().backward()
+    silent = [name for name, p in network.named_parameters() if p.grad is None or not bool(torch.isfinite(p.grad).all())]
+    assert not silent
+
+
+def test_observing_changes_nothing_and_counts_every_spiking_layer(network: ResNet18) -> None:
+    with torch.no_grad():
+        network.eval()
+        output, activity = network.observe(images())
+        assert torch.equal(output, network(images()))
+    assert len(activity.rates) == len(network.neurons) == 17
+    assert all(0.0 <= float(rate) <= 1.0 for rate in activity.rates)
+    assert float(activity.synops) > 0
+
+
+def test_images_do_not_depend_on_each_other_in_evaluation(network: ResNet18) -> None:
+    with torch.no_grad():
+        network.eval()
+        together = network(images())
+        alone = network(images()[:, 1:2])
+    assert torch.allclose(together[:, 1:2], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [({"recurrent": True}, "no recurrence"), ({"readout": "spiking"}, "linear readout"), ({"init": "zeros"}, "default init")],
+)
+def test_what_it_cannot_be_is_refused(arguments: dict, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        ResNet18((3, 10), "lif", SETTINGS, side=8, **arguments)
+    with pytest.raises(ValueError, match="lif has no setting thresold"):
+        ResNet18((3, 10), "lif", {"thresold": 1}, "linear", side=8)
