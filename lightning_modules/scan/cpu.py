@@ -32,13 +32,18 @@ def forward(run: Run, layers: list[Layer], inputs: tuple[Tensor, ...]) -> tuple[
 
     def walk(number: int) -> list[Any]:
         block = Block(run, layers, inputs, *run.blocks[number])
-        heads, kept = block.heads(), []
+        heads, kept = block.heads(), []  # type: ignore[var-annotated]
         for begin, end in run.segments:
-            segment = Kept(run, layers, block.rows, begin, end, run.training and not sparing)
+            chunks = len(run.chunks(block.rows, begin, end))
+            whole = run.training and not sparing
+            segment = Kept(run, layers, block.rows, begin, end, chunks + 1 if whole else 2, whole)
             segment.load(heads)
-            kept.append([[h.clone() for h in mine] for mine in heads] if sparing else segment)
+            kept.append(segment)
+            if sparing:
+                kept[-1] = Kept(run, layers, block.rows, begin, end, 1, False)
+                kept[-1].load(heads)
             block.forward(begin, end, segment, output, records)
-            heads = segment.last(len(run.chunks(block.rows, begin, end)))
+            heads = segment.at(chunks)
         for i, last in enumerate(heads):
             torch.div(block.totals[i], steps, out=means[i][block.own])
             for final, state in zip(finals[i], last, strict=False):
@@ -73,21 +78,21 @@ def backward(
 
     def walk(number: int) -> list[Gradients]:
         block = Block(run, layers, inputs, *blocks[number])
-        block.prepare([_room(layer, need, [a[block.own] for a in mine]) for layer, need, mine in zip(layers, needs, adjoints, strict=True)], means)
+        sums = [_room(layer, need, [a[block.own] for a in mine]) for layer, need, mine in zip(layers, needs, adjoints, strict=True)]
+        block.prepare(sums, means)
         for (begin, end), segment in reversed(list(zip(run.segments, kept[number], strict=True))):
             if run.checkpoint_every:
-                heads, segment = segment, Kept(run, layers, block.rows, begin, end, True)
+                heads, chunks = segment.at(0), len(run.chunks(block.rows, begin, end))
+                segment = Kept(run, layers, block.rows, begin, end, chunks + 1, True)
                 segment.load(heads)
                 block.forward(begin, end, segment, None, [])
             block.backward(begin, end, segment, output, records, probe, below)
         for i in range(len(layers)):
-            before[i][block.own] = block.carry[i]
+            before[i][block.own] = block.carry[i] - block.means[i]
         return block.finish()
 
     parts = workers.each(walk, len(blocks))
-    whole = [
-        _added([part[i] for part in parts], need, kind, before[i], adjoints[i]) for i, need in enumerate(needs)
-    ]  # fmt: skip
+    whole = [_added([part[i] for part in parts], need, kind, before[i], adjoints[i]) for i, need in enumerate(needs)]
     return whole, below, probe
 
 

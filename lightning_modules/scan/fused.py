@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -16,6 +17,7 @@ from lightning_modules.scan.printer import source
 from lightning_modules.scan.run import Layer, Run
 from lightning_modules.scan.trace import NotFusable, Traced, trace
 
+HEAVY = 1 << 19  # weights of a stack
 _traced: WeakKeyDictionary[Neuron, dict[tuple, Traced | NotFusable]] = WeakKeyDictionary()
 
 
@@ -85,6 +87,7 @@ def run_fused(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Opti
         tuple(names.index(name) for name in options.record),
         torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors),
         traced, modules, max(layer.neuron.size for layer in layers),
+        sum(layer.weight.numel() for layer in layers if layer.weight is not None) > HEAVY,
     )  # fmt: skip
     out = iter(_Walk.apply(run, len(inputs), *tensors))
     output = next(out)
@@ -132,9 +135,10 @@ class _Walk(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.run, ctx.count = run, count
         layers, inputs = _Walk.layers(run, count, tensors)
-        output, means, finals, records, ctx.kept = cpu.forward(run, layers, inputs)
+        output, means, finals, records, kept = cpu.forward(run, layers, inputs)
         if run.training:
-            ctx.save_for_backward(*tensors)
+            ctx.save_for_backward(*tensors, *(t for block in kept for segment in block for t in segment.tensors()))
+            ctx.kept = [[segment.refilled(repeat(...)) for segment in block] for block in kept]
         return (output, *means, *(s for final in finals for s in final), *records)
 
     @staticmethod
@@ -150,13 +154,17 @@ class _Walk(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple:
         run, count = ctx.run, ctx.count
-        layers, inputs = _Walk.layers(run, count, ctx.saved_tensors)
+        saved = ctx.saved_tensors
+        given = count + 1 + sum(len(cpu.WEIGHTS) + 1 + len(t.states) + len(t.drives) for t in run.traced)
+        layers, inputs = _Walk.layers(run, count, saved[:given])
+        held = iter(saved[given:])
+        kept = [[segment.refilled(held) for segment in block] for block in ctx.kept]
         rest = iter(gradients)
         output, means = next(rest), [next(rest) for _ in layers]
         finals = [[next(rest) for _ in layer.states] for layer in layers]
         incoming = (output, means, finals, list(rest))
         needed = ctx.needs_input_grad[2:]
         needs = [named for named, _, _ in _unpack(run, needed[count + 1 :])]
-        sums, below, probe = cpu.backward(run, layers, inputs, ctx.kept, incoming, needs, needed[: count + 1])
+        sums, below, probe = cpu.backward(run, layers, inputs, kept, incoming, needs, needed[: count + 1])
         flat = [g for s in sums for g in (s.weight, s.bias, s.recurrent, s.recurrent_bias, s.previous, *s.states, *s.drives)]
         return (None, None, *below, probe, *flat)

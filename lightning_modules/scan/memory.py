@@ -42,7 +42,7 @@ def zeros(*shape: int, dtype: torch.dtype) -> Tensor:
 
 def _take(size: int) -> np.ndarray:
     with _lock:
-        fitting = [i for i, buffer in enumerate(_free) if size <= buffer.nbytes <= 2 * size]
+        fitting = [i for i, buffer in enumerate(_free) if size <= buffer.nbytes <= size + size // 4 + 4096]
         if fitting:
             return _free.pop(min(fitting, key=lambda i: _free[i].nbytes))
     raw = np.empty(size + 64, np.uint8)

@@ -35,14 +35,25 @@ def exp(x):
 
 
 @kernel
-def add_rows(row, values, matrix):
-    """row += values @ matrix, visiting only the values that are not zero."""
+def add_rows(row, values, matrix, places):
+    """row += values @ matrix, visiting only the values that are not zero, four at a time so that the sum stays in a register."""
+    count = 0
     for j in range(values.shape[0]):
-        v = values[j]
-        if v != real(0.0):
-            m = matrix[j]
-            for n in range(row.shape[0]):
-                row[n] += v * m[n]
+        places[count] = j  # without a branch: overwritten unless the next line moves on
+        count += values[j] != real(0.0)
+    k = 0
+    while k + 4 <= count:
+        i0, i1, i2, i3 = places[k], places[k + 1], places[k + 2], places[k + 3]
+        v0, v1, v2, v3 = values[i0], values[i1], values[i2], values[i3]
+        m0, m1, m2, m3 = matrix[i0], matrix[i1], matrix[i2], matrix[i3]
+        for n in range(row.shape[0]):
+            row[n] = (((row[n] + v0 * m0[n]) + v1 * m1[n]) + v2 * m2[n]) + v3 * m3[n]
+        k += 4
+    while k < count:
+        v0, m0 = values[places[k]], matrix[places[k]]
+        for n in range(row.shape[0]):
+            row[n] += v0 * m0[n]
+        k += 1
 
 
 '''
@@ -77,7 +88,7 @@ def _forward(traced: Traced) -> str:
         "    in between, slot t of ``states`` is what step t starts from. Unless the first current is ``whole`` already, a recurrent one becomes",
         "    current + (bias + output[t-1] @ matrix), in place. ``every`` is 1 for a drive with a row per step, else 0.",
         '    """',
-        "    row = np.empty(total.shape[1], real)",
+        "    row, places = np.empty(total.shape[1], real), np.empty(total.shape[1], np.int64)",
         "    for b in range(total.shape[0]):",
         "        sum_b = total[b]",
         *(f"        state_{s}s[0, b] = head_{s}s[now, b]" for s in states),
@@ -90,7 +101,7 @@ def _forward(traced: Traced) -> str:
         "            o = outputs[t + 1, b]",
         "            if recurrent and not whole:",
         "                row[:] = bias",
-        "                add_rows(row, outputs[t, b], matrix)",
+        "                add_rows(row, outputs[t, b], matrix, places)",
         "                for n in range(row.shape[0]):",
         "                    c_0[n] += row[n]",
         "            for n in range(o.shape[0]):",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from math import gcd
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +17,7 @@ from lightning_modules.scan import memory
 from lightning_modules.scan.trace import Traced
 
 BLOCK = 64  # samples: enough rows for the recurrent products, few enough that two cores share a batch
-CHUNK = 1 << 17  # elements of the widest layer in one chunk: with its states it stays within a core's cache
+CHUNK = 1 << 18  # elements of the widest layer in one chunk: stays near the core, and is long enough for few calls
 ROW = 512  # elements of a kernel's inner loop: narrow layers take several samples at once
 
 
@@ -45,6 +48,11 @@ class Layer:
             self.matrix = self.recurrent.t().contiguous().numpy()
             self.matrix_bias = (self.previous.new_zeros(self.size) if self.recurrent_bias is None else self.recurrent_bias.contiguous()).numpy()
 
+    def is_output(self, state: int) -> bool:
+        """Whether a state is the output by another name, so that both can share memory; a recurrence may start from another output."""
+        new = self.traced.forward.outputs
+        return new[state] == new[-1] and not self.linked
+
     def fold(self, rows: int) -> int:
         """How many samples one inner loop takes."""
         if self.linked:
@@ -67,11 +75,12 @@ class Run:
     traced: list[Traced]
     modules: list[ModuleType]
     widest: int
+    heavy: bool  # weights so large that their sums, one per block, are better few
 
     @property
     def blocks(self) -> list[tuple[int, int]]:
         """(first sample, samples) of each block, nearly equal and multiples of 8 where there are enough."""
-        count = -(-self.batch // BLOCK)
+        count = -(-self.batch // (2 * BLOCK if self.heavy else BLOCK))
         unit = 8 if self.batch >= 8 * count else 1
         edges = [self.batch * i // (count * unit) * unit for i in range(count)] + [self.batch]
         return [(a, b - a) for a, b in zip(edges[:-1], edges[1:], strict=True)]
@@ -92,15 +101,14 @@ class Run:
 
 
 class Kept:
-    """The first currents of a segment of time, and the states (and output) at the head of each of its chunks, of one block."""
+    """The first currents of a segment of time (if asked for), and the states (and output) in ``slots`` moments, of one block."""
 
-    def __init__(self, run: Run, layers: list[Layer], rows: int, begin: int, end: int, training: bool) -> None:
+    def __init__(self, run: Run, layers: list[Layer], rows: int, begin: int, end: int, slots: int, currents: bool) -> None:
         kind = layers[0].previous.dtype
-        self.begin, self.training = begin, training
+        self.begin, self.slots = begin, slots
         self.events: dict[int, tuple[np.ndarray, ...]] = {}  # of the first layer's input, by first step of a chunk; () if dense
-        slots = len(run.chunks(rows, begin, end)) + 1 if training else 2
         self.currents = [
-            memory.empty((end - begin) * rows, layer.size, dtype=kind) if training and not layer.in_place else None for layer in layers
+            memory.empty((end - begin) * rows, layer.size, dtype=kind) if currents and not layer.in_place else None for layer in layers
         ]
         self.heads = [
             [memory.empty(slots, rows, layer.size, dtype=kind) for _ in range(len(layer.states) + layer.linked)] for layer in layers
@@ -111,9 +119,20 @@ class Kept:
             for head, state in zip(mine, given, strict=True):
                 head[0] = state
 
-    def last(self, chunks: int) -> list[list[Tensor]]:
-        """The states after so many chunks."""
-        return [[head[chunks % head.shape[0]] for head in mine] for mine in self.heads]
+    def at(self, slot: int) -> list[list[Tensor]]:
+        """The states in a slot; slots are used in turn."""
+        return [[head[slot % self.slots] for head in mine] for mine in self.heads]
+
+    def tensors(self) -> list[Tensor]:
+        """All there is, for autograd to hold: it lets go once the backward pass is done."""
+        return [t for t in self.currents if t is not None] + [head for mine in self.heads for head in mine]
+
+    def refilled(self, tensors: Iterator[Any]) -> Kept:
+        """A copy with its ``tensors`` taken from an iterator."""
+        other = copy(self)
+        other.currents = [None if t is None else next(tensors) for t in self.currents]
+        other.heads = [[next(tensors) for _ in mine] for mine in self.heads]
+        return other
 
 
 @dataclass

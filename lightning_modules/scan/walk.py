@@ -31,7 +31,10 @@ class Block:
         self.sides = [self._empty(self.chunk, x.shape[2]) for x in inputs[1:]]
         self.currents = [self._empty(self.chunk, layer.size) for layer in layers]
         self.outputs = [self._empty(self.chunk + 1, layer.size) for layer in layers]
-        self.states = [[self._empty(self.chunk + 1, layer.size) for _ in layer.states] for layer in layers]
+        self.states = [
+            [output if layer.is_output(k) else self._empty(self.chunk + 1, layer.size) for k in range(len(layer.states))]
+            for layer, output in zip(layers, self.outputs, strict=True)
+        ]
         self.totals = [memory.zeros(rows, layer.size, dtype=self.kind) for layer in layers]
         self.folds = [layer.fold(rows) for layer in layers]
         self.driven = [
@@ -91,7 +94,7 @@ class Block:
         heads = [folded(head, fold) for head in kept.heads[i]]
         count = len(layer.states)
         layer.module.forward(
-            steps, t, c if kept.training else c % 2, folded_current, *self.side_arrays, *self.driven[i], *heads[:count], *self.chains[i],
+            steps, t, c % kept.slots, folded_current, *self.side_arrays, *self.driven[i], *heads[:count], *self.chains[i],
             heads[count] if layer.linked else self.outs[i], self.outs[i], folded(self.totals[i], fold),
             layer.linked, whole, layer.matrix, layer.matrix_bias,
         )  # fmt: skip
@@ -128,7 +131,7 @@ class Block:
         self.means = [zero[i] if m is None else m[self.own].contiguous() for i, m in enumerate(means)]
         self.grads = [self._empty(self.chunk, layer.size) for layer in self.layers]
         self.side_grads = [self._empty(self.chunk, self.layers[0].size) for _ in self.sides]
-        self.carry = [memory.zeros(self.rows, layer.size, dtype=self.kind) for layer in self.layers]
+        self.carry = [memory.empty(*mean.shape, dtype=self.kind).copy_(mean) for mean in self.means]
         self.bias_sums = [np.zeros(layer.size * fold) for layer, fold in zip(self.layers, self.folds, strict=True)]
         # Sums over many steps: double, so that their rounding is that of one addition.
         self.drive_sums = [
@@ -186,20 +189,20 @@ class Block:
                 steps, t, detach, current, *self.side_arrays, *self.driven[i], *chains, *self.ends[i], grad, *sides, *end
             )  # fmt: skip
             return
-        for k in range(steps - 1, -1, -1):  # one step at a time: something joins the gradient between steps
+        # One step at a time, since something joins the gradient between steps. ``carry`` is the mean's gradient and the recurrence's.
+        rows, carry = self.grads[i][:steps].unbind(0), self.carry[i]
+        end = (self.bias_sums[i], folded(carry, fold))
+        for k in range(steps - 1, -1, -1):
             one = slice(k, k + 1)
-            if layer.linked:
-                self.grads[i][k] += self.carry[i]
-            self._join(i, t + k, self.grads[i][k], records, probe)
+            self._join(i, t + k, rows[k], records, probe)
             layer.module.backward(
                 1, t + k, detach, current[one], *(s[one] for s in self.side_arrays), *self.driven[i], *(s[one] for s in chains),
                 *self.ends[i], grad[one], *(s[one] for s in sides), *end,
             )  # fmt: skip
-            if layer.linked:
-                if detach and t + k and (t + k) % detach == 0:
-                    self.carry[i].zero_()
-                else:
-                    torch.mm(self.grads[i][k], layer.recurrent, out=self.carry[i])  # type: ignore[arg-type]
+            if layer.linked and (not detach or t + k == 0 or (t + k) % detach):
+                torch.addmm(self.means[i], rows[k], layer.recurrent, out=carry)  # type: ignore[arg-type]
+            elif layer.linked:
+                carry.copy_(self.means[i])
 
     def _join(self, i: int, t: int, grad: Tensor, records: list, probe: Tensor | None) -> None:
         """Add the gradients of recorded states, and write the total derivative of the output."""
@@ -208,7 +211,7 @@ class Block:
             if record is not None:
                 states[number] += record[t, self.own]
         if probe is not None:
-            torch.add(grad, self.means[i], out=probe[t, self.own])
+            torch.add(grad, self.carry[i], out=probe[t, self.own])
             for state, new in zip(states, traced.forward.outputs[:-1], strict=True):
                 if new == traced.forward.outputs[-1]:  # this state is the output
                     probe[t, self.own] += state
