@@ -72,7 +72,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--serve", nargs=2, metavar=("workload", "implementation"), help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.serve:
-        return serve(*args.serve, args.threads)
+        workload, implementation = args.serve
+        return serve(workload, implementation, args.threads)
     unknown = [name for name in args.workloads if name not in WORKLOADS]
     if unknown:
         parser.error(f"unknown workload {', '.join(unknown)}; known: {', '.join(WORKLOADS)}")
@@ -160,7 +161,8 @@ def write(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown: medians, and how ours compares with the fastest peer, the loop, the floor and the loop's memory."""
     lines = [
-        "| workload | ours ms | loop ms | spikingjelly ms | snntorch ms | floor ms | fastest peer / ours | loop / ours | ours / floor | memory / loop |",
+        "| workload | ours ms | loop ms | spikingjelly ms | snntorch ms | floor ms "
+        "| fastest peer / ours | loop / ours | ours / floor | memory / loop |",
         "| --- |" + " ---: |" * 9,
     ]
 

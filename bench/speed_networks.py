@@ -70,7 +70,7 @@ class Stack(nn.Module):
 
         layers = []
         for i, (linear, neuron) in enumerate(zip(self.linears, self.neurons, strict=True)):
-            loop = self.loops[str(i)] if str(i) in self.loops else None
+            loop = dict(self.loops).get(str(i))
             layers.append(Dense(neuron, linear.weight, linear.bias, getattr(loop, "weight", None), getattr(loop, "bias", None)))
         done = scan_stack(layers, x, output=False, checkpoint_every=self.work.checkpoint_every, backend=self.backend)
         return self.readout(done.means[-1])

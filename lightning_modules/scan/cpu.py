@@ -32,7 +32,7 @@ def forward(run: Run, layers: list[Layer], inputs: tuple[Tensor, ...]) -> tuple[
 
     def walk(number: int) -> list[Any]:
         block = Block(run, layers, inputs, *run.blocks[number])
-        heads, kept = block.heads(), []  # type: ignore[var-annotated]
+        heads, kept = block.heads(), []
         for begin, end in run.segments:
             chunks = len(run.chunks(block.rows, begin, end))
             whole = run.training and not sparing

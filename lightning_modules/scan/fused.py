@@ -92,7 +92,7 @@ def run_fused(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Opti
     out = iter(_Walk.apply(run, len(inputs), *tensors))
     output = next(out)
     means = [next(out) for _ in layers]
-    states = [layer.neuron.State(*(next(out) for _ in t.states)) for layer, t in zip(layers, traced, strict=True)]  # type: ignore[call-arg]
+    states = [layer.neuron.State(*(next(out) for _ in t.states)) for layer, t in zip(layers, traced, strict=True)]
     return output, means, states, {name: next(out) for name in options.record}
 
 
@@ -114,7 +114,7 @@ def run_gpu(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Option
         )  # fmt: skip
         inputs = (output,)
         means.append(mean)
-        finals.append(layer.neuron.State(*final))  # type: ignore[call-arg]
+        finals.append(layer.neuron.State(*final))
     return (output if options.output else None), means, finals, dict(zip(options.record, records, strict=True))
 
 
@@ -148,7 +148,7 @@ class _Walk(torch.autograd.Function):
             Layer(t, module, **named, states=tuple(states), drives=tuple(drives))
             for t, module, (named, states, drives) in zip(run.traced, run.modules, _unpack(run, bare[count + 1 :]), strict=True)
         ]
-        return layers, tuple(x.contiguous() for x in bare[:count])  # type: ignore[arg-type]
+        return layers, tuple(x.contiguous() for x in bare[:count])  # type: ignore[union-attr]
 
     @staticmethod
     @once_differentiable

@@ -96,7 +96,8 @@ class _Scan(torch.autograd.Function):
         for begin, end in plan.segments(steps):
             heads.append(states)
             before = parts["previous"] if begin == 0 else output[begin - 1]
-            states = _walk(plan, parts, begin, end, states, [c[begin:end] for c in chains], output[begin:end], mean, whole[begin:end], before)
+            part = slice(begin, end)
+            states = _walk(plan, parts, begin, end, states, [c[part] for c in chains], output[part], mean, whole[part], before)
         mean /= steps
         # a state recorded after step t is what step t + 1 starts from
         records = [torch.cat([chains[k][1:], states[k][None]]) for k in plan.record]
@@ -139,14 +140,15 @@ class _Scan(torch.autograd.Function):
                 arguments += [chain, adjoint, empty if join is None else join[part].contiguous(), join is not None]
             arguments += [empty if out is None else out[part], out is not None, mean]
             arguments += [empty if probe is None else probe[part], probe is not None, carry]
-            arguments += [parts["recurrent"].contiguous() if plan.recurrent else empty, plan.detach_every, end - begin, begin, steps, batch, size]
+            matrix = parts["recurrent"].contiguous() if plan.recurrent else empty
+            arguments += [matrix, plan.detach_every, end - begin, begin, steps, batch, size]
             plan.module.backward[grid](*arguments, RECURRENT=plan.recurrent, **tile)
         recurrent = bias = None
         if plan.recurrent:
             shifted = torch.cat([parts["previous"][None], output[:-1]]).flatten(0, 1)
             recurrent, bias = grads[0].flatten(0, 1).t() @ shifted, grads[0].sum((0, 1))
         bias = bias if parts["recurrent_bias"] is not None else None
-        return (None, *grads, recurrent, bias, carry if plan.recurrent else torch.zeros_like(like), probe, *adjoints, *(s.sum(0) for s in sums))
+        return (None, *grads, recurrent, bias, carry, probe, *adjoints, *(s.sum(0) for s in sums))
 
 
 def _parts(plan: Plan, tensors: Sequence[Tensor | None]) -> dict[str, Any]:
@@ -174,7 +176,7 @@ def _walk(
     whole: Tensor,
     before: Tensor,
 ) -> list[Tensor]:
-    """Steps ``begin`` to ``end`` from ``states``; fills ``chains`` (if any), ``output`` and ``whole``, adds to ``total``, gives the states after."""
+    """Steps ``begin`` to ``end`` from ``states``: fills ``chains``, ``output``, ``whole``, adds to ``total``, gives the states after."""
     _, batch, size = output.shape
     last = [torch.empty_like(s) for s in states]
     empty = total.new_zeros(size)
@@ -183,7 +185,8 @@ def _walk(
     for k, state in enumerate(states):
         arguments += [state, last[k], chains[k] if chains else empty]
     matrix, bias = parts["recurrent"], parts["recurrent_bias"]
-    arguments += [output, total, whole, before, empty if matrix is None else matrix.t().contiguous(), empty if bias is None else bias.contiguous()]
+    arguments += [output, total, whole, before, empty if matrix is None else matrix.t().contiguous()]
+    arguments += [empty if bias is None else bias.contiguous()]
     grid, tile = plan.tiling(batch, size)
     plan.module.forward[grid](*arguments, end - begin, begin, batch, size, SAVE=bool(chains), RECURRENT=plan.recurrent, **tile)
     return last

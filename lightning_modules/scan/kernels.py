@@ -33,7 +33,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     No fast-math: products and sums are neither fused nor reordered, so every value is the one torch computes. ``nogil``: blocks of
     the batch run in threads. Arrays never overlap unless they are the same argument, and telling LLVM so lets it vectorise.
     """
-    compiled = numba.njit(function, cache=True, nogil=True, error_model="numpy")
+    compiled: Any = numba.njit(function, cache=True, nogil=True, error_model="numpy")
 
     def without_aliases(flags: Any) -> Any:
         flags.noalias = True

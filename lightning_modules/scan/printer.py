@@ -15,7 +15,8 @@ import numpy as np
 from lightning_modules.scan.kernels import kernel
 
 real, integer = np.{real}, np.{integer}
-
+'''
+EXP = '''
 
 @kernel
 def exp(x):
@@ -32,7 +33,14 @@ def exp(x):
     e = p * integer((integer(n) + 127) << 23).view(real)
     e = real(0.0) if x < real(-87.0) else (real(np.inf) if x > real(88.5) else e)
     return e if x == x else x
+'''
+EXACT_EXP = '''
 
+@kernel
+def exp(x):
+    return math.exp(x)
+'''
+ADD_ROWS = '''
 
 @kernel
 def add_rows(row, values, matrix, places):
@@ -54,8 +62,6 @@ def add_rows(row, values, matrix, places):
         for n in range(row.shape[0]):
             row[n] += v0 * m0[n]
         k += 1
-
-
 '''
 INFIX = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", 
@@ -68,10 +74,7 @@ def source(traced: Traced) -> str:
     """The text of a module with ``forward`` and ``backward`` kernels; see there for their arguments."""
     double = traced.dtype == torch.float64
     prelude = PRELUDE.format(title=traced.title, real="float64" if double else "float32", integer="int64" if double else "int32")
-    if double:  # exactness before speed
-        head, rest = prelude.split("@kernel\ndef exp")
-        prelude = head + "@kernel\ndef exp(x):\n    return math.exp(x)\n\n\n@kernel\ndef add_rows" + rest.split("@kernel\ndef add_rows")[1]
-    return prelude + _forward(traced) + "\n\n" + _backward(traced)
+    return "\n\n".join([prelude + (EXACT_EXP if double else EXP) + ADD_ROWS, _forward(traced), _backward(traced)])
 
 
 def _forward(traced: Traced) -> str:
@@ -84,8 +87,8 @@ def _forward(traced: Traced) -> str:
         f"            {_names(states, 'head_{0}s')}{_names(states, 'state_{0}s')}head, outputs, total, recurrent, whole, matrix, bias):",
         '    """``steps`` steps from time ``t_first`` of the samples in ``total`` [B, N], which adds up the outputs.',
         "",
-        "    States (and, if ``recurrent``, outputs) start from slot ``now`` of their head, [slots, B, N], and leave their last in the next;",
-        "    in between, slot t of ``states`` is what step t starts from. Unless the first current is ``whole`` already, a recurrent one becomes",
+        "    States (and, if ``recurrent``, outputs) start from slot ``now`` of their head, [slots, B, N], and leave their last in the",
+        "    next; in between, slot t of ``states`` is what step t starts from. A recurrent current that is not ``whole`` yet becomes",
         "    current + (bias + output[t-1] @ matrix), in place. ``every`` is 1 for a drive with a row per step, else 0.",
         '    """',
         "    row, places = np.empty(total.shape[1], real), np.empty(total.shape[1], np.int64)",
@@ -122,20 +125,18 @@ def _backward(traced: Traced) -> str:
     states, currents, drives = traced.states, range(traced.currents), traced.drives
     used = traced.backward.used()
     grads = traced.backward.outputs
-    of_state, of_current, of_drive = (
-        grads[: len(states)],
-        grads[len(states) : len(states) + traced.currents],
-        grads[len(states) + traced.currents :],
-    )
+    of_state, rest = grads[: len(states)], grads[len(states) :]
+    of_current, of_drive = rest[: traced.currents], rest[traced.currents :]
     lines = [
         "@kernel",
         f"def backward(steps, t_first, detach, {_names(currents, 'current_{0}s')}{_names(drives, 'drive_{0}s, every_{0}')}",
-        f"             {_names(states, 'state_{0}s')}{_names(states, 'adjoint_{0}s')}{_names(drives, 'sum_{0}s')}{_names(currents, 'grad_{0}s')}",
-        "             sum_0s, mean):",
+        f"             {_names(states, 'state_{0}s')}{_names(states, 'adjoint_{0}s')}{_names(drives, 'sum_{0}s')}",
+        f"             {_names(currents, 'grad_{0}s')}sum_0s, mean):",
         '    """The same steps in reverse. ``grad_0s`` brings the gradient of the output and leaves with that of the first current.',
         "",
         "    ``adjoint`` [B, N] is the gradient of the state between two steps; ``sum`` adds up the gradient of a drive, ``sum_0s`` [N]",
-        "    that of the first current; ``mean`` [B, N] is added to the gradient of every output; the gradient is cut before each step whose time ``detach`` divides.",
+        "    that of the first current; ``mean`` [B, N] is added to the gradient of every output; the gradient is cut before each",
+        "    step whose time ``detach`` divides.",
         '    """',
         "    for b in range(mean.shape[0]):",
         "        mean_b = mean[b]",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,17 +38,17 @@ def scan_loop(
     """
     steps, batch = currents[0].shape[:2]
     drive = {name: (value.unbind(0) if value.dim() == 2 else [value] * steps) for name, value in neuron.drive(steps).items()}
-    now = neuron.initial_state(batch, currents[0]) if state is None else neuron.State(*state)  # type: ignore[arg-type]
+    now: Any = neuron.initial_state(batch, currents[0]) if state is None else neuron.State(*state)
     output = torch.zeros_like(currents[0][0]) if previous is None else previous
     outputs, recorded = [], {name: [] for name in record}  # type: ignore[var-annotated]
-    probes = [None] * steps if probe is None else probe.unbind(0)
+    probes = () if probe is None else probe.unbind(0)
     for t, at_t in enumerate(zip(*(c.unbind(0) for c in currents), strict=True)):  # x[t] here would make the backward pass O(T^2)
         if detach_every and t and t % detach_every == 0:
             now, output = neuron.State(*(s.detach() for s in now)), output.detach()
         if recurrent is not None:
             at_t = (at_t[0] + functional.linear(output, recurrent, recurrent_bias), *at_t[1:])
         now, output = neuron.step(now, *at_t, **{name: value[t] for name, value in drive.items()})
-        if probes[t] is not None:
+        if probe is not None:
             probed = output + probes[t]
             now, output = neuron.State(*(probed if s is output else s for s in now)), probed
         outputs.append(output)

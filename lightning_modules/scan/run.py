@@ -46,7 +46,8 @@ class Layer:
         self.matrix, self.matrix_bias = empty.view(0, 0).numpy(), empty.numpy()
         if self.recurrent is not None:
             self.matrix = self.recurrent.t().contiguous().numpy()
-            self.matrix_bias = (self.previous.new_zeros(self.size) if self.recurrent_bias is None else self.recurrent_bias.contiguous()).numpy()
+            bias = self.previous.new_zeros(self.size) if self.recurrent_bias is None else self.recurrent_bias
+            self.matrix_bias = bias.contiguous().numpy()
 
     def is_output(self, state: int) -> bool:
         """Whether a state is the output by another name, so that both can share memory; a recurrence may start from another output."""

@@ -20,17 +20,21 @@ Value = str | float | bool  # the name of an input or of an earlier operation, o
 
 # aten operation -> the name printers know it by. Overloads (Tensor, Scalar, ...) differ only in what is a constant.
 POINTWISE = {
-    name: name
-    for name in "add sub mul div rsub neg abs sgn exp log sqrt sigmoid tanh relu pow maximum minimum where gt ge lt le eq ne".split()
-} | {
+    "add": "add", "sub": "sub", "mul": "mul", "div": "div", "rsub": "rsub", "neg": "neg", "abs": "abs", "sgn": "sgn", "exp": "exp",
+    "log": "log", "sqrt": "sqrt", "sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu", "pow": "pow", "where": "where",
+    "maximum": "maximum", "minimum": "minimum", "gt": "gt", "ge": "ge", "lt": "lt", "le": "le", "eq": "eq", "ne": "ne",
     "sign": "sgn", "clamp": "clamp", "clamp_min": "clamp", "clamp_max": "clamp_max", "reciprocal": "reciprocal", "rsqrt": "rsqrt",
     "logical_and": "and", "bitwise_and": "and", "logical_or": "or", "bitwise_or": "or", "logical_not": "not", "bitwise_not": "not",
     "masked_fill": "masked_fill", "floor": "floor",
 }  # fmt: skip
 SAME = {"detach", "alias", "clone", "expand", "view", "lift_fresh", "lift_fresh_copy", "positive"}
 FILLED = {"zeros_like": 0.0, "ones_like": 1.0, "new_zeros": 0.0, "new_ones": 1.0, "zeros": 0.0, "ones": 1.0}
-BACKWARDS = get_decompositions([aten.sigmoid_backward, aten.tanh_backward, aten.threshold_backward, aten.softplus_backward, aten.softplus,
-                                aten.leaky_relu, aten.leaky_relu_backward, aten.addcmul, aten.square, aten.hardtanh_backward])  # fmt: skip
+BACKWARDS: Any = get_decompositions(
+    [
+        aten.sigmoid_backward, aten.tanh_backward, aten.threshold_backward, aten.softplus_backward, aten.softplus, aten.leaky_relu,
+        aten.leaky_relu_backward, aten.addcmul, aten.square, aten.hardtanh_backward,
+    ]
+)  # fmt: skip
 
 
 class NotFusable(ValueError):
@@ -80,17 +84,18 @@ def trace(neuron: Neuron, drives: Iterable[str], dtype: torch.dtype) -> Traced:
     Raises ``NotFusable`` naming the operation that is not pointwise or not known.
     """
     drives = tuple(drives)
-    states = tuple(neuron.State._fields)  # type: ignore[attr-defined]
+    state: Any = neuron.State
+    states = tuple(state._fields)
     first, second = len(states), len(states) + neuron.inputs
     # One shape for all arguments: nothing is broadcast, so the VJP holds no sums. 0.5 and not 0: no operation is at a special point.
     example = [torch.full((2, 3), 0.5, dtype=dtype) for _ in range(second + len(drives))]
 
     def step(*args: Tensor) -> tuple[Tensor, ...]:
-        new, output = neuron.step(neuron.State(*args[:first]), *args[first:second], **dict(zip(drives, args[second:], strict=True)))
+        new, output = neuron.step(state(*args[:first]), *args[first:second], **dict(zip(drives, args[second:], strict=True)))
         return (*new, output)
 
     def vjp(*args: Tensor) -> tuple[Tensor, ...]:
-        _, pull = torch.func.vjp(step, *args[: len(example)])
+        pull = torch.func.vjp(step, *args[: len(example)])[1]
         return pull(tuple(args[len(example) :]))
 
     inputs = [f"state_{s}" for s in states] + [f"current_{i}" for i in range(neuron.inputs)] + [f"drive_{d}" for d in drives]

@@ -49,7 +49,9 @@ FRAME = """    b = tl.program_id(0) * BB + tl.arange(0, BB)
 
 def source(traced: Traced) -> str:
     """The text of a module with Triton kernels ``forward`` and ``backward``; see ``gpu`` for their arguments."""
-    exact = {"divide": "a / b", "root": "tl.sqrt(a)"} if traced.dtype == torch.float64 else {"divide": "tl.div_rn(a, b)", "root": "tl.sqrt_rn(a)"}
+    exact = {"divide": "tl.div_rn(a, b)", "root": "tl.sqrt_rn(a)"}
+    if traced.dtype == torch.float64:  # the plain ones are exact there
+        exact = {"divide": "a / b", "root": "tl.sqrt(a)"}
     return PRELUDE.format(title=traced.title, **exact) + _forward(traced) + "\n\n" + _backward(traced)
 
 
@@ -66,8 +68,9 @@ def _forward(traced: Traced) -> str:
     lines = [
         "@triton.jit",
         f"def forward({_each(currents, 'current_{}s')}{_each(drives, 'drive_{}s, every_{}: tl.constexpr')}",
-        f"            {_each(states, 'first_{}, last_{}, state_{}s')}outputs, totals, wholes, previous, matrix, bias, steps, t_first, B, N,",
-        "            SAVE: tl.constexpr, RECURRENT: tl.constexpr, BB: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, real: tl.constexpr):",
+        f"            {_each(states, 'first_{}, last_{}, state_{}s')}",
+        "            outputs, totals, wholes, previous, matrix, bias, steps, t_first, B, N, SAVE: tl.constexpr,",
+        "            RECURRENT: tl.constexpr, BB: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, real: tl.constexpr):",
         FRAME,
         "    total = tl.load(totals + place, inside, 0.0)",
         *(f"    state_{s} = tl.load(first_{s} + place, inside, 0.0)" for s in states),
@@ -103,7 +106,8 @@ def _backward(traced: Traced) -> str:
         "@triton.jit",
         f"def backward({_each(currents, 'current_{}s, grad_{}s')}{_each(drives, 'drive_{}s, every_{}: tl.constexpr, sum_{}s')}",
         f"             {_each(states, 'state_{}s, adjoint_{}s, joins_{}, JOIN_{}: tl.constexpr')}",
-        "             grad_outputs, OUTPUT: tl.constexpr, means, probes, PROBE: tl.constexpr, carries, matrix, detach, steps, t_first, T, B, N,",
+        "             grad_outputs, OUTPUT: tl.constexpr, means, probes, PROBE: tl.constexpr, carries, matrix, detach,",
+        "             steps, t_first, T, B, N,",
         "             RECURRENT: tl.constexpr, BB: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, real: tl.constexpr):",
         FRAME,
         "    mean = tl.load(means + place, inside, 0.0)",

@@ -1,4 +1,4 @@
-"""The Triton kernels equal the loop, forward and backward, for every neuron, in Triton's interpreter. No GPU is needed, and none is timed."""
+"""The Triton kernels equal the loop, forward and backward, for every neuron. No GPU is needed, and none is timed."""
 
 from __future__ import annotations
 

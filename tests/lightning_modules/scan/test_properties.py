@@ -23,7 +23,8 @@ VALUES = ("random", "zero", "all spike", "on the threshold", "nan", "inf")
 def test_any_shape_and_any_value(steps: int, batch: int, size: int, values: str, transposed: bool) -> None:
     torch.manual_seed(steps * 100 + batch + size)
     shape = (batch, steps, size) if transposed else (steps, batch, size)
-    x = {"zero": torch.zeros(shape), "all spike": torch.ones(shape), "on the threshold": torch.full(shape, 0.3)}.get(values, torch.randn(shape))
+    filled = {"zero": 0.0, "all spike": 1.0, "on the threshold": 0.3}
+    x = torch.full(shape, filled[values]) if values in filled else torch.randn(shape)
     if values in ("nan", "inf"):
         x.view(-1)[torch.randint(x.numel(), (1 + x.numel() // 10,))] = float(values)
     x.requires_grad_()
