@@ -13,43 +13,17 @@ import click
 from bench import ledger, paths
 from bench import plan as planning
 from bench import render as rendering
+from bench.commands import Commands, as_json, print_json
+from bench.data_commands import data
 from bench.errors import BenchError, unknown
 from bench.experiment import BUDGETS, MEASURES
 from bench.table import Cell, Table
 from bench.tables import TABLES
-from datamodules.sources import DataError
-
-
-class Commands(click.Group):
-    """Unknown commands name the nearest; errors are one message, never a traceback."""
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            raise click.ClickException(str(unknown("command", args[0], sorted(self.commands))))
-        return super().resolve_command(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (BenchError, DataError) as error:
-            raise click.ClickException(str(error)) from None
-        except BrokenPipeError:
-            os._exit(0)
-        except KeyboardInterrupt:
-            click.echo("stopped; the same command goes on from each experiment's last epoch", err=True)
-            sys.exit(130)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Regenerates the tables of two papers on spiking sequence models, measured beside published."""
-
-
-def _json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
-
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
 
 def selection(command: Callable) -> Callable:
@@ -85,7 +59,7 @@ def list_tables(as_json: bool) -> None:
         runnable = sum(c.runnable for c in table.cells)
         rows.append({"table": table.id, "title": table.title, "cells": len(table.cells), "runnable": runnable, **counts})
     if as_json:
-        return _json(rows)
+        return print_json(rows)
     click.echo(f"{'table':10} {'cells':>5} {'measured':>8} {'runnable':>8}  title")
     for row in rows:
         click.echo(f"{row['table']:10} {row['cells']:5} {row.get('measured', 0):8} {row['runnable']:8}  {row['title']}")
@@ -111,7 +85,7 @@ def show(table: str, row: str | None, column: str | None, budget: str, as_json: 
     experiment = planning.experiments(cell, budget, 1)[0]
     changed = cell.task.budgets.get(budget, {}) if budget != "paper" else {}
     if as_json:
-        return _json({"experiment": experiment.id, "budget": budget, "config": experiment.config, "sources": dict(cell.task.sources)})
+        return print_json({"experiment": experiment.id, "budget": budget, "config": experiment.config, "sources": dict(cell.task.sources)})
     click.echo(f"{experiment}  (experiment {experiment.id}; {experiment.versions})")
     for name, value in experiment.config.items():
         source = cell.task.sources.get(name, "")
@@ -126,7 +100,7 @@ def _show_table(table: Table, as_json: bool) -> None:
     found = rendering.findings(table, ledger.read())
     if as_json:
         fields = ("status", "value", "low", "high", "n", "budget", "protocol", "verdict", "note")
-        return _json(
+        return print_json(
             [
                 {"row": f.cell.row, "column": f.cell.column, "published": f.cell.published} | {k: getattr(f, k) for k in fields}
                 for f in found
@@ -158,7 +132,7 @@ def plan(
     jobs = [{"experiment": j.experiment.id, "name": str(j.experiment), "measures": [m.name for m in j.measures]} for j in made.jobs]
     absent = [{"experiment": j.experiment.id, "name": str(j.experiment), "data": j.experiment.config["data"]} for j in made.no_data]
     waiting = [{"table": name, "row": c.row, "column": c.column, "note": c.note} for name, c in made.waiting]
-    _json({"cells": made.cells, "done": made.done, "jobs": jobs, "no_data": absent, "waiting": waiting})
+    print_json({"cells": made.cells, "done": made.done, "jobs": jobs, "no_data": absent, "waiting": waiting})
 
 
 def _summary(made: planning.Plan, lines: list[ledger.Line], workers: int) -> str:
@@ -304,7 +278,7 @@ def compare(other: str, as_json: bool) -> None:
         name = f"{line.task}/{line.model}/{line.budget}/{line.seed} {line.measure} {line.protocol}"
         rows.append({"name": name, "here": here.value, "other": line.value, "difference": here.value - line.value, "weights_equal": equal})
     if as_json:
-        return _json(rows)
+        return print_json(rows)
     for row in rows:
         weights = "equal weights" if row["weights_equal"] else "other weights"
         click.echo(f"{row['name']:60} {row['here']:9.3f} {row['other']:9.3f} {row['difference']:+8.3f}  {weights}")
@@ -323,37 +297,7 @@ def speed(arguments: tuple[str, ...]) -> None:
     sys.exit(failed)
 
 
-@cli.group(cls=Commands)
-def data() -> None:
-    """Data sets: what is there, and how to get it."""
-
-
-@data.command("status")
-@as_json
-def data_status(as_json: bool) -> None:
-    """Each data set: present, partial or missing, where it belongs, licence."""
-    from datamodules import sources
-
-    rows = [sources.status(name) for name in sources.SOURCES]
-    if as_json:
-        return _json(rows)
-    for row in rows:
-        click.echo(f"{row['name']:12} {row['state']:8} {row['folder'] or ''}  ({row['licence']})")
-        for problem in row["problems"]:
-            click.echo(f"{'':12} {problem}")
-        for mirror in row["mirrors"] if row["problems"] else ():
-            click.echo(f"{'':12} from {mirror}")
-
-
-@data.command()
-@click.argument("name")
-def fetch(name: str) -> None:
-    """Download data set NAME from its mirrors; size and md5 are checked before anything is kept."""
-    from datamodules import sources
-
-    if name not in sources.SOURCES:
-        raise unknown("data set", name, sources.SOURCES)
-    sources.fetch(name, lambda text: click.echo(text, err=True))
+cli.add_command(data)
 
 
 if __name__ == "__main__":

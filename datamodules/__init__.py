@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 MODULES = {
     "delayed-xor": "datamodules.xor:DelayedXOR",
     "mnist": "datamodules.mnist:MNIST",
+    "shd": "datamodules.shd:SHD",
+    "ssc": "datamodules.shd:SSC",
+    "nmnist": "datamodules.nmnist:NMNIST",
+    "nmnist-subset": "datamodules.nmnist:NMNISTSubset",
+    "dvs-gesture": "datamodules.dvs_gesture:DVSGesture",
+    "dvs-gesture-clips": "datamodules.dvs_gesture:DVSClips",
+    "cifar10": "datamodules.cifar10:CIFAR10",
+    "cifar10-subset": "datamodules.cifar10:CIFAR10Subset",
 }
 
 

@@ -1,0 +1,174 @@
+"""The event sets as Tonic reads them, in an order of their own, and their packing into a cache file, in parallel. No torch of ours."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tonic import datasets
+from tonic.io import read_mnist_file
+
+from datamodules.cache import Writer
+from datamodules.events import Places
+from datamodules.sources import DataError
+
+CHUNK = 500  # recordings a task
+PARALLEL = 2000  # recordings from which on starting processes pays
+XYTP = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """One split: ``names`` sorted, and what Tonic's dataset calls each of them."""
+
+    dataset: Any
+    names: list[str]
+    places: list[int]
+
+    @classmethod
+    def sort(cls, dataset: Any, names: list[str]) -> Recordings:
+        """``names[i]`` is that of ``dataset[i]``: their order may depend on the file system, the sorted one does not."""
+        order = sorted(range(len(names)), key=names.__getitem__)
+        return cls(dataset, [names[i] for i in order], order)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        """Events and label. Raises ``DataError`` that names a recording which cannot be read."""
+        try:
+            with np.errstate(invalid="raise"):  # a time that is not finite has no value in us
+                events, label = self.dataset[self.places[index]]
+        except FloatingPointError:
+            raise DataError(f"{self.names[index]}: a time stamp is not finite") from None
+        except Exception as error:
+            raise DataError(f"{self.names[index]} cannot be read ({type(error).__name__}: {error}): truncated or damaged") from None
+        return events, int(label)
+
+
+def _tonic(cls: type, folder: Path, *arguments: Any, **settings: Any) -> Any:
+    """Tonic's dataset ``cls`` reading from ``folder``. What is there was checked by its source, so Tonic neither counts nor downloads."""
+    try:
+        return type(folder.name, (cls,), {"_check_exists": lambda self: True})(str(folder.parent), *arguments, **settings)
+    except Exception as error:
+        raise DataError(f"{folder} cannot be read as {cls.__name__} ({type(error).__name__}: {error}): truncated or damaged") from None
+
+
+def shd(folder: Path, split: str) -> Recordings:
+    dataset = _tonic(datasets.SHD, folder, train=split == "train")
+    return Recordings.sort(dataset, [f"{dataset.data_filename} recording {i:05}" for i in range(len(dataset))])
+
+
+def ssc(folder: Path, split: str) -> Recordings:
+    dataset = _tonic(datasets.SSC, folder, split=split)
+    return Recordings.sort(dataset, [f"{dataset.data_filename} recording {i:05}" for i in range(len(dataset))])
+
+
+def nmnist(folder: Path, split: str) -> Recordings:
+    dataset = _tonic(datasets.NMNIST, folder, train=split == "train")
+    for path in dataset.data:
+        if os.path.getsize(path) % 5:  # Tonic would drop the rest
+            raise DataError(f"{path} is truncated: it ends within an event")
+    return Recordings.sort(dataset, [os.path.relpath(path, folder) for path in dataset.data])
+
+
+def dvs_gesture(folder: Path, split: str) -> Recordings:
+    dataset = _tonic(datasets.DVSGesture, folder, train=split == "train")
+    return Recordings.sort(dataset, [os.path.relpath(path, folder) for path in dataset.data])
+
+
+@dataclass(frozen=True)
+class _Clips:
+    paths: list[Path]
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        return read_mnist_file(str(self.paths[index]), XYTP), int(self.paths[index].name.split("_")[0])
+
+
+def dvs_clips(folder: Path, split: str) -> Recordings:
+    """The ten clips; both splits are all of them."""
+    paths = sorted(folder.glob("*.bs2"))
+    return Recordings.sort(_Clips(paths), [path.name for path in paths])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a split becomes a cache file: plain, so that other processes can do a part of it."""
+
+    open: Callable[[Path, str], Recordings]
+    folder: Path
+    split: str
+    transform: Any  # datamodules.events
+    classes: int
+
+    def rows(self, limit: int | None, expected: int) -> np.ndarray:
+        """Recordings to read: all, or ``limit`` evenly spread over the sorted names. Raises ``DataError`` when some are missing."""
+        found = len(_opened(self))
+        if found != expected:
+            raise DataError(
+                f"{self.folder} has {found:,} {self.split} recordings where the set has {expected:,}: incomplete or another set"
+            )
+        return np.arange(found) if limit is None or limit >= found else np.linspace(0, found - 1, limit).round().astype(int)
+
+
+@cache
+def _opened(reading: Reading) -> Recordings:
+    return reading.open(reading.folder, reading.split)
+
+
+def read(reading: Reading, rows: np.ndarray) -> tuple[dict[str, np.ndarray], Counter]:
+    """Packed arrays of some recordings and the report on them. Raises ``DataError`` for what cannot be used."""
+    recordings, report = _opened(reading), Counter()  # type: ignore[var-annotated]
+    packed: list[Places] = []
+    labels = []
+    for row in rows:
+        events, label = recordings[row]
+        if not 0 <= label < reading.classes:
+            raise DataError(f"{recordings.names[row]} has label {label}, the set's are 0..{reading.classes - 1}")
+        labels.append(label)
+        packed.append(reading.transform(events, report))
+    transform = reading.transform
+    arrays = {
+        "places": np.concatenate([p for p, _ in packed]).astype(np.min_scalar_type(transform.steps * transform.channels - 1)),
+        "lengths": np.array([len(p) for p, _ in packed], np.int64),
+        "labels": np.array(labels, np.int64),
+    }
+    if transform.counts:
+        values = np.concatenate([v for _, v in packed if v is not None])
+        report["counts above 65,535, cut"] += int((values > 65_535).sum())
+        arrays["counts"] = np.minimum(values, 65_535).astype(np.uint16)
+    return arrays, report
+
+
+def pack(reading: Reading, rows: np.ndarray, writer: Writer) -> dict[str, int]:
+    """Write ``rows`` in their order; the report: what was read, left out, merged or sorted."""
+    report: Counter = Counter()
+    parts = [rows[k : k + CHUNK] for k in range(0, len(rows), CHUNK)]
+    for arrays, counted in _results(reading, parts, parallel=len(rows) >= PARALLEL):
+        writer.append(**arrays)
+        report.update(counted)
+    return {name: int(count) for name, count in report.items() if count}
+
+
+def _results(reading: Reading, parts: list[np.ndarray], parallel: bool) -> Iterator[tuple[dict[str, np.ndarray], Counter]]:
+    from tqdm import tqdm
+
+    with tqdm(total=sum(map(len, parts)), desc=f"reading {reading.folder.name} {reading.split}", file=sys.stderr, disable=None) as bar:
+        if not parallel:
+            for part in parts:
+                yield read(reading, part)
+                bar.update(len(part))
+            return
+        with ProcessPoolExecutor(min(os.cpu_count() or 1, len(parts)), get_context("spawn")) as pool:
+            for part, result in zip(parts, pool.map(read, [reading] * len(parts), parts), strict=True):
+                yield result
+                bar.update(len(part))

@@ -1,0 +1,26 @@
+"""Spiking Heidelberg Digits and Spiking Speech Commands: spikes of a cochlea model with 700 channels."""
+
+from __future__ import annotations
+
+from datamodules.events import Cochlea
+from datamodules.packed import EventData
+
+
+class SHD(EventData):
+    """Spikes ``steps`` x batch x 700 of the first second, in bins of ``bin_ms`` (1: 1,000 steps; 4: 250 steps, to save time)."""
+
+    source, classes, reader = "shd", 20, "shd"
+
+    def __init__(
+        self, batch_size: int, seed: int, bin_ms: float = 1, validation: float = 0.0, train: int | None = None, test: int | None = None
+    ) -> None:
+        if not 0.1 <= bin_ms <= 1000:
+            raise ValueError(f"bin_ms must be between 0.1 and 1000, got {bin_ms}")
+        super().__init__(batch_size, seed, Cochlea(int(1000 / bin_ms), float(bin_ms)), validation, train, test)
+
+
+class SSC(SHD):
+    """As ``SHD``; it has a validation split of its own."""
+
+    source, classes, reader = "ssc", 35, "ssc"
+    splits = {"train": "train", "validation": "valid", "test": "test"}

