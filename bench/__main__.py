@@ -230,10 +230,14 @@ def run(
 
 def _record_missing(made: planning.Plan) -> None:
     """One line an experiment says that its data was not there, so that the table can say so too."""
-    from bench.missing import missing_data
+    from bench.unfinished import unfinished
 
     known = {(line.experiment, line.measure) for line in ledger.read()}
-    lines = [line for job in made.no_data for line in missing_data(job.experiment, job.measures)]
+    lines = [
+        line
+        for job in made.no_data
+        for line in unfinished(job.experiment, job.measures, "data missing", f"{job.experiment.config['data']} is not in BENCH_DATA")
+    ]
     ledger.append(line for line in lines if (line.experiment, line.measure) not in known)
 
 

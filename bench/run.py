@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ import datamodules
 from bench import paths, provenance, tracking
 from bench.experiment import Experiment, Measure
 from bench.ledger import Line
+from bench.unfinished import now, unfinished
 from datamodules.sources import DataError
 from lightning_modules.spiking import Diverged, SpikingModule
 
@@ -106,33 +106,17 @@ def run(
 
     The number of ``threads`` is fixed by the caller: sums in matrix products depend on it.
     """
-    begun, started = time.perf_counter(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    profile = Profile()
-    commit, dirty = provenance.git()
+    begun, started, profile = time.perf_counter(), now(), Profile()
     torch.set_num_threads(threads)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    base = Line(
-        experiment=experiment.id,
-        measure="",
-        task=experiment.task.name,
-        model=experiment.model.name,
-        seed=experiment.seed,
-        budget=experiment.budget,
-        data=experiment.config["data"],
-        config_hash=experiment.config_hash,
-        data_hash=experiment.data_hash,
-        git_commit=commit,
-        git_dirty=dirty,
-        environment=provenance.environment(device, threads),
-        started_utc=started,
-    )
+    environment = provenance.environment(device, threads)
     _reset_peak()
     try:
         module, steps = _train(experiment, profile, report)
-    except DataError:
-        raise
     except (KeyboardInterrupt, SystemExit):
         raise
+    except DataError as error:
+        status, message = "data missing", str(error)
     except Diverged as error:
         status, message = "diverged", str(error)
     except torch.cuda.OutOfMemoryError as error:
@@ -147,22 +131,24 @@ def run(
         profile.total = time.perf_counter() - begun
         weights = _keep(experiment, module)
         last = module.history[-1]
-        base = replace(
-            base,
-            wall_s=round(profile.total, 1),
-            epochs=len(module.history),
-            steps=steps,
-            params=sum(p.numel() for p in module.parameters()),
-            peak_mb=_peak_mb(),
-            spike_rate=round(last["spike_rate"], 6),
-            synops=round(last["synops"], 1),
-            wandb_run=experiment.id,
-            checkpoint_sha256=weights,
-        )
-        return [line for measure in measures for line in _read(base, experiment, measure, module)], profile
+        cost: dict[str, Any] = {
+            "wall_s": round(profile.total, 1),
+            "epochs": len(module.history),
+            "steps": steps,
+            "params": sum(p.numel() for p in module.parameters()),
+            "peak_mb": _peak_mb(),
+            "spike_rate": round(last["spike_rate"], 6),
+            "synops": round(last["synops"], 1),
+            "wandb_run": experiment.id,
+            "checkpoint_sha256": weights,
+            "environment": environment,
+            "started_utc": started,
+        }
+        lines = unfinished(experiment, measures, "ok", "")
+        return [replace(read, **cost) for line in lines for read in _read(line, module)], profile
     profile.total = time.perf_counter() - begun
-    base = replace(base, status=status, error=message[:300], wall_s=round(profile.total, 1))
-    return [replace(base, measure=m.name, unit=m.unit, version=experiment.version(m)) for m in measures], profile
+    cost = {"wall_s": round(profile.total, 1), "environment": environment, "started_utc": started}
+    return [replace(line, **cost) for line in unfinished(experiment, measures, status, message)], profile
 
 
 def _train(experiment: Experiment, profile: Profile, report: Report) -> tuple[SpikingModule, int]:
@@ -223,12 +209,11 @@ def _keep(experiment: Experiment, module: SpikingModule) -> str:
     return digest.hexdigest()
 
 
-def _read(base: Line, experiment: Experiment, measure: Measure, module: SpikingModule) -> list[Line]:
-    """Lines of ``measure``, one a protocol."""
+def _read(line: Line, module: SpikingModule) -> list[Line]:
+    """``line`` with its measure's value, once a protocol."""
     history = module.history
     best = max(history, key=lambda record: record["test/accuracy"])  # the first of equals
     chosen = {"last": history[-1], "best_test": best}
-    line = replace(base, measure=measure.name, unit=measure.unit, version=experiment.version(measure))
     return [
         replace(line, value=round(record["test/accuracy"], 4), protocol=protocol, epoch=int(record["epoch"]), n_test=int(record["n_test"]))
         for protocol, record in chosen.items()

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from statistics import fmean
 from typing import Any
@@ -19,10 +20,12 @@ from typing import Any
 from bench import ledger, paths
 from bench.errors import BenchError
 from bench.plan import Job, Plan, expected_seconds
+from bench.unfinished import unfinished
 from sweeps.progress import Progress
 from sweeps.queue import Queue
 
 NEEDED_MB = 200
+MOST_DEATHS = 3  # of workers over one experiment, before it counts as failed
 
 
 def preflight() -> None:
@@ -48,6 +51,7 @@ def run(replan: Callable[[], Plan], workers: int, threads: int) -> tuple[dict[st
     preflight()
     failed: dict[str, str] = {}
     profiles: list[dict[str, Any]] = []
+    deaths: Counter[str] = Counter()
     queue = Queue()
     progress: Progress | None = None
     told = False
@@ -58,7 +62,11 @@ def run(replan: Callable[[], Plan], workers: int, threads: int) -> tuple[dict[st
             if progress is None:
                 progress = _progress(jobs, seconds)
             if queue.enqueue((job, seconds[job.experiment.id]) for job in jobs):
-                _round(min(workers, len(jobs)), threads, progress, failed, profiles)
+                _round(min(workers, len(jobs)), threads, progress, failed, profiles, deaths)
+                for job in jobs:
+                    if deaths[job.experiment.id] >= MOST_DEATHS and job.experiment.id not in failed:
+                        failed[job.experiment.id] = reason = f"its worker was killed {MOST_DEATHS} times (out of memory?)"
+                        ledger.append(unfinished(job.experiment, job.measures, "failed", reason))
             else:
                 if not told:
                     print(f"waiting for {len(jobs)} experiments that another run is working on", file=sys.stderr)
@@ -79,8 +87,10 @@ def _progress(jobs: list[Job], seconds: dict[str, float | None]) -> Progress:
     return Progress({j.experiment.id: str(j.experiment) for j in jobs}, {i: s or usual for i, s in seconds.items()})
 
 
-def _round(workers: int, threads: int, progress: Progress, failed: dict[str, str], profiles: list[dict[str, Any]]) -> None:
-    """Start ``workers`` and follow their messages until all have ended."""
+def _round(
+    workers: int, threads: int, progress: Progress, failed: dict[str, str], profiles: list[dict[str, Any]], deaths: Counter[str]
+) -> None:
+    """Start ``workers`` and follow their messages until all have ended; ``deaths`` counts experiments whose worker did not end well."""
     inbox: queues.SimpleQueue = queues.SimpleQueue()
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join([str(paths.ROOT), *sys.path])}
     command = [sys.executable, "-m", "sweeps.worker", str(threads)]
@@ -91,9 +101,12 @@ def _round(workers: int, threads: int, progress: Progress, failed: dict[str, str
 
     def listen(process: subprocess.Popen) -> None:
         assert process.stdout is not None
+        during = ""
         for row in process.stdout:
-            inbox.put(json.loads(row))
-        inbox.put({"ended": process.wait()})
+            message = json.loads(row)
+            during = message.get("start", "" if "done" in message else during)
+            inbox.put(message)
+        inbox.put({"ended": process.wait(), "during": during})
 
     for process in processes:
         threading.Thread(target=listen, args=(process,), daemon=True).start()
@@ -105,7 +118,8 @@ def _round(workers: int, threads: int, progress: Progress, failed: dict[str, str
                 alive -= 1
                 if message["ended"] < 0 or (message["ended"] and not fatal):
                     name = signal.Signals(-message["ended"]).name if message["ended"] < 0 else f"exit code {message['ended']}"
-                    print(f"a worker ended with {name}; what it was running is started again", file=sys.stderr)
+                    print(f"a worker ended with {name}", file=sys.stderr)
+                    deaths[message["during"]] += 1
             elif "fatal" in message:
                 fatal = message["fatal"]
             elif "start" in message:

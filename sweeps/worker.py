@@ -19,7 +19,6 @@ from bench import ledger, paths, provenance
 from bench.errors import BenchError
 from bench.ledger import Line
 from bench.plan import Job, valid
-from datamodules.sources import DataError
 from sweeps.queue import Claim, Queue, experiment_lock
 
 
@@ -44,7 +43,7 @@ def main(threads: int) -> int:
     try:
         while (claim := queue.claim()) is not None:
             _work(queue, claim, threads, say)
-    except (BenchError, DataError) as error:
+    except BenchError as error:
         say(fatal=str(error))
         return 1
     except (KeyboardInterrupt, SystemExit):

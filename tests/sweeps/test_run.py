@@ -220,3 +220,33 @@ def test_cells_without_data_are_said_recorded_once_and_fail_unless_only_the_avai
     table = (places / "results" / "tables" / "roles-6.csv").read_text()
     assert re.search(r"roles-6,Baseline,MNIST,accuracy,%,94.85,.*data missing", table)
     assert bench(*wanted, "--available").returncode == 0
+
+
+def test_an_experiment_whose_worker_keeps_dying_fails_in_the_end_and_the_rest_goes_on(places: Path) -> None:
+    settings = [*SMOKE, "--row", "Baseline", "--set", "epochs=50", "--workers", "1"]
+    process = start(*settings)
+    for _ in range(3):
+        follow(process, "start ")
+        (worker,) = workers_of(process)
+        os.kill(worker, signal.SIGKILL)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    assert process.wait() == 1
+    assert "killed 3 times" in said
+    assert [(line["status"], line["value"]) for line in lines(places)] == [("failed", "")]
+
+
+def test_a_data_file_of_the_right_size_but_wrong_content_fails_its_cells_and_no_others(places: Path) -> None:
+    from datamodules.sources import MNIST
+
+    for file in MNIST.files:
+        path = places / "data" / "mnist" / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as out:
+            out.truncate(file.size)
+    done = bench("run", "roles-6", "--row", "Baseline", "--budget", "smoke")
+    assert done.returncode == 1
+    assert "has md5" in done.stderr
+    assert "train-images" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert {line["status"] for line in lines(places)} == {"ok"}

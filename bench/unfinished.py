@@ -1,0 +1,40 @@
+"""Ledger lines for experiments that did not get as far as a result. No torch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from bench import provenance
+from bench.experiment import Experiment, Measure
+from bench.ledger import Line
+
+
+def now() -> str:
+    """The present as the ledger writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def unfinished(experiment: Experiment, measures: tuple[Measure, ...], status: str, error: str) -> list[Line]:
+    """One line a measure that says why there is none: ``status`` as in the ledger, ``error`` for people."""
+    commit, dirty = provenance.git()
+    return [
+        Line(
+            experiment=experiment.id,
+            measure=measure.name,
+            task=experiment.task.name,
+            model=experiment.model.name,
+            seed=experiment.seed,
+            budget=experiment.budget,
+            data=experiment.config["data"],
+            unit=measure.unit,
+            status=status,
+            error=error[:300],
+            config_hash=experiment.config_hash,
+            data_hash=experiment.data_hash,
+            version=experiment.version(measure),
+            git_commit=commit,
+            git_dirty=dirty,
+            started_utc=now(),
+        )
+        for measure in measures
+    ]
