@@ -17,7 +17,7 @@ from bench.experiment import BUDGETS, Experiment, Model
 from bench.models import LIF, LIF_FULL_LEAK, LIF_LEAK, LIF_NO_LEAK, MODELS
 from bench.table import Cell, Table, grid
 from bench.tables import TABLES
-from bench.tasks import MNIST, XOR
+from bench.tasks import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, SSC, XOR
 
 PUBLISHED = Path(__file__).parent / "published"
 ROOT = Path(__file__).parents[2]
@@ -90,10 +90,10 @@ def test_no_cell_is_unexplained(cell: Cell) -> None:
     assert cell.runnable or cell.note, "neither runnable nor absent, and no word on what it waits for"
 
 
-def test_the_eleven_leaks_of_roles_7_run_on_mnist() -> None:
+def test_the_eleven_leaks_of_roles_7_run_on_every_data_set() -> None:
     runnable = [c for c in TABLES["roles-7"].cells if c.runnable]
-    assert [(c.task, c.model) for c in runnable] == [(MNIST, m) for m in LIF_LEAK]
-    assert len(runnable) == 11 and all(MODELS[m.name] is m for m in LIF_LEAK)
+    assert [(c.task, c.model) for c in runnable] == [(t, m) for m in LIF_LEAK for t in (SHD, SSC, NMNIST, DVS_GESTURE, MNIST, CIFAR10)]
+    assert len(runnable) == 66 and all(MODELS[m.name] is m for m in LIF_LEAK)
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
