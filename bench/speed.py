@@ -69,22 +69,23 @@ def main(argv: list[str]) -> int:
     parser.add_argument("workloads", nargs="*", metavar="workload", help=f"default: all of {', '.join(WORKLOADS)}")
     parser.add_argument("--repeat", type=int, default=7, help="steps of each implementation (default 7)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="torch threads (default: all)")
+    parser.add_argument("--processor-time", action="store_true", help="for a busy machine: processor time on one thread; not written")
     parser.add_argument("--serve", nargs=2, metavar=("workload", "implementation"), help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.serve:
         workload, implementation = args.serve
-        return serve(workload, implementation, args.threads)
+        return serve(workload, implementation, args.threads, time.process_time if args.processor_time else time.perf_counter)
+    threads = 1 if args.processor_time else args.threads
     unknown = [name for name in args.workloads if name not in WORKLOADS]
     if unknown:
         parser.error(f"unknown workload {', '.join(unknown)}; known: {', '.join(WORKLOADS)}")
     python = peers_python()
     failed, rows = [], []
     for name in args.workloads or WORKLOADS:
-        for row in measure(name, args.repeat, args.threads, python):
+        for row in measure(name, args.repeat, threads, python, args.processor_time):
             rows.append(row)
             failed += [row] if row["median_ms"] == "" else []
-    everything = write(rows)
-    print(table(everything))
+    print(table(rows if args.processor_time else write(rows)))
     return 1 if failed else 0
 
 
@@ -103,12 +104,13 @@ def peers_python() -> Path:
     return python
 
 
-def measure(name: str, repeat: int, threads: int, python: Path) -> list[dict[str, Any]]:
+def measure(name: str, repeat: int, threads: int, python: Path, processor_time: bool) -> list[dict[str, Any]]:
     """One row per implementation: steps taken in turns after one to warm up."""
     servers, rows = {}, []
     for implementation in WORKLOADS[name].implementations:
         interpreter = python if implementation in PEERS else sys.executable
         command = [interpreter, "-m", "bench.speed", "--threads", str(threads), "--serve", name, implementation]
+        command += ["--processor-time"] if processor_time else []
         servers[implementation] = subprocess.Popen(command, cwd=paths.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     times: dict[str, list[float]] = {implementation: [] for implementation in servers}
     last: dict[str, list[str]] = {}
@@ -181,7 +183,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def serve(name: str, implementation: str, threads: int) -> int:
+def serve(name: str, implementation: str, threads: int, clock: Callable[[], float]) -> int:
     """In a process of its own: take a step for each line on stdin and answer ``milliseconds peak_mb torch``."""
     import torch
 
@@ -196,9 +198,9 @@ def serve(name: str, implementation: str, threads: int) -> int:
     before = resident("VmRSS")
     forget_peak()
     for _ in sys.stdin:
-        start = time.perf_counter()
+        start = clock()
         step()
-        milliseconds = 1e3 * (time.perf_counter() - start)
+        milliseconds = 1e3 * (clock() - start)
         print(f"{milliseconds:.2f} {max(0.0, resident('VmHWM') - before):.0f} {torch.__version__}", flush=True)
     return 0
 
