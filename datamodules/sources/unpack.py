@@ -57,14 +57,12 @@ def unpack(archive: Path, file: File) -> None:
 
 def _replace(new: Path, old: Path) -> None:
     """Put ``new`` in the place of ``old``, a file or folder that may be there."""
+    aside = old.with_name(f".{old.name}.replaced")
+    shutil.rmtree(aside, ignore_errors=True)
     if old.is_dir():
-        aside = old.with_name(f".{old.name}.replaced")
-        shutil.rmtree(aside, ignore_errors=True)
         os.replace(old, aside)
-        os.replace(new, old)
-        shutil.rmtree(aside)
-    else:
-        os.replace(new, old)
+    os.replace(new, old)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
