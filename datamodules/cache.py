@@ -102,8 +102,8 @@ def _header(path: Path) -> dict[str, Any]:
                 raise Damaged("half-written")
             file.seek(place)
             text = file.read()
-    except OSError as error:
-        raise Damaged(error.strerror) from None
+    except (OSError, ValueError) as error:
+        raise Damaged(str(error)) from None
     if not text or zlib.crc32(text) != crc:
         raise Damaged("truncated or changed")
     return json.loads(text)

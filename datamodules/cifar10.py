@@ -27,8 +27,9 @@ class _Plain(pickle.Unpickler):
     """Unpickles arrays, lists and strings; nothing in the file can call anything else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in (("numpy.core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")):
-            return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+        module = module.replace("numpy.core", "numpy._core")  # its name when the archive was made
+        if (module, name) in (("numpy._core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")):
+            return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} does not belong there")
 
 
