@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch.nn import functional
 
 if TYPE_CHECKING:
     from bench.speed import Workload
+    from lightning_modules.neurons import Neuron
 
 Step = Callable[[], Any]
 
@@ -69,9 +70,10 @@ class Stack(nn.Module):
         from lightning_modules.scan import Dense, scan_stack
 
         layers = []
-        for i, (linear, neuron) in enumerate(zip(self.linears, self.neurons, strict=True)):
-            loop = dict(self.loops).get(str(i))
-            layers.append(Dense(neuron, linear.weight, linear.bias, getattr(loop, "weight", None), getattr(loop, "bias", None)))
+        for i, (linear, neuron) in enumerate(cast("list[tuple[nn.Linear, Neuron]]", list(zip(self.linears, self.neurons, strict=True)))):
+            loop = cast("nn.Linear | None", dict(self.loops).get(str(i)))
+            own = (None, None) if loop is None else (loop.weight, loop.bias)
+            layers.append(Dense(neuron, linear.weight, linear.bias, *own))
         done = scan_stack(layers, x, output=False, checkpoint_every=self.work.checkpoint_every, backend=self.backend)
         return self.readout(done.means[-1])
 
@@ -107,7 +109,7 @@ class SpikingJelly(nn.Module):
 
     def __init__(self, work: Workload, steps: int) -> None:
         super().__init__()
-        from spikingjelly.activation_based import layer, neuron, surrogate  # type: ignore[import-not-found]
+        from spikingjelly.activation_based import layer, neuron, surrogate
 
         hard = {"decay_input": False, "v_threshold": 0.3, "v_reset": 0.0, "surrogate_function": surrogate.ATan()}
 
@@ -143,7 +145,7 @@ class SnnTorch(nn.Module):
 
     def __init__(self, work: Workload, steps: int) -> None:
         super().__init__()
-        import snntorch  # type: ignore[import-not-found]
+        import snntorch
         from snntorch import surrogate
 
         pairs = list(zip(work.layers[:-1], work.layers[1:], strict=True))
@@ -159,7 +161,7 @@ class SnnTorch(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for linear, unit in zip(self.linears, self.units, strict=True):
-            recurrent = hasattr(unit, "recurrent")
+            unit, recurrent = cast(Any, unit), hasattr(unit, "recurrent")
             state = unit.init_rleaky() if recurrent else (unit.init_leaky(),)
             outputs = []
             for current in linear(x).unbind(0):

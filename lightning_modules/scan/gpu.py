@@ -156,12 +156,15 @@ def _parts(plan: Plan, tensors: Sequence[Tensor | None]) -> dict[str, Any]:
     inputs, rest = bare[: plan.traced.currents], bare[plan.traced.currents :]
     count = len(plan.traced.states)
     named = dict(zip(("recurrent", "recurrent_bias", "previous", "probe"), rest, strict=False))
-    return named | {
-        "inputs": [x.contiguous() for x in inputs],  # type: ignore[union-attr]
-        "previous": rest[2].contiguous(),  # type: ignore[union-attr]
-        "states": rest[4 : 4 + count],
-        "drives": [d.contiguous() for d in rest[4 + count :]],  # type: ignore[union-attr]
-    }
+    return (
+        named
+        | {
+            "inputs": [x.contiguous() for x in inputs],  # type: ignore[union-attr]
+            "previous": rest[2].contiguous(),  # type: ignore[union-attr]
+            "states": rest[4 : 4 + count],
+            "drives": [d.contiguous() for d in rest[4 + count :]],  # type: ignore[union-attr]
+        }
+    )
 
 
 def _walk(

@@ -34,12 +34,12 @@ def exp(x):
     e = real(0.0) if x < real(-87.0) else (real(np.inf) if x > real(88.5) else e)
     return e if x == x else x
 '''
-EXACT_EXP = '''
+EXACT_EXP = """
 
 @kernel
 def exp(x):
     return math.exp(x)
-'''
+"""
 ADD_ROWS = '''
 
 @kernel

@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 os.environ["TRITON_INTERPRET"] = "1"
 
-import torch  # noqa: E402
+import torch
 
-from lightning_modules.neurons import NEURONS  # noqa: E402
-from lightning_modules.neurons.lif import LIF  # noqa: E402
-from lightning_modules.scan import Dense, scan, scan_dense, scan_stack  # noqa: E402
-from tests.lightning_modules.scan.common import NAMES, Bursting, close, dyadic, gradients, same  # noqa: E402
+from lightning_modules.neurons import NEURONS
+from lightning_modules.neurons.lif import LIF
+from lightning_modules.scan import Dense, scan, scan_dense, scan_stack
+from tests.lightning_modules.scan.common import NAMES, Bursting, close, dyadic, gradients, same
 
 BACKENDS = ("loop", "gpu")
 
