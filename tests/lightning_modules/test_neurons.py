@@ -62,6 +62,7 @@ def test_a_learnable_leak_is_one_per_neuron_between_a_half_and_098_and_learns() 
     neuron = LIF(1000, LIF.Config(learn_leak=True))
     k = neuron.drive(1)["k"]
     assert k.shape == (1000,)
+    k = k.detach()
     assert 0.5 <= float(k.min()) < 0.51
     assert 0.97 < float(k.max()) <= 0.983
     scan(neuron, torch.rand(5, 3, 1000)).output.sum().backward()

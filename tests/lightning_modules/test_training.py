@@ -80,7 +80,7 @@ def test_activity_counts_rates_and_synaptic_operations() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"loss": "mse"}, "known: mse-rate, softmax-sum-ce, mean-ce"),
+        ({"loss": "mse"}, "known: mse-rate, softmax-sum-ce"),
         ({"optimiser": "sgdd"}, "known: adam, adamw"),
         ({"network": "resnet"}, "known: dense, resnet18"),
         ({"neuron": {"name": "liff"}}, "known: .*lif"),
