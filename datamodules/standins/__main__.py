@@ -1,0 +1,115 @@
+"""python -m datamodules.standins: make the stand-ins and compare them with what is real."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from datamodules.sources import DataError
+from datamodules.standins.records import NMNIST_STANDIN, SPOKEN_STANDIN
+
+
+def home(source: str) -> Path:
+    """Folder of a stand-in below BENCH_DATA, a name of its own: never that of the set it stands for."""
+    root = os.environ.get("BENCH_DATA") or Path(__file__).resolve().parents[2] / "data"
+    return Path(root).expanduser() / source
+
+
+def messages(command: Callable) -> Callable:
+    """What is wrong with the data becomes one line and exit code 1."""
+
+    @wraps(command)
+    def run(*arguments: Any, **settings: Any) -> Any:
+        try:
+            return command(*arguments, **settings)
+        except (DataError, ValueError) as error:
+            raise click.ClickException(str(error)) from None
+        except KeyboardInterrupt:
+            raise click.ClickException("interrupted; the same command goes on where it stopped") from None
+
+    return run
+
+
+def report(made: dict[str, Any], out: Path, began: float, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({**made, "folder": str(out), "seconds": round(time.time() - began, 1)}))
+        return
+    samples = " + ".join(f"{n:,} {split}" for split, n in made["samples"].items())
+    click.echo(f"stand-in, not recorded data: {samples} samples, {made['events']:,} events, {time.time() - began:.0f} s, in {out}")
+
+
+WORKERS = click.option("--workers", default=os.cpu_count() or 1, show_default="all cores", help="Processes; the result is the same.")
+SEED = click.option("--seed", default=0, show_default=True, help="Another seed, other noise and another sensor.")
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    pass
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: BENCH_DATA/nmnist-standin.")
+@click.option("--limit-train", type=int, help="Only the first so many training images.")
+@click.option("--limit-test", type=int)
+@SEED
+@WORKERS
+@JSON
+@messages
+def nmnist(out: Path | None, limit_train: int | None, limit_test: int | None, seed: int, workers: int, as_json: bool) -> None:
+    """Simulate N-MNIST from MNIST. All 70,000 recordings take some minutes and 1.5 GB."""
+    from datamodules.standins.nmnist import generate
+
+    out, began = out or home(NMNIST_STANDIN.name), time.time()
+    count = (limit_train or 60_000) + (limit_test or 10_000)
+    click.echo(f"{count:,} recordings, about {count * 0.004 / max(1, workers) / 60:.0f} min, into {out}", err=True)
+    report(generate(out, seed, {"Train": limit_train, "Test": limit_test}, workers), out, began, as_json)
+
+
+@main.command("spoken-digits")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: BENCH_DATA/spoken-digits-standin.")
+@click.option("--limit", type=int, help="Only the first so many recordings of each split.")
+@SEED
+@WORKERS
+@JSON
+@messages
+def spoken_digits(out: Path | None, limit: int | None, seed: int, workers: int, as_json: bool) -> None:
+    """Turn the Free Spoken Digit Dataset into spikes, in SHD's file format."""
+    from datamodules.standins.spoken_digits import generate
+
+    out, began = out or home(SPOKEN_STANDIN.name), time.time()
+    report(generate(out, seed, limit, workers), out, began, as_json)
+
+
+@main.command("compare-nmnist")
+@click.option("--count", default=1100, show_default=True, help="Recordings at most.")
+@SEED
+@JSON
+@messages
+def compare_nmnist(count: int, seed: int, as_json: bool) -> None:
+    """Real and simulated recordings of the same digits side by side. Needs real ones in BENCH_DATA/nmnist."""
+    from datamodules.standins.compare import nmnist, show
+
+    show(nmnist(count, seed), as_json)
+
+
+@main.command("compare-spoken-digits")
+@SEED
+@JSON
+@messages
+def compare_spoken_digits(seed: int, as_json: bool) -> None:
+    """The one published output of the program that made SHD beside ours. Needs BENCH_DATA/heidelberg_sample."""
+    from datamodules.standins.compare import show, spoken_digits
+
+    show(spoken_digits(seed), as_json)
+
+
+if __name__ == "__main__":
+    main()
