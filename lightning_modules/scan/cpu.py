@@ -105,7 +105,13 @@ def _room(layer: Layer, need: dict[str, bool], states: list[Tensor]) -> Gradient
 
 def _added(parts: list[Gradients], need: dict[str, bool], kind: torch.dtype, before: Tensor, states: list[Tensor]) -> Gradients:
     """Add the blocks up, in their order."""
-    added = {name: sum((getattr(p, name) for p in parts[1:]), getattr(parts[0], name)).to(kind) for name in WEIGHTS if need[name]}
+    added = {}
+    for name in (name for name in WEIGHTS if need[name]):
+        total = getattr(parts[0], name)
+        total = total if name in ("weight", "recurrent") else total.clone()  # both biases have one sum
+        for part in parts[1:]:
+            total += getattr(part, name)
+        added[name] = total.to(kind)
     if "weight" in added:
         added["weight"] = added["weight"].t().contiguous()
     drives = [sum(ds[1:], ds[0]).to(kind) for ds in zip(*(p.drives for p in parts), strict=True)]

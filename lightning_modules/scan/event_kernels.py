@@ -4,14 +4,17 @@ from lightning_modules.scan.kernels import kernel
 
 
 @kernel
-def find(x, bits, t_first, steps, b_first, rows, starts, places, values):
+def find(x, bits, t_first, steps, b_first, rows, limit, starts, places, values):
     """The non-zeros of ``x[t_first : t_first + steps, b_first : b_first + rows]``, row after row; ``bits`` is ``x`` seen as integers.
 
-    Row r of the chunk has ``places[starts[r] : starts[r + 1]]`` and ``values`` there. Returns their number.
+    Row r of the chunk has ``places[starts[r] : starts[r + 1]]`` and ``values`` there. Returns their number, or gives up at the end of a
+    row once there are more than ``limit``; there must be room for a row and one more than that.
     """
     count = 0
     for t in range(steps):
         for b in range(rows):
+            if count > limit:
+                return count
             starts[t * rows + b] = count
             row, raw = x[t_first + t, b_first + b], bits[t_first + t, b_first + b]
             width = row.shape[0]

@@ -87,6 +87,20 @@ class Block:
         else:
             torch.addmm(layer.bias, self._dense(i, t, steps), layer.transposed, out=out)
 
+    def _from_events(self, i: int, t: int, steps: int, kept: Kept) -> bool:
+        """Whether a current is cheaper to project again from the events that are kept anyway than to keep."""
+        return i == 0 and not self.layers[0].linked and self.layers[0].weight is not None and self._find(0, t, steps, kept)
+
+    def _current(self, i: int, t: int, steps: int, kept: Kept) -> Tensor:
+        """Where the current of layer i is, or goes: the input itself, what is kept for the backward pass, or scratch memory."""
+        if self.layers[i].in_place:
+            return self._dense(i, t, steps)
+        store, flat = kept.currents[i], steps * self.rows
+        if store is None or self._from_events(i, t, steps, kept):
+            return self.currents[i].view(-1, self.layers[i].size)[:flat]
+        start = (t - kept.begin) * self.rows
+        return store[start : start + flat]
+
     def _neurons(self, i: int, c: int, t: int, steps: int, current: Tensor, kept: Kept, whole: bool) -> np.ndarray:
         """Run layer i's kernel; ``whole``: the current holds its recurrent part already. Gives the current as the kernel sees it."""
         layer, fold = self.layers[i], self.folds[i]
@@ -110,13 +124,8 @@ class Block:
         for c, t, steps in self.run.chunks(self.rows, begin, end):
             self._load_sides(t, steps)
             for i, layer in enumerate(self.layers):
-                store = kept.currents[i]
-                if layer.in_place:
-                    current = self._dense(i, t, steps)
-                else:
-                    flat = steps * self.rows
-                    start = (t - begin) * self.rows
-                    current = self.currents[i].view(-1, layer.size)[:flat] if store is None else store[start : start + flat]
+                current = self._current(i, t, steps, kept)
+                if not layer.in_place:
                     self._project(i, t, steps, kept, current)
                 self._neurons(i, c, t, steps, current, kept, False)
             if output is not None:
@@ -149,9 +158,10 @@ class Block:
             torch.set_flush_denormal(False)  # a replay decides as the forward pass did
             self._load_sides(t, steps)
             currents = []
-            for i, store in enumerate(kept.currents):
-                start = (t - begin) * self.rows
-                current = self._dense(i, t, steps) if store is None else store[start : start + steps * self.rows]
+            for i in range(len(self.layers)):
+                current = self._current(i, t, steps, kept)
+                if self._from_events(i, t, steps, kept):
+                    self._project(i, t, steps, kept, current)
                 currents.append(self._neurons(i, c, t, steps, current, kept, True))
             torch.set_flush_denormal(True)  # gradients that decay below 1e-38 would slow every product a hundredfold
             top = self.grads[-1][:steps]
@@ -252,12 +262,13 @@ class Events:
             self.wait -= self.wait > 0
             return False
         if not self.room:
-            size = self.rows * self.width + 1
+            size = int(SPARSE * self.rows * self.width) + self.width + 1
             places = memory.empty(size, dtype=torch.float32).numpy().view(np.int32)
             self.room = (np.empty(self.rows + 1, np.int64), places, memory.empty(size, dtype=self.kind).numpy())
         self.arrays = self.room
-        count = self.kernels.find(x, x.view(np.int32 if self.kind == torch.float32 else np.int64), t, steps, first, rows, *self.arrays)
-        if count > SPARSE * steps * rows * self.width:
+        limit = int(SPARSE * steps * rows * self.width)
+        bits = x.view(np.int32 if self.kind == torch.float32 else np.int64)
+        if self.kernels.find(x, bits, t, steps, first, rows, limit, *self.arrays) > limit:
             self.wait = WAIT
             return False
         return True
