@@ -56,7 +56,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: BENCH_DATA/nmnist-standin.")
+@click.option("--out", type=click.Path(path_type=Path), help="Default: BENCH_DATA/nmnist-standin.")
 @click.option("--limit-train", type=int, help="Only the first so many training images.")
 @click.option("--limit-test", type=int)
 @SEED
@@ -74,7 +74,7 @@ def nmnist(out: Path | None, limit_train: int | None, limit_test: int | None, se
 
 
 @main.command("spoken-digits")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: BENCH_DATA/spoken-digits-standin.")
+@click.option("--out", type=click.Path(path_type=Path), help="Default: BENCH_DATA/spoken-digits-standin.")
 @click.option("--limit", type=int, help="Only the first so many recordings of each split.")
 @SEED
 @WORKERS

@@ -73,7 +73,7 @@ M_A, M_B, M_G, M_Y, M_L, M_R, M_X, M_H, M_FULL = 5.0, 300.0, 2000.0, 5.05, 2500.
 
 
 @numba.njit(cache=True)
-def _cells(velocity, rng, rate, synapses, weight, refractory, keep_membrane, keep_synapse):  # type: ignore[no-untyped-def]
+def _cells(velocity, rng, rate, synapses, weight, refractory, keep_membrane, keep_synapse):
     """Sample numbers of the spikes of one channel's bushy cell.
 
     The hair cell's transmitter in the cleft gives each fibre's probability to fire in a sample; fibres that fired rest for

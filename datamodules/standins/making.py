@@ -67,6 +67,7 @@ def making(out: Path, title: str, recipe: dict[str, Any]) -> Iterator[dict[str, 
     ``recipe``: all that decides the bytes. Raises ``DataError`` when the folder cannot be written, is being filled by another process, or
     was made to another recipe.
     """
+    recipe = json.loads(json.dumps(recipe))  # as it will be read back
     manifest: dict[str, Any] = {"what": title, "kind": "stand-in", "recipe": recipe, "complete": False}
     try:
         out.mkdir(parents=True, exist_ok=True)

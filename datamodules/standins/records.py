@@ -9,7 +9,7 @@ NMNIST_STANDIN = Source(
     "nmnist-standin",
     "stand-in for N-MNIST: simulated from MNIST",
     licence="CC BY-SA 3.0 (derived from MNIST)",
-    citation="simulated; set-up of Orchard, Jayawant, Cohen, Thakor, Front. Neurosci. 9, 2015; images of LeCun et al., Proc. IEEE 86(11), 1998",
+    citation="simulated; set-up of Orchard, Jayawant, Cohen, Thakor, Front. Neurosci. 9, 2015; images: LeCun et al., Proc. IEEE 86, 1998",
     samples={"train": 60_000, "test": 10_000},
     kind="stand-in",
     version=1,

@@ -83,7 +83,7 @@ def optics(blur: float) -> np.ndarray:
 
 
 @numba.njit(cache=True)
-def log_intensity(image, lens, dark):  # type: ignore[no-untyped-def]
+def log_intensity(image, lens, dark):
     """Log of the light of ``image`` (28 x 28 uint8, shown dark on bright): [phase y, phase x, y, x] with FINE phases a pixel.
 
     Loops rather than matrix products: the same bits whatever the number of threads.
@@ -101,14 +101,15 @@ def log_intensity(image, lens, dark):  # type: ignore[no-untyped-def]
             if lens[j, k] > 0:
                 for i in range(size):
                     light[i % FINE, j % FINE, i // FINE, j // FINE] += lens[j, k] * rows[i, k]
-    for i, ink in np.ndenumerate(light):
-        if ink > 0:
-            light[i] = np.log(1.0 - (1.0 - dark) * ink)
+    flat = light.reshape(-1)
+    for n in range(len(flat)):
+        if flat[n] > 0:
+            flat[n] = np.log(1.0 - (1.0 - dark) * flat[n])
     return light
 
 
 @numba.njit(cache=True)
-def _record(rng, light, thresholds, x_shift, y_shift, on, off, jitter, refractory, lag, noise, noise_on, hot_x, hot_y, hot):  # type: ignore[no-untyped-def]
+def _record(rng, light, thresholds, x_shift, y_shift, on, off, jitter, refractory, lag, noise, noise_on, hot_x, hot_y, hot):
     """Events as int64 [n, 4] (time in us, x, y, polarity), by time. ``light``: log intensity [phase y, phase x, y, x], one plane per
     place between two pixels; ``x_shift``, ``y_shift``: position of the digit at each ms."""
     steps = len(x_shift)
