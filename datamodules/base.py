@@ -15,6 +15,14 @@ Batch = tuple[Tensor, Tensor]  # input [T, B, N], class index [B]
 Make = Callable[[np.ndarray, np.random.Generator], Batch]
 
 TRAIN, TEST = 0, 1  # random streams
+VALIDATION_SEED = 20240325  # which training samples are set aside
+
+
+def set_aside(count: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows set aside for validation, both sorted: the same for every training, whatever its seed."""
+    order = np.random.default_rng(VALIDATION_SEED).permutation(count)
+    aside = max(1, math.floor(share * count))
+    return np.sort(order[aside:]), np.sort(order[:aside])
 
 
 class Batches:

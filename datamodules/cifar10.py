@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from datamodules import cache, sources
-from datamodules.base import TEST, TRAIN, Batch, Batches, SequenceData
+from datamodules.base import TEST, TRAIN, Batch, Batches, SequenceData, set_aside
 from datamodules.sources import DataError
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.247, 0.243, 0.261)
@@ -99,8 +99,6 @@ class CIFAR10(SequenceData):
             arrays = cache.obtain(self.source, split, {}, lambda writer, split=split: self._build(writer, split)).arrays  # type: ignore[misc]
             self.sets[split] = arrays["images"][:limit], torch.from_numpy(arrays["labels"][:limit].copy())
         if self.validation:
-            from datamodules.packed import set_aside
-
             images, labels = self.sets["train"]
             for name, rows in zip(("train", "validation"), set_aside(len(images), self.validation), strict=True):
                 self.sets[name] = images[rows], labels[torch.from_numpy(rows)]

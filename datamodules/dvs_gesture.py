@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from datamodules.event_data import EventData
 from datamodules.events import Frames
-from datamodules.packed import EventData
 
 
 class DVSGesture(EventData):

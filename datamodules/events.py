@@ -36,14 +36,10 @@ def clean(events: np.ndarray, report: Counter, **limits: int) -> np.ndarray:
 
 def _places(step: np.ndarray, channel: np.ndarray, channels: int, counts: bool, report: Counter) -> Places:
     flat = step.astype(np.int64) * channels + channel
-    if counts:
-        places, values = np.unique(flat, return_counts=True)
-        report["used"] += len(flat)
-        return places, values
-    places = np.unique(flat)
-    report["used"] += len(places)
-    report["merged with another in the same bin"] += len(flat) - len(places)
-    return places, None
+    places, values = np.unique(flat, return_counts=True)
+    report["used"] += len(flat) if counts else len(places)
+    report["merged with another in the same bin"] += 0 if counts else len(flat) - len(places)
+    return places, values if counts else None
 
 
 @dataclass(frozen=True)
@@ -59,6 +55,7 @@ class Cochlea:
     bin_ms: float = 1.0
     channels = 700
     counts = False
+    sparse = True
 
     def __call__(self, events: np.ndarray, report: Counter) -> Places:
         events = clean(events, report, x=700)
@@ -80,6 +77,7 @@ class Windows:
     window_ms: int
     side: int
     counts: bool
+    sparse = True
 
     @property
     def channels(self) -> int:
@@ -105,6 +103,7 @@ class Frames:
     side: int
     pool: int
     counts: bool
+    sparse = False  # of DVS128 Gesture's pixels, summed 4 x 4, most have an event in every frame
 
     @property
     def channels(self) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from datamodules.event_data import EventData
 from datamodules.events import Windows
-from datamodules.packed import EventData
 
 FULL_MS = 300  # three saccades
 

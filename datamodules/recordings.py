@@ -21,8 +21,8 @@ from datamodules.cache import Writer
 from datamodules.events import Places
 from datamodules.sources import DataError
 
-CHUNK = 500  # recordings a task
-PARALLEL = 2000  # recordings from which on starting processes pays
+CHUNK = 200  # recordings a task
+PARALLEL = 1001  # recordings from which on starting processes pays
 XYTP = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
 
 
@@ -136,17 +136,22 @@ def read(reading: Reading, rows: np.ndarray) -> tuple[dict[str, np.ndarray], Cou
             raise DataError(f"{recordings.names[row]} has label {label}, the set's are 0..{reading.classes - 1}")
         labels.append(label)
         packed.append(reading.transform(events, report))
-    transform = reading.transform
-    arrays = {
-        "places": np.concatenate([p for p, _ in packed]).astype(np.min_scalar_type(transform.steps * transform.channels - 1)),
-        "lengths": np.array([len(p) for p, _ in packed], np.int64),
-        "labels": np.array(labels, np.int64),
-    }
-    if transform.counts:
-        values = np.concatenate([v for _, v in packed if v is not None])
-        report["counts above 65,535, cut"] += int((values > 65_535).sum())
-        arrays["counts"] = np.minimum(values, 65_535).astype(np.uint16)
-    return arrays, report
+    return _arrays(reading.transform, packed, report) | {"labels": np.array(labels, np.int64)}, report
+
+
+def _arrays(transform: Any, packed: list[Places], report: Counter) -> dict[str, np.ndarray]:
+    lengths = np.array([len(places) for places, _ in packed], np.int64)
+    places = np.concatenate([places for places, _ in packed])
+    counts = np.concatenate([np.ones(len(p), np.int64) if c is None else c for p, c in packed])
+    report["counts above 65,535, cut"] += int((counts > 65_535).sum())
+    counts = np.minimum(counts, 65_535).astype(np.uint16 if transform.counts else np.uint8)
+    size = transform.steps * transform.channels
+    if not transform.sparse:
+        frames = np.zeros((len(packed), size), counts.dtype)
+        frames[np.repeat(np.arange(len(packed)), lengths), places] = counts
+        return {"frames": frames}
+    arrays = {"places": places.astype(np.min_scalar_type(size - 1)), "lengths": lengths}
+    return arrays | ({"counts": counts} if transform.counts else {})
 
 
 def pack(reading: Reading, rows: np.ndarray, writer: Writer) -> dict[str, int]:

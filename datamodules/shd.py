@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from datamodules.event_data import EventData
 from datamodules.events import Cochlea
-from datamodules.packed import EventData
 
 
 class SHD(EventData):

@@ -218,6 +218,23 @@ def test_nothing_of_an_earlier_batch_stays_in_the_memory(nmnist: None, settings:
         assert float(total) == (packed.counts.sum() if len(packed.counts) else len(packed.places))
 
 
+@pytest.mark.parametrize("settings", [{}, {"steps": "full", "window_ms": 10, "values": "counts"}])
+def test_batches_of_events_are_the_dense_ones(nmnist: None, settings: dict) -> None:
+    dense, sparse = batches("nmnist", **settings), batches("nmnist", **settings)
+    sparse.form = "events"  # type: ignore[attr-defined]
+    for (x, y), (found, z) in zip(dense.train_batches(lambda: 1), sparse.train_batches(lambda: 1), strict=True):
+        assert torch.equal(x, found.dense()) and torch.equal(y, z)  # type: ignore[attr-defined]
+        row = found.channels[found.starts[7] : found.starts[8]]  # type: ignore[attr-defined]
+        assert (row.diff() > 0).all()
+
+
+def test_frames_with_few_empty_places_have_no_batches_of_events(dvs: None) -> None:
+    data = batches("dvs-gesture")
+    data.form = "events"  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="no batches of events"):
+        next(iter(data.test_batches()))
+
+
 # what is wrong with a file, and what is said
 
 

@@ -1,0 +1,89 @@
+"""The data module of every event set: packed files on disk, batches of them in training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from datamodules import cache, sources
+from datamodules.base import TEST, TRAIN, Batch, Batches, SequenceData, set_aside
+from datamodules.packed import Buffers, Packed
+
+
+class EventData(SequenceData):
+    """Base of the event sets: ``steps`` x batch x ``channels``, from the packed file that the first use builds.
+
+    ``form``: "dense" tensors, or "events" (``packed.Events``), which cost a fraction to make; it changes nothing of what is trained.
+    ``validation``: share of the training samples set aside by sorted name and a fixed seed, given by ``validation_batches``. ``train``
+    and ``test`` limit the number of samples, evenly spread (smoke budget only).
+    """
+
+    source: ClassVar[str]
+    splits: ClassVar[dict[str, str]] = {"train": "train", "test": "test"}  # ours: the set's
+    classes: ClassVar[int]
+    reader: ClassVar[str]  # name of the function in datamodules.recordings
+    form = "dense"
+
+    def __init__(
+        self, batch_size: int, seed: int, transform: Any, validation: float = 0.0, train: int | None = None, test: int | None = None
+    ) -> None:
+        super().__init__(batch_size, seed)
+        if not 0.0 <= validation < 1.0:
+            raise ValueError(f"validation is the share of training samples set aside, 0 <= share < 1, got {validation}")
+        for name, limit in (("train", train), ("test", test)):
+            if limit is not None and limit < 1:
+                raise ValueError(f"{name} must be at least 1 sample, got {limit}")
+        self.transform, self.validation, self.limits = transform, validation, {"train": train, "test": test}
+        self.sets: dict[str, Packed] = {}
+        self.rows: dict[str, np.ndarray] = {}
+        self.buffers = Buffers()
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.sets:
+            return
+        self.sets = {ours: self._packed(theirs, self.limits.get(ours)) for ours, theirs in self.splits.items()}
+        self.rows = {ours: np.arange(len(packed)) for ours, packed in self.sets.items()}
+        if self.validation and "validation" not in self.sets:
+            self.sets["validation"] = self.sets["train"]
+            self.rows["train"], self.rows["validation"] = set_aside(len(self.sets["train"]), self.validation)
+
+    def _packed(self, split: str, limit: int | None) -> Packed:
+        transform = self.transform
+
+        def build(writer: cache.Writer) -> dict[str, Any]:
+            from datamodules import recordings  # Tonic is loaded only where something is read
+
+            sources.check(self.source)
+            reading = recordings.Reading(getattr(recordings, self.reader), sources.folder(self.source), split, transform, self.classes)
+            return recordings.pack(reading, reading.rows(limit, sources.SOURCES[self.source].samples[split]), writer)
+
+        settings = {"transform": type(transform).__name__, **asdict(transform), "limit": limit}
+        return Packed.of(cache.obtain(self.source, split, settings, build), transform.steps, transform.channels)
+
+    def _batches(self, which: str, seed: int, stream: int, epoch: Callable[[], int] | None) -> Batches:
+        self.setup()
+        packed, rows = self.sets[which], self.rows[which]
+
+        def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
+            chosen = rows[indices]
+            x: Any = packed.events(chosen) if self.form == "events" else self.buffers.dense(packed, chosen)
+            return x, packed.labels[torch.from_numpy(chosen)]
+
+        return Batches(len(rows), self.batch_size, make, seed, stream, epoch)
+
+    def train_batches(self, epoch: Callable[[], int]) -> Batches:
+        return self._batches("train", self.seed, TRAIN, epoch)
+
+    def validation_batches(self) -> Batches:
+        """Samples that are neither trained on nor tested: the set's own validation split, or what ``validation`` set aside."""
+        self.setup()
+        if "validation" not in self.sets:
+            raise ValueError(f"{self.source} has no validation split of its own: ask for one with validation=0.1")
+        return self._batches("validation", self.test_seed, TEST, None)
+
+    def test_batches(self) -> Batches:
+        return self._batches("test", self.test_seed, TEST, None)
