@@ -69,7 +69,7 @@ def nmnist(out: Path | None, limit_train: int | None, limit_test: int | None, se
 
     out, began = out or home(NMNIST_STANDIN.name), time.time()
     count = (limit_train or 60_000) + (limit_test or 10_000)
-    click.echo(f"{count:,} recordings, about {count * 0.004 / max(1, workers) / 60:.0f} min, into {out}", err=True)
+    click.echo(f"{count:,} recordings, about {count * 0.003 / max(1, workers) / 60:.0f} min on free cores, into {out}", err=True)
     report(generate(out, seed, {"Train": limit_train, "Test": limit_test}, workers), out, began, as_json)
 
 

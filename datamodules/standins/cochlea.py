@@ -59,13 +59,15 @@ def _table(channels: int, c0: float) -> tuple[np.ndarray, np.ndarray]:
 
 def membrane(sound: np.ndarray, channels: int = CHANNELS, c0: float = C0) -> np.ndarray:
     """Velocity of ``channels`` places for ``sound`` at ``RATE``: float32 [channels, samples]."""
-    spectrum = scipy.fft.rfft(sound)
+    size = scipy.fft.next_fast_len(len(sound), real=True)
+    spectrum = scipy.fft.rfft(sound, size)
+    heard = int(np.flatnonzero(abs(spectrum) >= 1e-7 * abs(spectrum).max())[-1]) + 1  # speech sampled at 8 kHz has nothing above 4
     frequencies, response = _table(channels, c0)
-    place = np.linspace(0.0, len(frequencies) - 1.0, len(spectrum))
+    place = np.linspace(0.0, len(frequencies) - 1.0, len(spectrum))[:heard]
     low = np.minimum(place.astype(int), len(frequencies) - 2)
     share = (place - low).astype(np.float32)
     h = response[:, low] * (1 - share) + response[:, low + 1] * share
-    return scipy.fft.irfft(h * spectrum.astype(np.complex64), len(sound), axis=1, overwrite_x=True).astype(np.float32)
+    return scipy.fft.irfft(h * spectrum[:heard].astype(np.complex64), size, axis=1, overwrite_x=True)[:, : len(sound)].astype(np.float32)
 
 
 # Meddis 1986, tables I and II: membrane permeability A, B, G; replenishment Y, loss L, re-uptake R, reprocessing X; spike rate factor
@@ -86,7 +88,7 @@ def _cells(velocity, rng, rate, synapses, weight, refractory, keep_membrane, kee
     free = cleft * (M_L + M_R) / permeability
     store = cleft * M_R / M_X
     resting = np.zeros(refractory, np.int64)  # how many fibres fired in each of the last samples
-    ready = synapses
+    ready, slot = synapses, -1
     current, potential, deaf = 0.0, 0.0, 0
     spikes = np.empty(len(velocity), np.int64)
     count = 0
@@ -101,16 +103,17 @@ def _cells(velocity, rng, rate, synapses, weight, refractory, keep_membrane, kee
         store = max(store + taken - reprocessed, 0.0)
 
         p = min(M_H * cleft * dt, 1.0)
-        slot = i % refractory
+        slot = slot + 1 if slot + 1 < refractory else 0
         ready += resting[slot]
         fired = 0
-        if p < 1.0:  # binomial by inversion: mostly none fire, and one random number is compared once
-            term = (1.0 - p) ** ready
+        if p < 1.0:  # binomial by inversion
             u = rng.random()
-            while u >= term and fired < ready:
-                u -= term
-                term *= (ready - fired) * p / ((fired + 1) * (1.0 - p))
-                fired += 1
+            if u >= 1.0 - ready * p:  # else none fire, as (1 - p)^ready is at least that: no power needed nine times out of ten
+                term = (1.0 - p) ** ready
+                while u >= term and fired < ready:
+                    u -= term
+                    term *= (ready - fired) * p / ((fired + 1) * (1.0 - p))
+                    fired += 1
         else:
             fired = ready
         resting[slot] = fired

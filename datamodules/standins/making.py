@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -94,6 +96,19 @@ def making(out: Path, title: str, recipe: dict[str, Any]) -> Iterator[dict[str, 
         lock.__exit__(None, None, None)
 
 
+def _follow() -> None:
+    """A worker ends with its parent, however that ends; Ctrl-C is the parent's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+
+    def wait() -> None:
+        if parent:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def spread(work: Callable[[T], R], jobs: Sequence[T], workers: int, sizes: Sequence[int], title: str) -> Iterator[R]:
     """``work`` over ``jobs`` in their order, on ``workers`` processes, with a bar that counts ``sizes`` and gives the time left.
 
@@ -109,7 +124,7 @@ def spread(work: Callable[[T], R], jobs: Sequence[T], workers: int, sizes: Seque
                 yield work(job)
                 bar.update(size)
             return
-        with ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn")) as pool:
+        with ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn"), _follow) as pool:
             try:
                 for result, size in zip(pool.map(work, jobs), sizes, strict=True):
                     yield result

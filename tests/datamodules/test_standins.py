@@ -7,6 +7,10 @@ import hashlib
 import json
 import os
 import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -24,6 +28,7 @@ from datamodules.standins.__main__ import main
 from datamodules.standins.compare import decode
 from datamodules.standins.making import MANIFEST, making
 from datamodules.standins.sensor import DURATION, Sensor, Studio
+from tests.conftest import ROOT
 
 XYTP = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
 LIMITS = {"Train": 12, "Test": 6}
@@ -135,6 +140,30 @@ def test_a_killed_generation_is_unfinished(tiny_mnist: Path, tmp_path: Path, mon
     monkeypatch.setattr(nmnist, "write_whole", write)
     nmnist.generate(out, 3, LIMITS)
     assert problem(out, 1) is None and len(tree(out)) == 18
+
+
+def test_killed_with_its_workers_it_leaves_no_process_and_goes_on(tiny_mnist: Path, tmp_path: Path) -> None:
+    out, program = tmp_path / "a", tmp_path / "program.py"
+    program.write_text(
+        "import os, sys, time\nfrom pathlib import Path\nfrom datamodules.standins.making import making, spread\n"
+        "def work(name):\n    Path(name).write_text(str(os.getpid()))\n    time.sleep(60)\n"
+        "if __name__ == '__main__':\n    with making(Path(sys.argv[1]), 'x', {}):\n"
+        "        list(spread(work, sys.argv[2:], 2, [1, 1], 'x'))\n"
+    )
+    names = [str(tmp_path / name) for name in "pq"]
+    command = [sys.executable, str(program), str(out), *names]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
+
+    def until(condition: Callable[[], object]) -> bool:
+        return any(condition() or time.sleep(0.1) for _ in range(300))
+
+    assert until(lambda: all(os.path.exists(name) and Path(name).read_text() for name in names))
+    process.kill()
+    process.wait()
+    assert until(lambda: not any(os.path.exists(f"/proc/{Path(name).read_text()}") for name in names))
+    assert "unfinished" in str(problem(out, 1))
+    with making(out, "x", {}):
+        pass
 
 
 def test_tonic_reads_three_bursts_of_both_polarities(tiny_mnist: Path, tmp_path: Path) -> None:
