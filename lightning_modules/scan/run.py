@@ -17,7 +17,7 @@ from lightning_modules.scan import memory
 from lightning_modules.scan.trace import Traced
 
 BLOCK = 64  # samples: enough rows for the recurrent products, few enough that two cores share a batch
-CHUNK = 1 << 18  # elements of the widest layer in one chunk: stays near the core, and is long enough for few calls
+CHUNK = 1 << 17  # elements of the widest layer in one chunk: a few such arrays fit a core's cache, and a chunk is long enough for few calls
 ROW = 512  # elements of a kernel's inner loop: narrow layers take several samples at once
 
 

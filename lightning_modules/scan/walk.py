@@ -41,6 +41,15 @@ class Block:
             [a for d in layer.drives for a in (np.tile(d.numpy(), (1, fold)), int(d.shape[0] > 1))]
             for layer, fold in zip(layers, self.folds, strict=True)
         ]
+        last = len(layers) - 1  # the forward pass needs a state's past only to record it, or where it is the output
+        passing = [
+            [
+                s if layer.is_output(k) or (i == last and k in run.record) else self._empty(2, layer.size)[: self.chunk + 1]
+                for k, s in enumerate(states)
+            ]
+            for i, (layer, states) in enumerate(zip(layers, self.states, strict=True))
+        ]
+        self.passing = [[folded(s, fold) for s in states] for states, fold in zip(passing, self.folds, strict=True)]
         self.chains = [[folded(s, fold) for s in states] for states, fold in zip(self.states, self.folds, strict=True)]
         self.outs = [folded(o, fold) for o, fold in zip(self.outputs, self.folds, strict=True)]
         self.side_arrays = [folded(s, self.folds[0]) for s in self.sides]
@@ -104,11 +113,12 @@ class Block:
     def _neurons(self, i: int, c: int, t: int, steps: int, current: Tensor, kept: Kept, whole: bool) -> np.ndarray:
         """Run layer i's kernel; ``whole``: the current holds its recurrent part already. Gives the current as the kernel sees it."""
         layer, fold = self.layers[i], self.folds[i]
+        chains = self.chains[i] if whole else self.passing[i]
         folded_current = folded(current.view(steps, self.rows, layer.size), fold)
         heads = [folded(head, fold) for head in kept.heads[i]]
         count = len(layer.states)
         layer.module.forward(
-            steps, t, c % kept.slots, folded_current, *self.side_arrays, *self.driven[i], *heads[:count], *self.chains[i],
+            steps, t, c % kept.slots, folded_current, *self.side_arrays, *self.driven[i], *heads[:count], *chains,
             heads[count] if layer.linked else self.outs[i], self.outs[i], folded(self.totals[i], fold),
             layer.linked, whole, layer.matrix, layer.matrix_bias,
         )  # fmt: skip
