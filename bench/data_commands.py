@@ -35,16 +35,16 @@ def data_status(as_json: bool) -> None:
         return print_json(rows)
     for row in rows:
         label = row["state"] if row["kind"] == "full" else f"{row['state']} ({row['kind']})"
-        click.echo(f"{row['name']:18} {label:18} {row['folder'] or ''}  ({row['licence']})")
+        click.echo(f"{row['name']:22} {label:22} {row['folder'] or ''}  ({row['licence']})")
         counts = ", ".join(f"{count:,} {split}" for split, count in row["samples"].items())
         size = f", {row['bytes'] / 1e6:,.1f} MB" if row["bytes"] else ""
-        click.echo(f"{'':18} {row['title']}{': ' + counts if counts else ''}{size}; {row['citation']}")
+        click.echo(f"{'':22} {row['title']}{': ' + counts if counts else ''}{size}; {row['citation']}")
         for problem in row["problems"]:
-            click.echo(f"{'':18} {problem}")
+            click.echo(f"{'':22} {problem}")
         for mirror in row["mirrors"]:
-            click.echo(f"{'':18} from {mirror}")
+            click.echo(f"{'':22} from {mirror}")
         for report in row["reports"]:
-            click.echo(f"{'':18} read: " + ", ".join(f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in report.items()))
+            click.echo(f"{'':22} read: " + ", ".join(f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in report.items()))
 
 
 @data.command()

@@ -15,6 +15,8 @@ MODULES = {
     "ssc": "datamodules.shd:SSC",
     "nmnist": "datamodules.nmnist:NMNIST",
     "nmnist-subset": "datamodules.nmnist:NMNISTSubset",
+    "nmnist-standin": "datamodules.nmnist:NMNISTStandin",
+    "spoken-digits-standin": "datamodules.shd:SpokenDigits",
     "dvs-gesture": "datamodules.dvs_gesture:DVSGesture",
     "dvs-gesture-clips": "datamodules.dvs_gesture:DVSClips",
     "cifar10": "datamodules.cifar10:CIFAR10",

@@ -41,3 +41,9 @@ class NMNISTSubset(NMNIST):
     """The first 1,000 training and 100 test recordings."""
 
     source = "nmnist-subset"
+
+
+class NMNISTStandin(NMNIST):
+    """N-MNIST simulated from MNIST."""
+
+    source = "nmnist-standin"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from datamodules.locks import locked
-from datamodules.sources.local import DataError, folder, problem
+from datamodules.sources.local import DataError, advice, folder, problem
 from datamodules.sources.records import SOURCES, File
 from datamodules.sources.unpack import unpack
 
@@ -34,6 +34,8 @@ class _Lost(Exception):
 def fetch(name: str, say: Say) -> None:
     """Download, check and unpack what is missing or damaged of ``name``. Raises ``DataError`` with what each address answered."""
     source, here = SOURCES[name], folder(name)
+    if source.kind == "stand-in":
+        raise DataError(f"{source.title} is not downloaded; {advice(name)}")
     if not source.files:
         return say(f"{source.title}: nothing to download")
     try:

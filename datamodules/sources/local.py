@@ -95,23 +95,40 @@ def _unpacked_problem(name: str, file: File, archive: Path, content: bool) -> st
 
 def missing(name: str) -> list[File]:
     """Files of source ``name`` that are absent, of another size or not unpacked (their md5 is checked when they are read)."""
-    return [f for f in SOURCES[name].files if problem(name, f)]
+    made = [File("standin.json", None, "")] if _made_problem(name) else []
+    return made + [f for f in SOURCES[name].files if problem(name, f)]
+
+
+def _made_problem(name: str) -> str | None:
+    """Why a stand-in that should be in its folder cannot be used; ``None`` for everything else."""
+    source = SOURCES[name]
+    if source.kind != "stand-in":
+        return None
+    from datamodules.standins.making import problem as standin_problem
+
+    wrong = standin_problem(folder(name), source.version, dict(source.samples))
+    return f"{wrong}; {advice(name)}" if wrong else None
 
 
 def advice(name: str) -> str:
+    if SOURCES[name].kind == "stand-in":
+        return f"make it with: python -m datamodules.standins {name.removesuffix('-standin')}"
     return f"get it with: python -m bench data fetch {name} (or put the original file there by hand)"
 
 
-def check(name: str, files: tuple[File, ...] | None = None) -> None:
-    """Read every byte of ``files`` (all of source ``name`` by default). Raises ``DataError`` when one is not the original."""
-    for file in SOURCES[name].files if files is None else files:
+def check(name: str) -> None:
+    """Read every byte of source ``name``. Raises ``DataError`` when a file is not the original or a stand-in is unfinished."""
+    if wrong := _made_problem(name):
+        raise DataError(f"{SOURCES[name].title}: {wrong}")
+    for file in SOURCES[name].files:
         if wrong := problem(name, file, content=True):
             raise DataError(f"{SOURCES[name].title}: {wrong}; {advice(name)}")
 
 
 def verify(name: str) -> list[str]:
     """What is wrong with each file of source ``name``, after reading every byte of it."""
-    return [wrong for f in SOURCES[name].files if (wrong := problem(name, f, content=True))]
+    made = [wrong for wrong in (_made_problem(name),) if wrong]
+    return made + [wrong for f in SOURCES[name].files if (wrong := problem(name, f, content=True))]
 
 
 def read(source: Source, path: str) -> bytes:
@@ -134,14 +151,16 @@ def status(name: str) -> dict[str, Any]:
     """
     source = SOURCES[name]
     problems = [w for f in source.files if (w := problem(name, f, content=not f.unpacks and (f.size or QUICK + 1) <= QUICK))]
-    state = "present" if not problems else "missing" if len(problems) == len(source.files) else "partial"
+    problems += [wrong for wrong in (_made_problem(name),) if wrong]
+    state = "present" if not problems else "missing" if len(problems) >= len(source.files) else "partial"
+    on_disk = source.files or source.kind == "stand-in"
     sizes = [f.size for f in source.files]
     return {
         "name": name,
         "title": source.title,
         "kind": source.kind,
-        "state": state if source.files else "generated",
-        "folder": str(folder(name)) if source.files else None,
+        "state": state if on_disk else "generated",
+        "folder": str(folder(name)) if on_disk else None,
         "samples": dict(source.samples),
         "bytes": sum(s for s in sizes if s) if sizes and all(sizes) else None,
         "files": [{"path": f.path, "bytes": f.size, "md5": f.md5} for f in source.files],

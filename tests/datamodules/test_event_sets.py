@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -349,6 +351,30 @@ def test_a_set_that_is_not_there_says_how_to_get_it(places: Path) -> None:
     for name in ("shd", "ssc", "nmnist", "nmnist-subset", "dvs-gesture", "dvs-gesture-clips", "cifar10", "cifar10-subset"):
         with pytest.raises(DataError, match=f"bench data fetch {name}"):
             batches(name)
+
+
+def test_a_stand_in_is_used_only_when_it_is_complete(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    monkeypatch.setitem(sources.SOURCES, "nmnist-standin", replace(sources.SOURCES["nmnist-standin"], samples={"train": 3, "test": 2}))
+    here = sources.folder("nmnist-standin")
+    for top, count in (("Train", 3), ("Test", 2)):
+        for i in range(count):
+            path = here / top / str(i) / f"{i + 1:05}.bin"
+            path.parent.mkdir(parents=True)
+            path.write_bytes(sets.bin_file(sets.camera(rng, 34, 300, 300_000)))
+    says = {"complete": False, "recipe": {"version": sources.SOURCES["nmnist-standin"].version}, "samples": {"train": 3, "test": 2}}
+    for manifest in (None, says, {**says, "complete": True, "recipe": {"version": 0}}, {**says, "complete": True, "samples": {"train": 3}}):
+        if manifest:
+            (here / "standin.json").write_text(json.dumps(manifest))
+        assert sources.missing("nmnist-standin") and sources.status("nmnist-standin")["state"] == "missing"
+        with pytest.raises(DataError, match="python -m datamodules.standins nmnist"):
+            batches("nmnist-standin")
+    (here / "standin.json").write_text(json.dumps({**says, "complete": True}))
+    assert not sources.missing("nmnist-standin")
+    x, y = everything(batches("nmnist-standin").test_batches())
+    assert x.shape == (15, 2, 2312) and y.tolist() == [0, 1]
+    with pytest.raises(DataError, match="not downloaded"):
+        sources.fetch("nmnist-standin", print)
 
 
 @pytest.mark.parametrize(

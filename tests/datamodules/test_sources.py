@@ -35,6 +35,9 @@ class Server(ThreadingHTTPServer):
         self.cut, self.sent, self.ranges = 0, 0, []  # type: ignore[var-annotated]
         self.url = f"http://127.0.0.1:{self.server_address[1]}/"
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is what the tests want."""
+
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
@@ -303,8 +306,9 @@ def test_status_verify_and_cache_speak_json_and_exit_codes(places: Path) -> None
     assert rows["shd"]["state"] == "missing" and rows["shd"]["licence"] and rows["shd"]["citation"]
     assert rows["nmnist-subset"]["kind"] == "subset" and rows["delayed-xor"]["state"] == "generated"
     for row in rows.values():
-        if row["state"] == "missing" and row["kind"] == "full":
-            assert row["mirrors"] and str(places / "data") in row["problems"][0]
+        if row["state"] == "missing":
+            assert str(places / "data") in row["problems"][0]
+            assert row["mirrors"] or row["kind"] != "full"
     done = bench("data", "verify", "shd")
     assert done.returncode == 1 and "shd_train.h5.zip" in done.stdout
     assert bench("data", "verify", "delayed-xor").returncode == 0
