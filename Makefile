@@ -3,6 +3,7 @@ PYTHON ?= python3
 BUDGET ?= laptop
 SEEDS ?= 1
 WORKERS ?=
+export TORCH_PIP_ARGS
 PY := .venv/bin/python
 DEMO := BENCH_HOME=.bench/demo BENCH_RESULTS=.bench/demo/results
 RUN := $(PY) -m bench run --budget $(BUDGET) --seeds $(SEEDS) $(if $(WORKERS),--workers $(WORKERS))
