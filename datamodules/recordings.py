@@ -112,6 +112,7 @@ class Reading:
 
     def rows(self, limit: int | None, expected: int) -> np.ndarray:
         """Recordings to read: all, or ``limit`` evenly spread over the sorted names. Raises ``DataError`` when some are missing."""
+        _opened.cache_clear()  # what an earlier reading of this process found may have been replaced since
         found = len(_opened(self))
         if found != expected:
             raise DataError(

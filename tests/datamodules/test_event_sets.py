@@ -155,7 +155,6 @@ def test_the_order_of_files_does_not_matter(dvs: None, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "walk", lambda top: ((p, d[::-1], f[::-1]) for p, d, f in sorted(walk(top), reverse=True)))
     for entry in cache.entries():
         entry.path.unlink()
-    recordings._opened.cache_clear()
     found = everything(batches("dvs-gesture").test_batches())
     assert torch.equal(expected[0], found[0]) and torch.equal(expected[1], found[1])
 
@@ -286,7 +285,6 @@ def test_odd_events_are_handled_and_counted(places: Path, monkeypatch: pytest.Mo
     plain_x = everything(batches("shd").test_batches())[0]
     plain = cache.entries()[0].report
     shd_with(broken_h5(recording), monkeypatch)
-    recordings._opened.cache_clear()
     x = everything(batches("shd").test_batches())[0]
     report = next(e.report for e in cache.entries() if e.state == "usable")
     for name, count in counted.items():
