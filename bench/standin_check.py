@@ -83,7 +83,7 @@ def train(split: Split, epochs: int, batch_size: int, lr: float, seed: int) -> D
 @click.option("--standin", type=click.Path(path_type=Path), help="Default: BENCH_DATA/nmnist-standin.")
 @click.option("--real", type=click.Path(path_type=Path), help="Default: BENCH_DATA/nmnist.")
 @click.option("--count", default=10_000, show_default=True, help="Stand-in recordings to train on.")
-@click.option("--epochs", default=10, show_default=True)
+@click.option("--epochs", default=8, show_default=True)
 @click.option("--batch-size", default=64, show_default=True)
 @click.option("--lr", default=1e-3, show_default=True)
 @click.option("--seed", default=0, show_default=True)

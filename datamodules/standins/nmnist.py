@@ -75,7 +75,7 @@ def mnist(split: str, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]
 def generate(out: Path, seed: int = 0, limits: dict[str, int | None] | None = None, workers: int = 1, sensor: Sensor | None = None) -> dict:
     """Fill ``out`` with recordings of all MNIST, or of the first ``limits`` of "Train" and "Test"; returns what the manifest says.
 
-    About 3 ms a recording. Interrupted, the same call goes on where it stopped. Raises ``DataError``.
+    About 2 ms a recording. Interrupted, the same call goes on where it stopped. Raises ``DataError``.
     """
     sensor = sensor or Sensor()
     limits = limits or {}

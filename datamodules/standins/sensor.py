@@ -4,8 +4,8 @@ Orchard et al., Front. Neurosci. 9:437 (2015), section 2: an ATIS makes three sa
 stands still on the monitor, and 34 x 34 pixels are kept. A pixel sends an event when its log intensity has changed by a threshold since
 its last one (Posch et al., IEEE JSSC 46(1), 2011), and is deaf for a refractory time afterwards.
 
-What the paper does not give (thresholds, optics, how the motors really moved) is fitted to 1,000 recordings of N-MNIST's training
-half; how close that comes is in this folder's README. Two things were read off those recordings: the digits are dark on a bright
+What the paper does not give (thresholds, optics, how the motors really moved) is fitted to the first 1,000 recordings of N-MNIST's
+training half; how close that comes is in this folder's README. Two things were read off those recordings: the digits are dark on a bright
 background (rising intensity is polarity 1 only if so), and almost all background noise is polarity 1.
 """
 

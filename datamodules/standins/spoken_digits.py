@@ -87,7 +87,7 @@ def _make(job: Job) -> int:
 
 def generate(out: Path, seed: int = 0, limit: int | None = None, workers: int = 1, folder: Path | None = None) -> dict:
     """Write shd_train.h5 and shd_test.h5 to ``out`` from the recordings in ``folder`` (default BENCH_DATA/fsdd/recordings), of each
-    split the first ``limit``; returns what the manifest says. About 0.3 s a recording. Resumes. Raises ``DataError``."""
+    split the first ``limit``; returns what the manifest says. About 0.2 s a recording. Resumes. Raises ``DataError``."""
     if workers < 1:
         raise DataError(f"the number of workers must be at least 1, got {workers}")
     if limit is not None and limit < 1:
