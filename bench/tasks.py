@@ -33,7 +33,7 @@ XOR = Task(
     batch_size=500,
     epochs=150,
     budgets={
-        "laptop": {"epochs": 15},
+        "laptop": {"epochs": 10},
         "smoke": {"epochs": 1, "data_settings": {"batches": 3, "test": 200}},
     },
     sources={
@@ -71,7 +71,7 @@ MNIST = Task(
     batch_size=512,
     epochs=100,
     budgets={
-        "laptop": {"epochs": 5},
+        "laptop": {"epochs": 4},
         "smoke": {"epochs": 1, "data_settings": {"train": 1024, "test": 512}},
     },
     sources={
