@@ -89,5 +89,7 @@ class SequenceData(pl.LightningDataModule):
 
 
 def random_bytes(rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
-    """Uniform uint8 tensor of ``shape``; several times faster than any bounded draw."""
-    return torch.from_numpy(np.frombuffer(bytearray(rng.bytes(math.prod(shape))), dtype=np.uint8).reshape(shape))
+    """Uniform uint8 tensor of ``shape``, the bytes that ``rng.bytes`` gives without its copies; far faster than any bounded draw."""
+    count = math.prod(shape)
+    words = rng.integers(0, 1 << 32, size=-(-count // 4), dtype=np.uint32).astype("<u4", copy=False)
+    return torch.from_numpy(words.view(np.uint8)[:count].reshape(shape))

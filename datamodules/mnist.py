@@ -60,7 +60,8 @@ class MNIST(SequenceData):
             chosen = torch.from_numpy(indices)
             pixels = images[chosen]
             if self.encoding == "bernoulli":
-                x = (random_bytes(rng, (self.steps, *pixels.shape)) < pixels).float()
+                shape = (self.steps, *pixels.shape)
+                x = torch.lt(random_bytes(rng, shape), pixels, out=torch.empty(shape))
             else:
                 x = (pixels.float() / 255).expand(self.steps, *pixels.shape)
             return x, labels[chosen]

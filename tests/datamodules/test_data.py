@@ -13,6 +13,7 @@ import torch
 
 import datamodules
 from datamodules import mnist, sources
+from datamodules.base import random_bytes
 from datamodules.sources import DataError, File, Source
 from datamodules.xor import DelayedXOR
 from tests.conftest import bench
@@ -64,6 +65,13 @@ def test_bernoulli_rates_follow_the_pixels_and_currents_are_them(tiny_mnist: Sou
     assert abs(float((x.mean(0) - pixels / 256).mean())) < 1e-3
     current, _ = next(iter(build_mnist(steps=3, encoding="current").test_batches()))
     assert torch.equal(current, (pixels / 255).expand(3, -1, -1))
+
+
+def test_random_bytes_are_those_of_the_generator_at_any_length() -> None:
+    for shape in ((1,), (3, 5), (4, 8), (7, 9, 2)):
+        one, two = np.random.default_rng(3), np.random.default_rng(3)
+        for _ in range(3):
+            assert random_bytes(one, shape).numpy().tobytes() == two.bytes(int(np.prod(shape)))
 
 
 def test_the_same_seed_and_epoch_give_the_same_bytes_and_others_do_not(tiny_mnist: Source) -> None:
