@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
 from lightning_modules.neurons import NEURONS, Neuron
+from lightning_modules.scan import Input
 
 
 class Activity(NamedTuple):
@@ -18,7 +20,9 @@ class Activity(NamedTuple):
 
 
 class Network(nn.Module):
-    """``forward`` maps ``[T, B, ...] -> [T, B, classes]``."""
+    """``forward`` maps ``[T, B, ...] -> [T, B, classes]``; with ``takes_events`` also a ``scan.EventInput`` of that shape."""
+
+    takes_events: ClassVar[bool] = False
 
     @property
     def neurons(self) -> list[Neuron]:
@@ -41,6 +45,8 @@ def neuron_of(name: str, settings: Mapping[str, Any]) -> tuple[type[Neuron], Any
     return kind, kind.Config(**settings)
 
 
-def input_rate(x: Tensor) -> Tensor:
+def input_rate(x: Input) -> Tensor:
     """Mean spikes per input and step; 0 for an analog input (anything but 0/1), which causes no synaptic operations."""
-    return x.mean() if bool(((x == 0) | (x == 1)).all()) else x.new_zeros(())
+    values = x if isinstance(x, Tensor) else x.values
+    spikes = bool(((values == 0) | (values == 1)).all())
+    return values.sum() / math.prod(x.shape) if spikes else values.new_zeros(())

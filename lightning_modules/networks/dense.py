@@ -39,6 +39,8 @@ class Layer(nn.Module):
 class Dense(Network):
     """``layers``: widths from input to output. Hidden layers are ``neuron``; the last is the same without recurrence, or ``readout``."""
 
+    takes_events = True
+
     def __init__(
         self,
         layers: Sequence[int],
@@ -65,22 +67,22 @@ class Dense(Network):
         """The layers from input to output."""
         return list(self.layers)  # type: ignore[arg-type]
 
-    def run(self, x: Tensor) -> scan.Stacked:
+    def run(self, x: scan.Input) -> scan.Stacked:
         """All layers over ``x`` [T, B, inputs] in one pass over time."""
         return scan.scan_stack([layer.spec for layer in self.stack], x)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: scan.Input) -> Tensor:
         """``[T, B, inputs] -> [T, B, outputs]``."""
         output = self.run(x).output
         assert output is not None
         return output
 
-    def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
+    def observe(self, x: scan.Input) -> tuple[Tensor, Activity]:
         done = self.run(x)
         assert done.output is not None
         steps = x.shape[0]
         rates: list[Tensor] = []
-        synops, incoming = x.new_zeros(()), input_rate(x)
+        synops, incoming = done.output.new_zeros(()), input_rate(x)
         for layer, mean in zip(self.stack, done.means, strict=True):
             outputs, inputs = layer.linear.weight.shape
             synops = synops + incoming * inputs * outputs * steps

@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_modules.neurons.base import Neuron
+from lightning_modules.scan import event_input
+from lightning_modules.scan.event_input import EventInput, Input
 from lightning_modules.scan.fused import Dense, Options, run_fused, run_gpu
 from lightning_modules.scan.kernels import compile_seconds
 from lightning_modules.scan.reference import Scanned, scan_loop
@@ -37,7 +39,7 @@ class Stacked(NamedTuple):
 
 def scan_stack(
     layers: Sequence[Dense],
-    x: Tensor,
+    x: Input,
     *,
     output: bool = True,
     record: Sequence[str] = (),
@@ -47,6 +49,8 @@ def scan_stack(
     backend: str = "auto",
 ) -> Stacked:
     """Run ``x`` [T, B, inputs] through ``layers``, each fed by the one before; every result is differentiable.
+
+    ``x`` may be given as its events (``EventInput``): the same results to the last bit, without the dense tensor.
 
     ``output=False`` leaves out the last layer's output over time: a network that averages it needs ``means[-1]`` only, and a linear
     readout averaged over time is the readout of ``means[-1]``. ``record`` names states of the last layer to return over time;
@@ -61,8 +65,10 @@ def scan_stack(
     cannot be fused; ``cpu`` and ``gpu`` refuse such a step; ``loop`` is the plain PyTorch loop.
     Raises ``ValueError`` for shapes, dtypes, devices or names that do not fit.
     """
-    _check(layers, (x,), record, detach_every, checkpoint_every, probe, backend)
-    return _run(layers, (x,), Options(output, tuple(record), detach_every, checkpoint_every), probe, backend)
+    events = None if isinstance(x, Tensor) else x
+    inputs = (x if isinstance(x, Tensor) else event_input.stand_in(x),)
+    _check(layers, inputs, record, detach_every, checkpoint_every, probe, backend)
+    return _run(layers, inputs, Options(output, tuple(record), detach_every, checkpoint_every), probe, backend, events)
 
 
 def scan(
@@ -124,15 +130,22 @@ def _single(layer: Dense, inputs: tuple[Tensor, ...], options: Options, probe: T
     return Scanned(done.means[0] if done.output is None else done.output, done.states[0], done.recorded)
 
 
-def _run(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None, backend: str) -> Stacked:
+def _run(
+    layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None, backend: str,
+    events: EventInput | None = None,
+) -> Stacked:  # fmt: skip
     chosen = backend
     if backend == "auto":
         backend = {"cpu": "cpu", "cuda": "gpu"}.get(inputs[0].device.type, "loop")
         if backend == "gpu" and find_spec("triton") is None:
             backend = "loop"
+    if events is not None and backend != "cpu":
+        inputs = (events.dense(),)
     if backend != "loop":
         try:
-            return Stacked(*(run_gpu if backend == "gpu" else run_fused)(layers, inputs, options, probe))
+            if backend == "gpu":
+                return Stacked(*run_gpu(layers, inputs, options, probe))
+            return Stacked(*run_fused(layers, inputs, options, probe, events))
         except NotFusable as error:
             if chosen != "auto":
                 raise
@@ -140,6 +153,7 @@ def _run(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options, 
             if names not in _warned:
                 _warned.add(names)
                 log.warning("%s: step cannot be fused (%s); it runs on the slower PyTorch loop", names, error)
+            inputs = inputs if events is None else (events.dense(),)
     return _loop(layers, inputs, options, probe)
 
 
@@ -209,4 +223,4 @@ def _check(
         raise ValueError(f"{layers[-1].neuron.name} has no state {unknown}; it has {list(layers[-1].neuron.State._fields)}")  # type: ignore[attr-defined]
 
 
-__all__ = ["Dense", "Scanned", "Stacked", "compile_seconds", "scan", "scan_dense", "scan_stack"]
+__all__ = ["Dense", "EventInput", "Input", "Scanned", "Stacked", "compile_seconds", "scan", "scan_dense", "scan_stack"]

@@ -31,6 +31,35 @@ def find(x, bits, t_first, steps, b_first, rows, limit, starts, places, values):
 
 
 @kernel
+def take(starts, places, values, batch, t_first, steps, b_first, rows, limit, out_starts, out_places, out_values):
+    """As ``find``, from the events of the whole input ([T * batch] rows) instead of a dense one."""
+    count = 0
+    for t in range(steps):
+        for b in range(rows):
+            if count > limit:
+                return count
+            out_starts[t * rows + b] = count
+            r = (t_first + t) * batch + b_first + b
+            for k in range(starts[r], starts[r + 1]):
+                out_places[count] = places[k]
+                out_values[count] = values[k]
+                count += values[k] != 0
+    out_starts[steps * rows] = count
+    return count
+
+
+@kernel
+def spread(starts, places, values, batch, t_first, b_first, out):
+    """out [steps, rows, inputs] = this part of the input, dense."""
+    for t in range(out.shape[0]):
+        for b in range(out.shape[1]):
+            o, r = out[t, b], (t_first + t) * batch + b_first + b
+            o[:] = 0
+            for k in range(starts[r], starts[r + 1]):
+                o[places[k]] = values[k]
+
+
+@kernel
 def project(starts, places, values, weight, bias, out):
     """out = bias + events @ weight, ``weight`` [inputs, N]."""
     for r in range(out.shape[0]):

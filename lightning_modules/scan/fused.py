@@ -13,9 +13,11 @@ from torch.autograd.function import once_differentiable
 
 from lightning_modules.neurons.base import Neuron
 from lightning_modules.scan import cpu, gpu, kernels
+from lightning_modules.scan.event_input import EventInput
 from lightning_modules.scan.printer import source
 from lightning_modules.scan.run import Layer, Run
 from lightning_modules.scan.trace import NotFusable, Traced, trace
+from lightning_modules.scan.walk import pays
 
 HEAVY = 1 << 19  # weights of a stack
 _traced: WeakKeyDictionary[Neuron, dict[tuple, Traced | NotFusable]] = WeakKeyDictionary()
@@ -68,8 +70,15 @@ def drive_rows(neuron: Neuron, steps: int) -> dict[str, Tensor]:
     return rows
 
 
-def run_fused(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None = None) -> tuple:
-    """``(output or None, means, states, recorded)`` of a stack; raises ``NotFusable`` before anything has run."""
+def run_fused(
+    layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None = None, events: EventInput | None = None
+) -> tuple:
+    """``(output or None, means, states, recorded)`` of a stack; raises ``NotFusable`` before anything has run.
+
+    With ``events`` the one input is only a tensor of their shape.
+    """
+    if events is not None and not pays(layers[0].weight, events.shape[2]):
+        inputs, events = (events.dense(),), None
     (steps, batch), dtype = inputs[0].shape[:2], inputs[0].dtype
     traced, flat = [], []
     for layer in layers:
@@ -87,7 +96,7 @@ def run_fused(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Opti
         tuple(names.index(name) for name in options.record),
         torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors),
         traced, modules, max(layer.neuron.size for layer in layers),
-        sum(layer.weight.numel() for layer in layers if layer.weight is not None) > HEAVY,
+        sum(layer.weight.numel() for layer in layers if layer.weight is not None) > HEAVY, events,
     )  # fmt: skip
     out = iter(_Walk.apply(run, len(inputs), *tensors))
     output = next(out)
@@ -148,7 +157,7 @@ class _Walk(torch.autograd.Function):
             Layer(t, module, **named, states=tuple(states), drives=tuple(drives))
             for t, module, (named, states, drives) in zip(run.traced, run.modules, _unpack(run, bare[count + 1 :]), strict=True)
         ]
-        return layers, tuple(x.contiguous() for x in bare[:count])  # type: ignore[union-attr]
+        return layers, tuple(x if run.events is not None else x.contiguous() for x in bare[:count])  # type: ignore[union-attr,misc]
 
     @staticmethod
     @once_differentiable

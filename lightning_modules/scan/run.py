@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.scan import memory
+from lightning_modules.scan.event_input import EventInput
 from lightning_modules.scan.trace import Traced
 
 BLOCK = 64  # samples: enough rows for the recurrent products, few enough that two cores share a batch
@@ -77,6 +78,7 @@ class Run:
     modules: list[ModuleType]
     widest: int
     heavy: bool  # weights so large that their sums, one per block, are better few
+    events: EventInput | None = None  # the first input, where the tensor given for it has no memory
 
     @property
     def blocks(self) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.scan import kernels, memory
+from lightning_modules.scan.event_input import EventInput
 from lightning_modules.scan.run import Gradients, Kept, Layer, Run, folded, unfolded
 
 SPARSE = 0.1  # below this share of non-zeros a product from events is the faster one
@@ -67,6 +68,9 @@ class Block:
 
     def _input(self, t: int, steps: int) -> Tensor:
         """The first input of a chunk, contiguous."""
+        if self.run.events is not None:
+            self.events[0].spread(self.run.events, t, self.first, self.sheet[:steps].numpy())
+            return self.sheet[:steps]
         return self.inputs[0][t : t + steps] if self.whole else self.sheet[:steps].copy_(self.inputs[0][t : t + steps])
 
     def _find(self, i: int, t: int, steps: int, kept: Kept) -> bool:
@@ -74,7 +78,7 @@ class Block:
         if i:
             return self.events[i].find(self.outputs[i - 1].numpy(), 1, steps, 0, self.rows)
         if t not in kept.events:
-            found = self.events[0].find(self.raw, t, steps, self.first, self.rows)
+            found = self.events[0].find(self.raw, t, steps, self.first, self.rows, self.run.events)
             kept.events[t] = self.events[0].copy(steps * self.rows) if found else ()
         if kept.events[t]:
             self.events[0].arrays = kept.events[t]
@@ -255,19 +259,27 @@ class Block:
         return self.sums
 
 
+def pays(weight: Tensor | None, width: int) -> bool:
+    """Whether a layer with ``weight`` [N, inputs] can take its input as events."""
+    return weight is not None and weight.shape[0] >= WIDE and width >= WIDE
+
+
 class Events:
     """The non-zeros of one layer's input, found chunk by chunk, if they are few."""
 
     def __init__(self, layer: Layer, rows: int, width: int, kind: torch.dtype) -> None:
         self.rows, self.width, self.kind = rows, width, kind
-        self.wait = 0 if layer.weight is not None and layer.size >= WIDE and width >= WIDE else -1
+        self.wait = 0 if pays(layer.weight, width) else -1
         self.room: tuple[np.ndarray, ...] = ()
         self.arrays: tuple[np.ndarray, ...] = ()  # where each row starts, the places of its events, their values
         if not self.wait:
             self.kernels = kernels.load(Path(__file__).with_name("event_kernels.py").read_text(), "event products")
 
-    def find(self, x: np.ndarray, t: int, steps: int, first: int, rows: int) -> bool:
-        """Find the events of ``x[t : t + steps, first : first + rows]``. False if there are many, or were in a chunk not long ago."""
+    def find(self, x: np.ndarray, t: int, steps: int, first: int, rows: int, given: EventInput | None = None) -> bool:
+        """Find the events of ``x[t : t + steps, first : first + rows]``, or take them from the ``given`` ones of all of ``x``.
+
+        False if there are many, or were in a chunk not long ago.
+        """
         if self.wait:
             self.wait -= self.wait > 0
             return False
@@ -277,11 +289,18 @@ class Events:
             self.room = (np.empty(self.rows + 1, np.int64), places, memory.empty(size, dtype=self.kind).numpy())
         self.arrays = self.room
         limit = int(SPARSE * steps * rows * self.width)
-        bits = x.view(np.int32 if self.kind == torch.float32 else np.int64)
-        if self.kernels.find(x, bits, t, steps, first, rows, limit, *self.arrays) > limit:
+        if given is None:
+            bits = x.view(np.int32 if self.kind == torch.float32 else np.int64)
+            count = self.kernels.find(x, bits, t, steps, first, rows, limit, *self.arrays)
+        else:
+            count = self.kernels.take(*_arrays(given), t, steps, first, rows, limit, *self.arrays)
+        if count > limit:
             self.wait = WAIT
-            return False
-        return True
+        return count <= limit
+
+    def spread(self, given: EventInput, t: int, first: int, out: np.ndarray) -> None:
+        """``out`` [steps, rows, inputs] = the dense input from step ``t`` and row ``first`` on."""
+        self.kernels.spread(*_arrays(given), t, first, out)
 
     def copy(self, rows: int) -> tuple[np.ndarray, ...]:
         starts, places, values = self.room
@@ -292,3 +311,8 @@ class Events:
 
     def outer(self, grad: np.ndarray, out: np.ndarray) -> None:
         self.kernels.outer(*self.arrays, grad, out)
+
+
+def _arrays(x: EventInput) -> tuple:
+    """Starts, channels, values and the batch size, for a kernel."""
+    return x.starts.numpy(), x.channels.numpy(), x.values.numpy(), x.shape[1]
