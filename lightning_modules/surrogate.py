@@ -59,6 +59,12 @@ def arctan(x: Tensor, width: float) -> Tensor:
     return (width / 2.0) / (1.0 + (math.pi / 2.0 * width * x) ** 2)
 
 
+@surrogate
+def lsnn(x: Tensor, width: float) -> Tensor:
+    """width max(0, 1 - |x|), the dampening factor 0.3 as ``width``, of the scaled voltage x = (V - B) / B (Bellec et al. 2018, LSNN)."""
+    return width * torch.clamp(1.0 - x.abs(), min=0.0)
+
+
 class _Spike(torch.autograd.Function):
     """Heaviside step forward, surrogate backward."""
 

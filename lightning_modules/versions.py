@@ -11,6 +11,13 @@ NEURON_VERSIONS = {
     "glif": 1,
     "alif": 1,
     "celif": 1,
+    "plif": 1,
+    "ltmd": 1,
+    "alif-celif": 1,
+    "lsnn": 1,
+    "dexat": 1,
+    "ahp": 1,
+    "indrnn": 1,
 }
 
 

@@ -16,7 +16,10 @@ class ALIF(Neuron, name="alif"):
     """b[t] = r b[t-1] + (1 - r) S[t-1];  B[t] = b_0 + 1.8 b[t];  V[t] = a V[t-1] + (1 - a) I[t] - B[t] S[t-1];  S[t] = H(V[t] - B[t])
 
     with a = exp(-1/tau_m), r = exp(-1/tau_adp), both time constants (in steps) learned per neuron, unconstrained
-    (Yin, Corradi, Bohte 2021, public code). Soft reset by B. Starts at V = S = 0, b = b_0; unitless.
+    (Yin, Corradi, Bohte 2021, public code). Soft reset by B. Starts at V = S = 0, b = b_0; unitless. The
+    public code draws V[0] and S[0] from U(0, 0.01) at every pass; here they are 0, so that a result does not depend on the batch. Its
+    networks have Xavier-uniform weights, biases 0, and recurrent weights orthogonal (S-MNIST) or 0 (PS-MNIST); tau_adp learns at 3 times,
+    tau_m at 2 times the rate of the weights.
     """
 
     @dataclass(frozen=True)

@@ -7,6 +7,7 @@ training) is done by others from these.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -42,6 +43,14 @@ class Neuron(nn.Module):
             raise ValueError(f"a layer needs at least one neuron, got size {size}")
         self.size = size
         self.config = config if config is not None else self.Config()
+
+    @classmethod
+    def shared(cls, sizes: Sequence[int], config: Any) -> dict[str, nn.Parameter]:
+        """Parameters that all layers of a network (``sizes`` neurons each) have in common, as arguments of their constructors."""
+        return {}
+
+    def constrain(self) -> None:
+        """Bring the parameters back to where they are allowed to be; called after every step of the optimiser."""
 
     def initial_state(self, batch: int, like: Tensor) -> NamedTuple:
         """State before the first step, ``[batch, size]`` each, dtype and device of ``like``. Zeros unless the neuron says otherwise."""

@@ -15,8 +15,9 @@ from lightning_modules.surrogate import spike
 class LIF(Neuron, name="lif"):
     """u[t] = k u[t-1] (1 - o[t-1]) + I[t];  o[t] = H(u[t] - threshold)   (Yin et al. 2024, eq. 1-3; Chen et al. 2023, eq. 2).
 
-    ``reset="none"`` drops the factor (1 - o[t-1]) and ``"soft"`` subtracts threshold o[t-1] instead. ``scale_input`` multiplies I[t] by
-    (1 - k), the form of the public DH-SNN code. Membrane and threshold are unitless; starts at u = o = 0.
+    ``reset="none"`` drops the factor (1 - o[t-1]), ``"soft"`` subtracts threshold o[t-1] from u[t] instead, and ``"subtract"`` from u[t-1]
+    before it leaks (TC-LIF, SpikingJelly). ``scale_input`` multiplies I[t] by (1 - k), the form of the public DH-SNN code.
+    Membrane and threshold are unitless; starts at u = o = 0.
     """
 
     @dataclass(frozen=True)
@@ -24,14 +25,14 @@ class LIF(Neuron, name="lif"):
         leak: float = 0.3  # k: 1 = no leakage, 0 = complete leakage
         learn_leak: bool = False  # k = sigmoid(tau) per neuron, tau ~ U(0, 4): k between .50 and .98
         threshold: float = 0.3
-        reset: str = "hard"  # hard | soft | none
+        reset: str = "hard"  # hard | soft | subtract | none
         scale_input: bool = False
         surrogate: str = "rect"
         width: float = 0.25
 
         def __post_init__(self) -> None:
-            if self.reset not in ("hard", "soft", "none"):
-                raise ValueError(f"reset {self.reset!r} is not one of hard, soft, none")
+            if self.reset not in ("hard", "soft", "subtract", "none"):
+                raise ValueError(f"reset {self.reset!r} is not one of hard, soft, subtract, none")
             if not 0.0 <= self.leak <= 1.0:
                 raise ValueError(f"leak {self.leak} is outside 0 (complete leakage) to 1 (no leakage)")
 
@@ -58,6 +59,8 @@ class LIF(Neuron, name="lif"):
             u = leak * state.u * (1.0 - state.o) + current
         elif c.reset == "soft":
             u = leak * state.u + current - c.threshold * state.o
+        elif c.reset == "subtract":
+            u = leak * (state.u - c.threshold * state.o) + current
         else:
             u = leak * state.u + current
         o = spike(u - c.threshold, c.surrogate, c.width)

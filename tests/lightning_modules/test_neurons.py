@@ -84,7 +84,7 @@ def test_the_readout_is_a_leaky_mean_by_hand() -> None:
     assert output.tolist() == pytest.approx([0.25, 0.1875, 0.640625])
 
 
-@pytest.mark.parametrize(("settings", "says"), [({"reset": "half"}, "hard, soft, none"), ({"leak": 1.5}, "outside 0")])
+@pytest.mark.parametrize(("settings", "says"), [({"reset": "half"}, "hard, soft, subtract, none"), ({"leak": 1.5}, "outside 0")])
 def test_impossible_settings_are_refused(settings: dict, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         LIF.Config(**settings)
@@ -103,6 +103,10 @@ class TestContract:
         together = scan(neuron, *[x] * neuron.inputs).output
         for i in range(5):
             assert torch.equal(scan(neuron, *[x[:, i : i + 1].contiguous()] * neuron.inputs).output, together[:, i : i + 1])
+
+    def test_one_step_of_one_sample_is_enough(self, name: str) -> None:
+        neuron = NEURONS[name](6)
+        assert scan(neuron, *[torch.rand(1, 1, 6)] * neuron.inputs).output.shape == (1, 1, 6)
 
     def test_nothing_is_kept_between_calls(self, name: str) -> None:
         torch.manual_seed(0)
@@ -137,14 +141,22 @@ class TestContract:
         assert NEURON_VERSIONS[name] >= 1
         assert NEURONS[name].__doc__
         assert set(NEURONS[name].search_space) <= set(NEURONS[name].Config.__dataclass_fields__)
+        assert NEURONS[name].search_space or not NEURONS[name].Config.__dataclass_fields__
 
 
 GOLDEN = {
+    "ahp": (1, "4dd31fdaed2b"),
     "alif": (1, "1d8af8d677c9"),
+    "alif-celif": (1, "bb778fe96ff5"),
     "celif": (1, "0cd7a34f77a7"),
+    "dexat": (1, "8c0c027869b4"),
     "glif": (1, "5dfc8a324787"),
+    "indrnn": (1, "f74bed690b86"),
     "leaky-readout": (1, "df9c80569ed8"),
     "lif": (1, "67e1057a33d7"),
+    "lsnn": (1, "6be86c5712d3"),
+    "ltmd": (1, "545ac97acd69"),
+    "plif": (1, "c0914274ca1e"),
 }
 
 

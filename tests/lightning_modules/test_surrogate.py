@@ -23,6 +23,7 @@ def derivative(name: str, width: float, x: list[float]) -> list[float]:
         ("boxcar", 0.2, [0.0, 0.19, -0.19, 0.2, 1.0], [1, 1, 1, 0, 0]),
         ("rect", 0.25, [0.0, 0.24, -0.24, 0.25, 1.0], [2, 2, 2, 0, 0]),
         ("triangular", 1.0, [0.0, 0.5, -0.5, 1.0, 2.0], [1, 0.5, 0.5, 0, 0]),
+        ("lsnn", 0.3, [0.0, 0.5, -0.5, 1.0, 2.0], [0.3, 0.15, 0.15, 0, 0]),
         ("arctan", 2.0, [0.0, 1 / math.pi, -1 / math.pi], [1, 0.5, 0.5]),
         ("multi_gaussian", 0.5, [0.0, 0.5, 3.0], [0.4391, 0.2589, -0.0121]),
     ],
@@ -47,5 +48,5 @@ def test_forward_is_a_step_at_zero_whatever_the_surrogate(name: str) -> None:
 
 
 def test_an_unknown_surrogate_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="arctan, boxcar, multi_gaussian, rect, triangular"):
+    with pytest.raises(ValueError, match="arctan, boxcar, lsnn, multi_gaussian, rect, triangular"):
         spike(torch.zeros(1), "sigmoid", 1.0)
