@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -14,6 +13,7 @@ from pathlib import Path
 from bench import paths
 from bench.errors import BenchError
 from bench.locks import folder_key, lock
+from datamodules import files
 
 SCHEMA = 1
 STATUSES = ("ok", "failed", "timeout", "oom", "diverged", "preempted", "data missing")
@@ -195,18 +195,8 @@ def write(path: Path, text: str) -> None:
     """Replace ``path`` by ``text`` whole or not at all; leaves an equal file alone. Raises ``BenchError`` when it cannot be written."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False, encoding="utf-8") as file:
-            temporary = file.name
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        files.write_whole(path, text.encode())
     except OSError as error:
-        if temporary:
-            with suppress(OSError):
-                os.unlink(temporary)
         raise BenchError(f"cannot write {path} ({error.strerror}); the old file is unchanged") from None

@@ -54,13 +54,19 @@ class Batches:
 
 
 class SequenceData(pl.LightningDataModule):
-    """Base of all data modules. The test set is the same for every seed; ``val_dataloader`` is the test set, watched every epoch."""
+    """Base of all data modules. The test set is the same for every seed.
+
+    ``validation``: share of the training samples set aside by their sorted keys and a fixed seed. ``val_dataloader`` is the test set,
+    watched every epoch.
+    """
 
     test_seed = 20240325  # of randomness in test inputs (Bernoulli coding, generated samples)
 
-    def __init__(self, batch_size: int, seed: int) -> None:
+    def __init__(self, batch_size: int, seed: int, validation: float = 0.0) -> None:
         super().__init__()
-        self.batch_size, self.seed = batch_size, seed
+        if not 0.0 <= validation < 1.0:
+            raise ValueError(f"validation is the share of training samples set aside, 0 <= share < 1, got {validation}")
+        self.batch_size, self.seed, self.validation = batch_size, seed, validation
         self.made: list[Batches] = []
 
     def train_batches(self, epoch: Callable[[], int]) -> Batches:
@@ -68,6 +74,15 @@ class SequenceData(pl.LightningDataModule):
 
     def test_batches(self) -> Batches:
         raise NotImplementedError
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there are samples that are neither trained on nor tested."""
+        return self.validation > 0
+
+    def validation_batches(self) -> Batches:
+        """What ``validation`` set aside, or the set's own validation split. Raises ``ValueError`` where there is neither."""
+        raise ValueError(f"{type(self).__name__} has no validation split")
 
     def _keep(self, batches: Batches) -> Batches:
         self.made.append(batches)

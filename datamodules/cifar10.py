@@ -67,8 +67,8 @@ def subset_images(split: str) -> Images:
 class CIFAR10(SequenceData):
     """``steps`` x batch x 3 x 32 x 32: one normalised image, the same at every step (a view: nothing is copied).
 
-    ``augment``: training images are padded by 4, cropped to 32 x 32 and flipped at random. ``validation``: share of the training images
-    set aside by a fixed seed. ``train`` and ``test`` limit the number of images (smoke budget and overfitting tests).
+    ``augment``: training images are padded by 4, cropped to 32 x 32 and flipped at random. ``train`` and ``test`` limit the number of
+    images (smoke budget and overfitting tests).
     """
 
     source = "cifar10"
@@ -84,12 +84,10 @@ class CIFAR10(SequenceData):
         train: int | None = None,
         test: int | None = None,
     ) -> None:
-        super().__init__(batch_size, seed)
+        super().__init__(batch_size, seed, validation)
         if steps < 1:
             raise ValueError(f"steps must be at least 1, got {steps}")
-        if not 0.0 <= validation < 1.0:
-            raise ValueError(f"validation is the share of training samples set aside, 0 <= share < 1, got {validation}")
-        self.steps, self.augment, self.validation, self.limits = steps, augment, validation, {"train": train, "test": test}
+        self.steps, self.augment, self.limits = steps, augment, {"train": train, "test": test}
         self.sets: dict[str, tuple[np.ndarray, Tensor]] = {}
 
     def setup(self, stage: str | None = None) -> None:
@@ -131,8 +129,7 @@ class CIFAR10(SequenceData):
         return self._batches("train", self.seed, TRAIN, epoch)
 
     def validation_batches(self) -> Batches:
-        """What ``validation`` set aside, neither trained on nor tested."""
-        if not self.validation:
+        if not self.has_validation:
             raise ValueError("CIFAR10 has no validation split of its own: ask for one with validation=0.1")
         return self._batches("validation", self.test_seed, TEST, None)
 

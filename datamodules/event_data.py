@@ -18,8 +18,7 @@ class EventData(SequenceData):
     """Base of the event sets: ``steps`` x batch x ``channels``, from the packed file that the first use builds.
 
     ``form``: "dense" tensors, or "events" (``packed.Events``), which cost a fraction to make; it changes nothing of what is trained.
-    ``validation``: share of the training samples set aside by sorted name and a fixed seed, given by ``validation_batches``. ``train``
-    and ``test`` limit the number of samples, evenly spread (smoke budget only).
+    ``train`` and ``test`` limit the number of samples, evenly spread (smoke budget only).
     """
 
     source: ClassVar[str]
@@ -31,13 +30,11 @@ class EventData(SequenceData):
     def __init__(
         self, batch_size: int, seed: int, transform: Any, validation: float = 0.0, train: int | None = None, test: int | None = None
     ) -> None:
-        super().__init__(batch_size, seed)
-        if not 0.0 <= validation < 1.0:
-            raise ValueError(f"validation is the share of training samples set aside, 0 <= share < 1, got {validation}")
+        super().__init__(batch_size, seed, validation)
         for name, limit in (("train", train), ("test", test)):
             if limit is not None and limit < 1:
                 raise ValueError(f"{name} must be at least 1 sample, got {limit}")
-        self.transform, self.validation, self.limits = transform, validation, {"train": train, "test": test}
+        self.transform, self.limits = transform, {"train": train, "test": test}
         self.sets: dict[str, Packed] = {}
         self.rows: dict[str, np.ndarray] = {}
         self.buffers = Buffers()
@@ -78,10 +75,12 @@ class EventData(SequenceData):
     def train_batches(self, epoch: Callable[[], int]) -> Batches:
         return self._batches("train", self.seed, TRAIN, epoch)
 
+    @property
+    def has_validation(self) -> bool:
+        return "validation" in self.splits or self.validation > 0
+
     def validation_batches(self) -> Batches:
-        """Samples that are neither trained on nor tested: the set's own validation split, or what ``validation`` set aside."""
-        self.setup()
-        if "validation" not in self.sets:
+        if not self.has_validation:
             raise ValueError(f"{self.source} has no validation split of its own: ask for one with validation=0.1")
         return self._batches("validation", self.test_seed, TEST, None)
 

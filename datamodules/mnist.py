@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.base import TEST, TRAIN, Batch, Batches, SequenceData, random_bytes
+from datamodules.base import TEST, TRAIN, Batch, Batches, SequenceData, random_bytes, set_aside
 from datamodules.sources import MNIST as SOURCE
 from datamodules.sources import read
 
@@ -34,9 +34,16 @@ class MNIST(SequenceData):
     (the intensity in 0..1, repeated). ``train`` and ``test`` limit the number of samples (smoke budget only)."""
 
     def __init__(
-        self, batch_size: int, seed: int, encoding: str = "bernoulli", steps: int = 15, train: int | None = None, test: int | None = None
+        self,
+        batch_size: int,
+        seed: int,
+        encoding: str = "bernoulli",
+        steps: int = 15,
+        validation: float = 0.0,
+        train: int | None = None,
+        test: int | None = None,
     ) -> None:
-        super().__init__(batch_size, seed)
+        super().__init__(batch_size, seed, validation)
         if encoding not in ("bernoulli", "current"):
             raise ValueError(f"encoding {encoding!r} is not one of bernoulli, current")
         if steps < 1:
@@ -52,6 +59,10 @@ class MNIST(SequenceData):
             images, labels = (parse_idx(read(SOURCE, path), path) for path in paths)
             images = images.reshape(len(images), -1)[:limit]
             self.sets[split] = torch.from_numpy(images.copy()), torch.from_numpy(labels[:limit].astype(np.int64))
+        if self.validation:
+            pixels, classes = self.sets["train"]
+            for name, rows in zip(("train", "validation"), set_aside(len(pixels), self.validation), strict=True):
+                self.sets[name] = pixels[rows], classes[rows]
 
     def _batches(self, split: str, seed: int, stream: int, epoch: Callable[[], int] | None) -> Batches:
         images, labels = self.sets[split]
@@ -70,6 +81,11 @@ class MNIST(SequenceData):
 
     def train_batches(self, epoch: Callable[[], int]) -> Batches:
         return self._batches("train", self.seed, TRAIN, epoch)
+
+    def validation_batches(self) -> Batches:
+        if not self.has_validation:
+            raise ValueError("MNIST has no validation split of its own: ask for one with validation=0.1")
+        return self._batches("validation", self.test_seed, TEST, None)
 
     def test_batches(self) -> Batches:
         return self._batches("t10k", self.test_seed, TEST, None)

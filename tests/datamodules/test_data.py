@@ -85,6 +85,16 @@ def test_the_same_seed_and_epoch_give_the_same_bytes_and_others_do_not(tiny_mnis
     assert not torch.equal(first(0, 2), first(1, 2))
 
 
+def test_validation_is_set_aside_of_training_only(tiny_mnist: Source) -> None:
+    data = build_mnist(validation=0.2, encoding="current")
+    parts = [torch.cat([x[0] for x, _ in b]) for b in (data.train_batches(lambda: 0), data.validation_batches(), data.test_batches())]
+    assert [len(x) for x in parts] == [48, 12, 20]
+    whole = torch.cat([x[0] for x, _ in build_mnist(encoding="current").train_batches(lambda: 0)])
+    assert sorted(torch.cat(parts[:2]).tolist()) == sorted(whole.tolist())
+    with pytest.raises(ValueError, match="validation=0.1"):
+        build_mnist().validation_batches()
+
+
 def test_the_test_set_is_the_same_for_every_seed(tiny_mnist: Source) -> None:
     built = [datamodules.build("mnist", {}, 25, seed) for seed in (0, 1)]
     for data in built:
