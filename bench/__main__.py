@@ -16,7 +16,8 @@ from bench import render as rendering
 from bench.commands import Commands, as_json, print_json
 from bench.data_commands import data
 from bench.errors import BenchError, unknown
-from bench.experiment import BUDGETS, MEASURES
+from bench.experiment import BUDGETS
+from bench.measures import MEASURES
 from bench.table import Cell, Table
 from bench.tables import TABLES
 
@@ -230,13 +231,13 @@ def run(
 
 def _record_missing(made: planning.Plan) -> None:
     """One line an experiment says that its data was not there, so that the table can say so too."""
-    from bench.unfinished import unfinished
+    from bench.lines import lines as lines_of
 
     known = {(line.experiment, line.measure) for line in ledger.read()}
     lines = [
         line
         for job in made.no_data
-        for line in unfinished(job.experiment, job.measures, "data missing", f"{job.experiment.config['data']} is not in BENCH_DATA")
+        for line in lines_of(job.experiment, job.measures, "data missing", f"{job.experiment.config['data']} is not in BENCH_DATA")
     ]
     ledger.append(line for line in lines if (line.experiment, line.measure) not in known)
 

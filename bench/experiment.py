@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
 from bench.errors import BenchError, unknown
 from datamodules.sources import SOURCES
-from lightning_modules.versions import neuron_version
+from lightning_modules.versions import NEURON_VERSIONS, neuron_version
+
+# Fields added after results existed: left out of an experiment's identity while they have their default.
+LATER = ("weight_decay", "clip", "network_settings")
 
 BUDGETS = {
     "smoke": "seconds on tiny data; never enters results",
@@ -33,17 +36,23 @@ def canonical_hash(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Measure:
-    """What is read off a trained experiment. ``version`` is raised when what it computes changes."""
+    """What is read off a trained experiment. ``version`` is raised when what it computes changes; the name says every parameter.
+
+    Without ``reader`` it is the ``key`` of the training history, "max" or "min" being the ``best``. Otherwise ``reader`` names a function
+    "module:function" of ``bench.measures`` that reads the kept weights, once for each of ``protocols``, with ``settings``.
+    """
 
     name: str
     unit: str
     title: str
     version: int = 1
     tolerance: float = 1.0  # in units: a measured value this near the published one is "within"
-
-
-ACCURACY = Measure("accuracy", "%", "test accuracy")
-MEASURES = {m.name: m for m in (ACCURACY,)}
+    digits: int = 2  # after the point, in tables
+    key: str = "test/accuracy"
+    best: str = "max"
+    reader: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    protocols: tuple[str, ...] = ("last", "best_test")
 
 
 @dataclass(frozen=True)
@@ -67,10 +76,14 @@ class Task:
     loss_settings: Mapping[str, Any] = field(default_factory=dict)
     optimiser: str = "adam"
     lr: float = 1e-3
-    lr_neuron: float = 1.0  # factor on the learning rate of the neurons' own parameters
-    schedule: Mapping[str, Any] = field(default_factory=dict)  # {} or {"every": epochs, "factor": f}
+    lr_neuron: float | Mapping[str, float] = 1.0  # factor on the learning rate of the neurons' own parameters, of all or by name
+    # {} · {"every": epochs, "factor": f} · {"milestones": [epochs], "factor": f} · {"linear": epochs} to 0
+    schedule: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int = 128
     epochs: int = 1
+    weight_decay: float = 0.0
+    clip: float = 0.0  # largest norm of the gradient, 0: not clipped
+    network_settings: Mapping[str, Any] = field(default_factory=dict)
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     version: int = 1
@@ -81,22 +94,35 @@ class Task:
             raise unknown("budget", budget, BUDGETS)
         if budget != "paper" and budget not in self.budgets:
             raise BenchError(f"task {self.name} has no {budget} budget; it has: {', '.join(['paper', *self.budgets])}")
-        changed: dict[str, Any] = {
-            name: {**getattr(self, name), **value} if isinstance(value, Mapping) else value
-            for name, value in self.budgets.get(budget, {}).items()
-        }
-        return replace(self, **changed)
+        return self.changed(self.budgets.get(budget, {}))
+
+    def changed(self, changes: Mapping[str, Any]) -> Task:
+        """This recipe with ``changes``: mappings are merged (an empty one empties), other fields replaced."""
+        merged: dict[str, Any] = {}
+        for name, value in changes.items():
+            old = getattr(self, name)
+            merged[name] = {**old, **value} if isinstance(value, Mapping) and isinstance(old, Mapping) and value else value
+        return replace(self, **merged)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A neuron variant or baseline with its settings: a row. ``settings`` override the task's neuron settings."""
+    """A neuron variant or baseline with its settings: a row.
+
+    ``settings`` override the task's neuron settings, which are LIF's: another neuron takes its own defaults and ``settings`` alone, and a
+    network without neurons ("") none. ``changes`` replace fields of any task's recipe and ``by_task`` those of the named ones (widths,
+    network, learning rate, …); what ``budgets`` says for a reduced budget is the last word. ``sources`` says where all that comes from.
+    """
 
     name: str
     title: str
     neuron: str = "lif"
     settings: Mapping[str, Any] = field(default_factory=dict)
     recurrent: bool = False  # learned recurrence within the hidden layers
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    by_task: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,11 +136,19 @@ class Experiment:
     overrides: tuple[tuple[str, Any], ...] = ()
 
     @cached_property
+    def recipe(self) -> Task:
+        """The task as this model trains it at this budget."""
+        model = self.model
+        task = self.task.changed(model.changes).changed(model.by_task.get(self.task.name, {})).at(self.budget)
+        return task.changed(model.budgets.get(self.budget, {}))
+
+    @cached_property
     def config(self) -> dict[str, Any]:
         """All that decides the weights besides the seed, data and versions, in plain types. Names of rows and tables are not in it."""
-        task = self.task.at(self.budget)
-        config = {k: v for k, v in asdict(task).items() if k not in ("name", "title", "budgets", "sources", "version")}
-        config["neuron"] = {"name": self.model.neuron, **dict(task.neuron), **dict(self.model.settings)}
+        task, model = self.recipe, self.model
+        hidden = ("name", "title", "budgets", "sources", "version", *(name for name in LATER if getattr(task, name) == _DEFAULTS[name]))
+        config = {k: v for k, v in asdict(task).items() if k not in hidden}
+        config["neuron"] = {"name": model.neuron, **(task.neuron if model.neuron == "lif" else {}), **model.settings}
         config["recurrent"] = self.model.recurrent
         for path, value in self.overrides:
             part = config
@@ -140,9 +174,11 @@ class Experiment:
     @cached_property
     def versions(self) -> str:
         """Versions of the recipe and of the neurons in it, as ``task=1 lif=1``."""
-        neurons = {self.config["neuron"]["name"]}
+        neurons = {self.config["neuron"]["name"]} - {""}
         if self.config["readout"] != "spiking":
             neurons.add(self.config["readout"])
+        if self.config["network"] in NEURON_VERSIONS:
+            neurons.add(self.config["network"])
         return " ".join([f"task={self.task.version}", *(f"{n}={neuron_version(n)}" for n in sorted(neurons))])
 
     @cached_property
@@ -156,6 +192,9 @@ class Experiment:
 
     def __str__(self) -> str:
         return f"{self.task.name} / {self.model.name} / seed {self.seed} / {self.budget}"
+
+
+_DEFAULTS = {f.name: f.default if f.default is not MISSING else {} for f in fields(Task) if f.name in LATER}
 
 
 def _paths(config: Mapping[str, Any], prefix: str = "") -> list[str]:

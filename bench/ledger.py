@@ -16,7 +16,7 @@ from bench.locks import folder_key, lock
 from datamodules import files
 
 SCHEMA = 1
-STATUSES = ("ok", "failed", "timeout", "oom", "diverged", "preempted", "data missing")
+STATUSES = ("ok", "failed", "timeout", "oom", "diverged", "preempted", "data missing", "not applicable")
 
 
 @dataclass(frozen=True)

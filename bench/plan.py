@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
+from bench import paths
 from bench.errors import BenchError, unknown
 from bench.experiment import BUDGETS, Experiment, Measure
 from bench.ledger import Line
+from bench.measures import MEASURES
 from bench.table import Cell, Table
 from bench.tables import TABLES
 from datamodules.sources import missing
@@ -34,9 +36,9 @@ class Plan:
 
 
 def valid(line: Line, experiment: Experiment, measure: Measure) -> bool:
-    """Whether ``line`` is a finished, current result of ``measure`` on ``experiment``."""
+    """Whether ``line`` is a finished, current result of ``measure`` on ``experiment``, or says that there can be none."""
     return (
-        line.status == "ok"
+        line.status in ("ok", "not applicable")
         and line.measure == measure.name
         and line.config_hash == experiment.config_hash
         and line.data_hash == experiment.data_hash
@@ -101,11 +103,21 @@ def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: 
 
 
 def expected_seconds(job: Job, lines: Iterable[Line]) -> float | None:
-    """Median wall time of earlier runs of the same task and budget, of the same model where there is one; ``None`` without any."""
-    same = [
-        line
-        for line in lines
-        if line.status == "ok" and line.wall_s and (line.task, line.budget) == (job.experiment.task.name, job.experiment.budget)
-    ]
-    closest = [line for line in same if line.model == job.experiment.model.name] or same
-    return median(line.wall_s for line in closest if line.wall_s) if closest else None
+    """Median wall time of earlier trainings of the same task and budget, of the same model where there is one, and of its measures.
+
+    ``None`` without an earlier training. Weights that are kept here cost nothing.
+    """
+    experiment = job.experiment
+    here = (experiment.task.name, experiment.budget)
+    same = [line for line in lines if line.status == "ok" and line.wall_s and (line.task, line.budget) == here]
+
+    def usual(name: str) -> float | None:
+        named = [line for line in same if line.measure == name]
+        closest = [line for line in named if line.model == experiment.model.name] or named
+        return median(line.wall_s for line in closest if line.wall_s) if closest else None
+
+    read = sum(usual(m.name) or 0.0 for m in job.measures if m.reader)
+    if (paths.home() / "experiments" / experiment.id / "weights.pt").exists():
+        return read or 1.0
+    trainings = [usual(m.name) for m in MEASURES.values() if not m.reader]
+    return next((seconds + read for seconds in trainings if seconds is not None), None)

@@ -1,8 +1,7 @@
-"""Train one experiment in this process and read its measures: the only place where ledger lines are made from training."""
+"""Train one experiment in this process, or take its kept weights, and read its measures: the only place where results are made."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import resource
 import shutil
@@ -22,10 +21,10 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import WandbLogger
 
 import datamodules
-from bench import paths, provenance, tracking
+from bench import provenance, series, tracking, trained
 from bench.experiment import Experiment, Measure
 from bench.ledger import Line
-from bench.unfinished import now, unfinished
+from bench.lines import lines, now
 from datamodules.sources import DataError
 from lightning_modules.spiking import Diverged, SpikingModule
 
@@ -77,7 +76,8 @@ class _Watch(Callback):
         self.profile.evaluation += time.perf_counter() - self.mark
         assert isinstance(module, SpikingModule)
         history = module.history
-        self.report({"epoch": trainer.current_epoch + 1, "epochs": trainer.max_epochs, "accuracy": history[-1]["test/accuracy"]})
+        value = history[-1].get("test/accuracy", history[-1]["test/loss"])
+        self.report({"epoch": trainer.current_epoch + 1, "epochs": trainer.max_epochs, "value": value})
 
 
 class _Checkpoint(Callback):
@@ -94,65 +94,83 @@ class _Checkpoint(Callback):
         self.profile.checkpoints += time.perf_counter() - begun
 
 
-def folder(experiment: Experiment) -> Path:
-    """Where checkpoints and weights of ``experiment`` are kept."""
-    return paths.home() / "experiments" / experiment.id
-
-
 def run(
     experiment: Experiment, measures: tuple[Measure, ...], threads: int = 1, report: Report = lambda _: None
 ) -> tuple[list[Line], Profile]:
-    """Train ``experiment`` (or go on from its last epoch) and give its ledger lines; failures are lines too.
+    """Give the ledger lines of ``measures``: from kept weights, or after training (on from the last epoch, if one was saved).
 
-    The number of ``threads`` is fixed by the caller: sums in matrix products depend on it.
+    Failures are lines too. The number of ``threads`` is fixed by the caller: sums in matrix products depend on it.
     """
-    begun, started, profile = time.perf_counter(), now(), Profile()
+    started, profile = now(), Profile()
     torch.set_num_threads(threads)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     environment = provenance.environment(device, threads)
-    _reset_peak()
-    try:
-        module, steps = _train(experiment, profile, report)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except DataError as error:
-        status, message = "data missing", str(error)
-    except Diverged as error:
-        status, message = "diverged", str(error)
-    except torch.cuda.OutOfMemoryError as error:
-        status, message = "oom", str(error)
-    except MemoryError as error:
-        status, message = "oom", str(error) or "out of memory"
-    except Exception as error:  # anything else: recorded, the other experiments go on
-        if type(error).__name__ == "SIGTERMException":
-            raise SystemExit(143) from None
-        status, message = "failed", f"{type(error).__name__}: {error}"
-    else:
-        profile.total = time.perf_counter() - begun
-        weights = _keep(experiment, module)
-        last = module.history[-1]
-        cost: dict[str, Any] = {
-            "wall_s": round(profile.total, 1),
-            "epochs": len(module.history),
-            "steps": steps,
-            "params": sum(p.numel() for p in module.parameters()),
-            "peak_mb": _peak_mb(),
-            "spike_rate": round(last["spike_rate"], 6),
-            "synops": round(last["synops"], 1),
-            "wandb_run": experiment.id,
-            "checkpoint_sha256": weights,
-            "environment": environment,
-            "started_utc": started,
-        }
-        lines = unfinished(experiment, measures, "ok", "")
-        return [replace(read, **cost) for line in lines for read in _read(line, module)], profile
+    where: dict[str, Any] = {"environment": environment, "started_utc": started}
+
+    def failed(measures: tuple[Measure, ...], status: str, message: str, begun: float) -> list[Line]:
+        wall = round(time.perf_counter() - begun, 1)
+        return [replace(line, wall_s=wall, **where) for line in lines(experiment, measures, status, message)]
+
+    def attempt(begun: float, measures: tuple[Measure, ...], action: Callable[[], Any]) -> tuple[Any, list[Line]]:
+        try:
+            return action(), []
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except DataError as error:
+            return None, failed(measures, "data missing", str(error), begun)
+        except trained.NotApplicable as error:
+            return None, failed(measures, "not applicable", str(error), begun)
+        except Diverged as error:
+            return None, failed(measures, "diverged", str(error), begun)
+        except (MemoryError, torch.cuda.OutOfMemoryError) as error:
+            return None, failed(measures, "oom", str(error) or "out of memory", begun)
+        except Exception as error:  # anything else: recorded, the other experiments go on
+            if type(error).__name__ == "SIGTERMException":
+                raise SystemExit(143) from None
+            return None, failed(measures, "failed", f"{type(error).__name__}: {error}", begun)
+
+    begun = time.perf_counter()
+    kept, problem = attempt(begun, measures, lambda: trained.load(experiment) or _trained(experiment, profile, report, where))
     profile.total = time.perf_counter() - begun
-    cost = {"wall_s": round(profile.total, 1), "environment": environment, "started_utc": started}
-    return [replace(line, **cost) for line in unfinished(experiment, measures, status, message)], profile
+    if kept is None:
+        return problem, profile
+    last = kept.history[-1]
+    cost: dict[str, Any] = {
+        "epochs": len(kept.history),
+        "steps": kept.steps,
+        "params": kept.params,
+        "spike_rate": round(last["spike_rate"], 6) if "spike_rate" in last else None,
+        "synops": round(last["synops"], 1) if "synops" in last else None,
+        "wandb_run": experiment.id,
+        "checkpoint_sha256": kept.sha256,
+    }
+    done: list[Line] = []
+    for measure in measures:
+        begun = time.perf_counter()
+        readings, problem = attempt(begun, (measure,), lambda measure=measure: list(trained.read(kept, measure)))  # type: ignore[misc]
+        done += problem
+        # what is read off the history costs the training and comes from there; anything else costs its own time
+        spent = kept.origin
+        if measure.reader:
+            spent = {**where, "wall_s": round((time.perf_counter() - begun) / max(1, len(readings or ())), 1)}
+        for protocol, reading in readings or ():
+            (line,) = lines(experiment, (measure,), "ok", "")
+            done.append(replace(line, **cost, **spent, protocol=protocol, **reading.fields))
+            series.write_series(experiment, measure, protocol, reading.series)
+    return done, profile
+
+
+def _trained(experiment: Experiment, profile: Profile, report: Report, where: dict[str, Any]) -> trained.Trained:
+    begun = time.perf_counter()
+    _reset_peak()
+    module, steps = _train(experiment, profile, report)
+    commit, dirty = provenance.git()
+    spent = {"wall_s": round(time.perf_counter() - begun, 1), "peak_mb": _peak_mb(), "git_commit": commit, "git_dirty": dirty}
+    return trained.keep(experiment, module, steps, {**spent, **where})
 
 
 def _train(experiment: Experiment, profile: Profile, report: Report) -> tuple[SpikingModule, int]:
-    last = folder(experiment) / "last.ckpt"
+    last = trained.folder(experiment) / "last.ckpt"
     config = {**experiment.config, "seed": experiment.seed}
     data = datamodules.build(config["data"], config["data_settings"], config["batch_size"], experiment.seed)
     data.setup("fit")
@@ -166,6 +184,7 @@ def _train(experiment: Experiment, profile: Profile, report: Report) -> tuple[Sp
             accelerator="auto",
             devices=1,
             deterministic=True,
+            gradient_clip_val=config.get("clip") or None,
             logger=WandbLogger(experiment=tracked),
             callbacks=[watch, _Checkpoint(last, profile)],
             enable_checkpointing=False,
@@ -193,31 +212,6 @@ def _usable(checkpoint: Path, config: dict[str, Any]) -> bool:
         print(f"checkpoint {checkpoint} is unusable ({type(error).__name__}): training starts over", file=sys.stderr)
         shutil.move(checkpoint, checkpoint.with_suffix(".damaged"))
         return False
-
-
-def _keep(experiment: Experiment, module: SpikingModule) -> str:
-    """Save the final weights; their sha256. The training checkpoint is no longer needed."""
-    path = folder(experiment) / "weights.pt"
-    state = {name: value.detach().cpu().contiguous() for name, value in sorted(module.state_dict().items())}
-    torch.save({"config": experiment.config, "seed": experiment.seed, "versions": experiment.versions, "state": state}, path)
-    with suppress(FileNotFoundError):
-        (folder(experiment) / "last.ckpt").unlink()
-    digest = hashlib.sha256()
-    for name, value in state.items():
-        digest.update(name.encode())
-        digest.update(value.numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _read(line: Line, module: SpikingModule) -> list[Line]:
-    """``line`` with its measure's value, once a protocol."""
-    history = module.history
-    best = max(history, key=lambda record: record["test/accuracy"])  # the first of equals
-    chosen = {"last": history[-1], "best_test": best}
-    return [
-        replace(line, value=round(record["test/accuracy"], 4), protocol=protocol, epoch=int(record["epoch"]), n_test=int(record["n_test"]))
-        for protocol, record in chosen.items()
-    ]
 
 
 def _reset_peak() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.tasks import NMNIST
+from bench.tasks.roles import NMNIST
 from datamodules import recordings
 from datamodules.events import Windows
 from datamodules.sources import DataError

@@ -109,6 +109,8 @@ def find(table: Table, cell: Cell, lines: Iterable[Line]) -> Finding:
         if last.status == "data missing":
             where = f"{SOURCES[task.data].title} was not there on {last.started_utc[:10]}: python -m bench data status"
             return Finding(cell, "data missing", _join(cell.note, where), data=last.data)
+        if last.status == "not applicable":
+            return Finding(cell, "not applicable", _join(cell.note, last.error))
         return Finding(cell, "not run", _join(cell.note, f"last attempt ({last.budget}): {last.status}, {last.error}"))
     return Finding(cell, "not run", cell.note)
 

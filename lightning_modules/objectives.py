@@ -1,4 +1,5 @@
-"""Loss and decision from a network's output over time. Each takes the output ``[T, B, classes]`` and targets ``[B]`` (class index)."""
+"""Loss and decision from a network's output over time. Each takes the output ``[T, B, classes]`` and targets: class indices ``[B]``, or
+``[B, T]`` where every step has its own; numbers ``[B]`` in regression."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Objective = Callable[..., tuple[Tensor, Tensor]]  # -> loss [], scores [B, classes]; the decision is the largest score
+# -> loss [], scores [B, classes] ([B, T, classes]): the decision is the largest; in regression the prediction [B]
+Objective = Callable[..., tuple[Tensor, Tensor]]
 
 
 def mse_rate(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,9 +46,23 @@ def mean_ce(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return F.cross_entropy(logits, target), logits
 
 
+def step_ce(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy at every step, averaged over steps (copy memory, Chen et al. 2023, supplement)."""
+    scores = output.transpose(0, 1)
+    return F.cross_entropy(scores.flatten(0, 1), target.flatten()), scores
+
+
+def last_mse(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean squared error of the last step's single output against a number (adding problem, Chen et al. 2023)."""
+    prediction = output[-1].squeeze(-1)
+    return F.mse_loss(prediction, target), prediction
+
+
 OBJECTIVES: dict[str, Objective] = {
     "mse-rate": mse_rate,
     "softmax-sum-ce": softmax_sum_ce,
     "sum-softmax-ce": sum_softmax_ce,
     "mean-ce": mean_ce,
+    "step-ce": step_ce,
+    "last-mse": last_mse,
 }

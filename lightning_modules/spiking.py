@@ -6,10 +6,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lightning_modules import networks
 from lightning_modules.objectives import OBJECTIVES
+
+OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adamax": torch.optim.Adamax, "sgd": torch.optim.SGD}
 
 
 class Diverged(Exception):
@@ -30,16 +32,19 @@ class SpikingModule(pl.LightningModule):
         self.config = config
         if config["loss"] not in OBJECTIVES:
             raise ValueError(f"unknown loss {config['loss']!r}; known: {', '.join(OBJECTIVES)}")
-        if config["optimiser"] not in ("adam", "adamw"):
-            raise ValueError(f"unknown optimiser {config['optimiser']!r}; known: adam, adamw")
+        if config["optimiser"] not in OPTIMISERS:
+            raise ValueError(f"unknown optimiser {config['optimiser']!r}; known: {', '.join(OPTIMISERS)}")
         self.network = networks.build(config)
         self.objective = OBJECTIVES[config["loss"]]
         self.loss_settings = config["loss_settings"]
-        self.history: list[dict[str, float]] = []  # one record an epoch, kept in the checkpoint
+        self.history: list[dict[str, Any]] = []  # one record an epoch, kept in the checkpoint
+        self.best: dict[str, Tensor] = {}  # the weights after the epoch with the best test value
+        self.constrained = [m for m in self.network.modules() if hasattr(m, "constrain")]
         self._clear()
 
     def _clear(self) -> None:
-        self.correct = self.seen = 0
+        self.correct = self.loss = 0.0
+        self.seen = 0
         self.activity: list[Tensor] = []
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,6 +59,10 @@ class SpikingModule(pl.LightningModule):
                 raise Diverged(f"loss {value} in epoch {self.current_epoch}, batch {index}")
             self.log("train/loss", value)
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, index: int) -> None:
+        for module in self.constrained:  # constraints on weights: a module's own ``constrain``
+            module.constrain()  # type: ignore[operator]
 
     def on_train_epoch_start(self) -> None:
         # whatever is random in the network (dropout, …) follows from seed and epoch: resuming repeats it
@@ -70,34 +79,73 @@ class SpikingModule(pl.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         x, target = batch
         output, activity = self.network.observe(x)
-        _, scores = self.objective(output, target, **self.loss_settings)
-        self.correct += int((scores.argmax(1) == target).sum())
+        loss, scores = self.objective(output, target, **self.loss_settings)
+        self.correct += correct(scores, target)
+        self.loss += float(loss) * len(target)
         self.seen += len(target)
         self.activity.append(torch.stack([*activity.rates, activity.synops]) * len(target))
+        self.decides = not target.is_floating_point()
 
     def on_validation_epoch_end(self) -> None:
         *rates, synops = (torch.stack(self.activity).sum(0) / self.seen).tolist()
-        sizes = [neuron.size for neuron in self.network.neurons if neuron.spiking]
-        rate = sum(r * n for r, n in zip(rates, sizes, strict=True)) / sum(sizes)
-        record = {"epoch": self.current_epoch + 1, "test/accuracy": 100 * self.correct / self.seen, "spike_rate": rate, "synops": synops}
-        self.history.append({**record, "n_test": self.seen})
-        self.log_dict({**{k: v for k, v in record.items() if k != "epoch"}, **{f"spike_rate/layer{i + 1}": r for i, r in enumerate(rates)}})
+        record: dict[str, Any] = {"test/loss": self.loss / self.seen}
+        if self.decides:
+            record["test/accuracy"] = 100 * self.correct / self.seen
+        if rates:  # none in a network without spikes
+            sizes = [neuron.size for neuron in self.network.neurons if neuron.spiking]
+            record |= {"spike_rate": sum(r * n for r, n in zip(rates, sizes, strict=True)) / sum(sizes), "synops": synops}
+        if not self.history or better(record, self.history):
+            self.best = {name: value.detach().to("cpu", copy=True) for name, value in self.network.state_dict().items()}
+        self.history.append({"epoch": self.current_epoch + 1, **record, "n_test": self.seen})
+        self.log_dict({**record, **{f"spike_rate/layer{i + 1}": r for i, r in enumerate(rates)}})
 
     def configure_optimizers(self) -> Any:
         config = self.config
-        neuron = [p for layer in self.network.neurons for p in layer.parameters()]
-        known = {id(p) for p in neuron}
-        groups = [{"params": [p for p in self.parameters() if id(p) not in known], "lr": config["lr"]}]
-        if neuron:
-            groups.append({"params": neuron, "lr": config["lr"] * config["lr_neuron"]})
-        optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config["optimiser"]](groups, lr=config["lr"])
+        factors = config["lr_neuron"]
+        own: dict[float, dict[int, nn.Parameter]] = {}  # factor on the rate -> parameters, each once however many layers share it
+        for layer in self.network.neurons:
+            for name, p in layer.named_parameters():
+                own.setdefault(factors.get(name, 1.0) if isinstance(factors, dict) else factors, {})[id(p)] = p
+        known = {i for group in own.values() for i in group}
+        decay = config.get("weight_decay", 0.0)  # of weights, not of the neurons' parameters
+        groups: list[dict[str, Any]] = [{"params": [p for p in self.parameters() if id(p) not in known], "weight_decay": decay}]
+        groups[0]["lr"] = config["lr"]
+        groups += [{"params": list(group.values()), "lr": config["lr"] * factor, "weight_decay": 0.0} for factor, group in own.items()]
+        optimiser = OPTIMISERS[config["optimiser"]](groups, lr=config["lr"])
         if not config["schedule"]:
             return optimiser
-        schedule = torch.optim.lr_scheduler.StepLR(optimiser, config["schedule"]["every"], config["schedule"]["factor"])
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule(optimiser, **config["schedule"]), "interval": "epoch"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["history"] = self.history
+        checkpoint["history"], checkpoint["best"] = self.history, self.best
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.history = checkpoint["history"]
+        self.history, self.best = checkpoint["history"], checkpoint["best"]
+
+
+def correct(scores: Tensor, target: Tensor) -> float:
+    """How many samples are decided right (with a target at every step: the sum over samples of the share of steps); 0 in regression."""
+    if target.is_floating_point():
+        return 0.0
+    right = scores.argmax(-1) == target
+    return float(right.float().mean(1).sum()) if target.dim() > 1 else int(right.sum())
+
+
+def better(record: dict[str, Any], before: list[dict[str, Any]]) -> bool:
+    """Whether an epoch's test value is above all before: by accuracy, in regression by loss."""
+    if "test/accuracy" in record:
+        return record["test/accuracy"] > max(r["test/accuracy"] for r in before)
+    return record["test/loss"] < min(r["test/loss"] for r in before)
+
+
+def schedule(optimiser: torch.optim.Optimizer, **settings: Any) -> torch.optim.lr_scheduler.LRScheduler:
+    """The learning rate over epochs. Raises ``ValueError`` for settings that are none of the known forms."""
+    known = torch.optim.lr_scheduler
+    match sorted(settings):
+        case ["every", "factor"]:
+            return known.StepLR(optimiser, settings["every"], settings["factor"])
+        case ["factor", "milestones"]:
+            return known.MultiStepLR(optimiser, settings["milestones"], settings["factor"])
+        case ["linear"]:
+            return known.LinearLR(optimiser, 1.0, 0.0, settings["linear"])
+    raise ValueError(f"a schedule is every + factor, milestones + factor, or linear, got {', '.join(settings)}")

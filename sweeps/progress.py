@@ -47,18 +47,18 @@ class Progress:
         else:
             self._line(f"start {self.names[experiment]}")
 
-    def update(self, experiment: str, epoch: int, epochs: int, batch: int = 0, batches: int = 1, accuracy: float | None = None) -> None:
+    def update(self, experiment: str, epoch: int, epochs: int, batch: int = 0, batches: int = 1, value: float | None = None) -> None:
         if experiment not in self.names:
             return
-        self.part[experiment] = min(1.0, (epoch + batch / batches * (accuracy is None)) / epochs)
-        text = f"epoch {min(epoch + (accuracy is None), epochs)}/{epochs}" + ("" if accuracy is None else f", {accuracy:.2f} %")
+        self.part[experiment] = min(1.0, (epoch + batch / batches * (value is None)) / epochs)
+        text = f"epoch {min(epoch + (value is None), epochs)}/{epochs}" + ("" if value is None else f", {value:.4g}")
         if self.bars:
             bar = self.inner.get(experiment)
             if bar is not None:
                 bar.n = self.part[experiment]
                 bar.set_postfix_str(text)
             self._outer()
-        elif accuracy is not None:
+        elif value is not None:
             self._line(f"{self.names[experiment]}: {text}; {self.left()}")
 
     def finish(self, experiment: str, status: str, error: str, value: float | None, unit: str, wall_s: float | None) -> None:

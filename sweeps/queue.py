@@ -13,9 +13,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from bench import paths
 from bench.errors import BenchError
-from bench.experiment import MEASURES, Experiment
+from bench.experiment import Experiment
 from bench.ledger import folder
 from bench.locks import folder_key, lock
+from bench.measures import MEASURES
 from bench.models import MODELS
 from bench.plan import Job
 from bench.tasks import TASKS

@@ -19,8 +19,8 @@ from typing import Any
 
 from bench import ledger, paths
 from bench.errors import BenchError
+from bench.lines import lines as lines_of
 from bench.plan import Job, Plan, expected_seconds
-from bench.unfinished import unfinished
 from sweeps.progress import Progress
 from sweeps.queue import Queue
 
@@ -66,7 +66,7 @@ def run(replan: Callable[[], Plan], workers: int, threads: int) -> tuple[dict[st
                 for job in jobs:
                     if deaths[job.experiment.id] >= MOST_DEATHS and job.experiment.id not in failed:
                         failed[job.experiment.id] = reason = f"its worker was killed {MOST_DEATHS} times (out of memory?)"
-                        ledger.append(unfinished(job.experiment, job.measures, "failed", reason))
+                        ledger.append(lines_of(job.experiment, job.measures, "failed", reason))
             else:
                 if not told:
                     print(f"waiting for {len(jobs)} experiments that another run is working on", file=sys.stderr)

@@ -1,6 +1,6 @@
 """CE-LIF Table 1: test accuracy on sequential and permuted sequential MNIST."""
 
-from bench.experiment import ACCURACY
+from bench.measures import ACCURACY
 from bench.table import CELIF, Table, grid
 
 _RECIPES = "computed from the recipes: not built yet"

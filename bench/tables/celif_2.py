@@ -1,6 +1,6 @@
 """CE-LIF Table 2: six forms of the contextual embedding."""
 
-from bench.experiment import ACCURACY
+from bench.measures import ACCURACY
 from bench.table import CELIF, Table, grid
 
 TABLE = Table(

@@ -1,6 +1,6 @@
 """CE-LIF Table 3 (supplement): CE-LIF with and without recurrence."""
 
-from bench.experiment import ACCURACY
+from bench.measures import ACCURACY
 from bench.table import CELIF, Table, grid
 
 TABLE = Table(

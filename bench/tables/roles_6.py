@@ -1,9 +1,9 @@
 """Roles Table 6: test accuracy of the five LIF variants on seven data sets."""
 
-from bench.experiment import ACCURACY
-from bench.models import LIF, LIF_FULL_LEAK, LIF_NO_LEAK, LIF_NO_RESET, LIF_RECURRENT
+from bench.measures import ACCURACY
+from bench.models.roles import LIF, LIF_FULL_LEAK, LIF_NO_LEAK, LIF_NO_RESET, LIF_RECURRENT
 from bench.table import ROLES, Table, grid
-from bench.tasks import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, SSC, XOR
+from bench.tasks.roles import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, SSC, XOR
 
 TABLE = Table(
     "roles-6",

@@ -1,9 +1,9 @@
 """Roles Table 7: accuracy for fixed leaks from complete (k_tau = 0) to none (k_tau = 1)."""
 
-from bench.experiment import ACCURACY
-from bench.models import LIF_LEAK
+from bench.measures import ACCURACY
+from bench.models.roles import LIF_LEAK
 from bench.table import ROLES, Table, grid
-from bench.tasks import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, SSC
+from bench.tasks.roles import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, SSC
 
 TABLE = Table(
     "roles-7",

@@ -1,6 +1,6 @@
 """Roles Table 8: accuracy on N-MNIST at temporal resolutions not trained on."""
 
-from bench.experiment import ACCURACY
+from bench.measures import ACCURACY
 from bench.table import ROLES, Table, grid
 
 _MISSING = "the N-MNIST data module and the measure of generalisation over temporal resolution are not built yet"

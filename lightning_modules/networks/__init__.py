@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,14 @@ def build(config: Mapping[str, Any]) -> Network:
         raise ValueError(f"unknown network {config['network']!r}; known: {', '.join(NETWORKS)}")
     settings = dict(config["neuron"])
     name = settings.pop("name")
-    return NETWORKS[config["network"]](config["layers"], name, settings, config["readout"], config["recurrent"], config["init"])
+    more = dict(config.get("network_settings", {}))
+    kind = NETWORKS[config["network"]]
+    try:
+        inspect.signature(kind).bind_partial(**more)
+    except TypeError:
+        known = [p for p in inspect.signature(kind).parameters if p not in ("layers", "neuron", "settings", "readout", "recurrent", "init")]
+        raise ValueError(f"network {config['network']} takes the settings {', '.join(known) or 'none'}, got {', '.join(more)}") from None
+    return kind(config["layers"], name, settings, config["readout"], config["recurrent"], config["init"], **more)
 
 
 __all__ = ["NETWORKS", "Activity", "Network", "build"]

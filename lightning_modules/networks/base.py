@@ -20,7 +20,10 @@ class Activity(NamedTuple):
 
 
 class Network(nn.Module):
-    """``forward`` maps ``[T, B, ...] -> [T, B, classes]``; with ``takes_events`` also a ``scan.EventInput`` of that shape."""
+    """``forward`` maps ``[T, B, ...] -> [T, B, classes]``; T = 1 where the readout averages over time or takes the last step.
+
+    With ``takes_events`` also from a ``scan.EventInput`` of that shape.
+    """
 
     takes_events: ClassVar[bool] = False
 
@@ -30,8 +33,8 @@ class Network(nn.Module):
         return [m for m in self.modules() if isinstance(m, Neuron)]
 
     def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
-        """The same output as ``forward``, with what it cost in spikes."""
-        raise NotImplementedError
+        """The same output as ``forward``, with what it cost in spikes; nothing for a network without neurons."""
+        return self(x), Activity([], x.new_zeros(()))
 
 
 def neuron_of(name: str, settings: Mapping[str, Any]) -> tuple[type[Neuron], Any]:

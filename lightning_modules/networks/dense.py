@@ -13,11 +13,13 @@ from lightning_modules import scan
 from lightning_modules.networks.base import Activity, Network, input_rate, neuron_of
 from lightning_modules.neurons import Neuron
 
+LINEAR = ("linear", "linear-mean", "linear-last")
+
 
 class Layer(nn.Module):
-    """Linear projection, optional recurrence ``V o[t-1]`` without bias, and a neuron: ``[T, B, inputs] -> [T, B, size]``."""
+    """Linear projection, optional recurrence ``V o[t-1] (+ bias)``, and a neuron: ``[T, B, inputs] -> [T, B, size]``."""
 
-    def __init__(self, inputs: int, neuron: Neuron, recurrent: bool, init: str) -> None:
+    def __init__(self, inputs: int, neuron: Neuron, recurrent: bool, init: str, recurrent_bias: bool = False) -> None:
         super().__init__()
         self.linear = nn.Linear(inputs, neuron.size)
         if init == "xavier-normal":
@@ -27,17 +29,24 @@ class Layer(nn.Module):
             raise ValueError(f"init {init!r} is not one of default, xavier-normal")
         self.neuron = neuron
         self.recurrent = nn.Parameter(torch.empty(neuron.size, neuron.size)) if recurrent else None
-        if self.recurrent is not None:
-            nn.init.uniform_(self.recurrent, -1 / math.sqrt(neuron.size), 1 / math.sqrt(neuron.size))
+        self.recurrent_bias = nn.Parameter(torch.empty(neuron.size)) if recurrent and recurrent_bias else None
+        for parameter in (self.recurrent, self.recurrent_bias):
+            if parameter is not None:
+                nn.init.uniform_(parameter, -1 / math.sqrt(neuron.size), 1 / math.sqrt(neuron.size))
 
     @property
     def spec(self) -> scan.Dense:
         """This layer as the scan takes it."""
-        return scan.Dense(self.neuron, self.linear.weight, self.linear.bias, self.recurrent)
+        return scan.Dense(self.neuron, self.linear.weight, self.linear.bias, self.recurrent, self.recurrent_bias)
 
 
 class Dense(Network):
-    """``layers``: widths from input to output. Hidden layers are ``neuron``; the last is the same without recurrence, or ``readout``."""
+    """``layers``: widths from input to output. Hidden layers are ``neuron``; the last is the same without recurrence, or ``readout``.
+
+    ``readout`` is a neuron's name, or a plain linear layer: "linear" at every step, "linear-mean" averaged over time, "linear-last" at the
+    last step. ``recurrent_layers`` limits recurrence to that many first hidden layers; ``recurrent_bias`` gives it a bias;
+    ``detach_every`` k truncates backpropagation every k steps.
+    """
 
     takes_events = True
 
@@ -49,40 +58,55 @@ class Dense(Network):
         readout: str = "spiking",
         recurrent: bool = False,
         init: str = "default",
+        recurrent_layers: int | None = None,
+        recurrent_bias: bool = False,
+        detach_every: int | None = None,
     ) -> None:
         super().__init__()
-        if len(layers) < 2:
-            raise ValueError(f"a network needs an input and an output width, got {list(layers)}")
+        if len(layers) < 2 + (readout in LINEAR):
+            raise ValueError(f"a network needs an input and an output width (and a hidden one before a linear readout), got {list(layers)}")
         hidden, config = neuron_of(neuron, settings)
-        output = None if readout == "spiking" else neuron_of(readout, {})[0]
-        last = len(layers) - 2
+        output = None if readout == "spiking" or readout in LINEAR else neuron_of(readout, {})[0]
+        last, self.readout, self.detach_every = len(layers) - 2, readout, detach_every
+        deep = last if recurrent_layers is None else recurrent_layers
+        shared = hidden.shared(layers[1:-1], config)
         built: list[Layer] = []
         for place, (inputs, size) in enumerate(zip(layers, layers[1:], strict=False)):
-            unit = output(size) if place == last and output else hidden(size, config)
-            built.append(Layer(inputs, unit, recurrent and place < last, init))
+            if place == last and readout in LINEAR:
+                break
+            unit = output(size) if place == last and output else hidden(size, config, **shared)
+            built.append(Layer(inputs, unit, recurrent and place < min(last, deep), init, recurrent_bias))
         self.layers = nn.ModuleList(built)
+        self.head = nn.Linear(layers[-2], layers[-1]) if readout in LINEAR else None
 
     @property
     def stack(self) -> list[Layer]:
-        """The layers from input to output."""
+        """The layers of neurons from input to output."""
         return list(self.layers)  # type: ignore[arg-type]
 
-    def run(self, x: scan.Input) -> scan.Stacked:
-        """All layers over ``x`` [T, B, inputs] in one pass over time."""
-        return scan.scan_stack([layer.spec for layer in self.stack], x)
+    def run(self, x: scan.Input, **options: Any) -> scan.Stacked:
+        """All layers of neurons over ``x`` [T, B, inputs] in one pass over time; ``options`` of ``scan.scan_stack``."""
+        options.setdefault("output", self.readout != "linear-mean")
+        return scan.scan_stack([layer.spec for layer in self.stack], x, detach_every=self.detach_every, **options)
+
+    def read_out(self, done: scan.Stacked) -> Tensor:
+        """The network's output from what the layers gave."""
+        if self.readout == "linear-mean":  # the mean of a linear layer is that layer of the mean
+            return self.head(done.means[-1])[None]  # type: ignore[misc]
+        assert done.output is not None
+        if self.head is None:
+            return done.output
+        return self.head(done.output[-1:] if self.readout == "linear-last" else done.output)
 
     def forward(self, x: scan.Input) -> Tensor:
-        """``[T, B, inputs] -> [T, B, outputs]``."""
-        output = self.run(x).output
-        assert output is not None
-        return output
+        """``[T, B, inputs] -> [T, B, outputs]``, or ``[1, B, outputs]`` for a readout of the mean or the last step."""
+        return self.read_out(self.run(x))
 
     def observe(self, x: scan.Input) -> tuple[Tensor, Activity]:
         done = self.run(x)
-        assert done.output is not None
         steps = x.shape[0]
         rates: list[Tensor] = []
-        synops, incoming = done.output.new_zeros(()), input_rate(x)
+        synops, incoming = done.means[0].new_zeros(()), input_rate(x)
         for layer, mean in zip(self.stack, done.means, strict=True):
             outputs, inputs = layer.linear.weight.shape
             synops = synops + incoming * inputs * outputs * steps
@@ -91,4 +115,6 @@ class Dense(Network):
                 rates.append(incoming)
                 if layer.recurrent is not None:
                     synops = synops + incoming * outputs * outputs * steps
-        return done.output, Activity(rates, synops)
+        if self.head is not None:
+            synops = synops + incoming * self.head.weight.numel() * (1 if self.readout == "linear-last" else steps)
+        return self.read_out(done), Activity(rates, synops)

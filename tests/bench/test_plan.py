@@ -9,11 +9,12 @@ import pytest
 
 from bench import plan
 from bench.errors import BenchError
-from bench.experiment import ACCURACY, Experiment, canonical_hash
+from bench.experiment import Experiment, canonical_hash
 from bench.ledger import Line
-from bench.models import LIF, LIF_NO_RESET, LIF_RECURRENT
+from bench.measures import ACCURACY
+from bench.models.roles import LIF, LIF_NO_RESET, LIF_RECURRENT
 from bench.tables import TABLES
-from bench.tasks import MNIST, XOR
+from bench.tasks.roles import MNIST, XOR
 from datamodules.sources import MNIST as MNIST_SOURCE
 
 

@@ -14,10 +14,11 @@ import pytest
 
 from bench.errors import BenchError
 from bench.experiment import BUDGETS, Experiment, Model
-from bench.models import LIF, LIF_FULL_LEAK, LIF_LEAK, LIF_NO_LEAK, MODELS
+from bench.models import MODELS
+from bench.models.roles import LIF, LIF_FULL_LEAK, LIF_LEAK, LIF_NO_LEAK
 from bench.table import Cell, Table, grid
 from bench.tables import TABLES
-from bench.tasks import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, SSC, XOR
+from bench.tasks.roles import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, SSC, XOR
 
 PUBLISHED = Path(__file__).parent / "published"
 ROOT = Path(__file__).parents[2]

@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 
 from bench import render
-from bench.experiment import ACCURACY, Experiment
+from bench.experiment import Experiment
 from bench.ledger import Line
-from bench.models import LIF
+from bench.measures import ACCURACY
+from bench.models.roles import LIF
 from bench.table import ROLES, Cell, Table
-from bench.tasks import MNIST
+from bench.tasks.roles import MNIST
 from bench.verdict import find, sampling_interval, seeds_interval
 from tests.bench.test_plan import finished
 

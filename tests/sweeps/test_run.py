@@ -201,6 +201,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_training_starts_over(places: Path
     assert bench(*settings).returncode == 0
     before = outcome(places)
     (folder,) = (places / "home" / "experiments").iterdir()
+    (folder / "weights.pt").unlink()
     (folder / "last.ckpt").write_bytes(b"half a checkpoint")
     (places / "home" / "exploratory" / "runs" / "xor.csv").unlink()
     assert bench(*settings).returncode == 0

@@ -1,4 +1,4 @@
-"""Ledger lines for experiments that did not get as far as a result. No torch."""
+"""Ledger lines of an experiment, finished or not. No torch."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def unfinished(experiment: Experiment, measures: tuple[Measure, ...], status: str, error: str) -> list[Line]:
-    """One line a measure that says why there is none: ``status`` as in the ledger, ``error`` for people."""
+def lines(experiment: Experiment, measures: tuple[Measure, ...], status: str, error: str) -> list[Line]:
+    """One line a measure, without a value yet: ``status`` as in the ledger, ``error`` says to people why there is none."""
     commit, dirty = provenance.git()
     return [
         Line(

@@ -1,4 +1,4 @@
-"""The neuron variants and baselines that rows of the tables name."""
+"""The LIF variants that rows of the roles paper's tables name."""
 
 from __future__ import annotations
 
@@ -15,5 +15,3 @@ LIF_LEAK = tuple(
     Model(f"lif-leak-{k}", f"k_tau = {k}", settings={"leak": float(k), "learn_leak": False})
     for k in ("0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1.0")
 )
-
-MODELS = {m.name: m for m in (LIF, LIF_NO_LEAK, LIF_FULL_LEAK, LIF_NO_RESET, LIF_RECURRENT, *LIF_LEAK)}

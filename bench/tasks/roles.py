@@ -1,6 +1,9 @@
-"""The recipes, one per task. Every value says where it comes from; what the papers leave open is a guess and says so."""
+"""The recipes of the roles paper. Every value says where it comes from; what the paper leaves open is a guess and says so."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
 
 from bench.experiment import Task
 
@@ -269,4 +272,29 @@ CIFAR10 = Task(
     },
 )
 
-TASKS = {t.name: t for t in (XOR, SHD, SSC, NMNIST, DVS_GESTURE, MNIST, CIFAR10)}
+
+def _elsewhere(task: Task, data: str, title: str, what: str, **budgets: Any) -> Task:
+    """``task`` on a stand-in or a subset: the same recipe, results that carry the label."""
+    sources = {**task.sources, "data": what}
+    return replace(task, name=data, title=title, data=data, sources=sources, budgets={**task.budgets, **budgets})
+
+
+NMNIST_STANDIN = _elsewhere(
+    NMNIST, "nmnist-standin", "N-MNIST (simulated)", "stand-in: simulated from MNIST (datamodules/standins), not N-MNIST"
+)
+NMNIST_SUBSET = _elsewhere(
+    NMNIST, "nmnist-subset", "N-MNIST (1,100 recordings)", "subset: first 1,000 training and 100 test recordings", laptop={"epochs": 100}
+)
+SPOKEN_DIGITS = _elsewhere(
+    SHD,
+    "spoken-digits-standin",
+    "SHD (spoken digits)",
+    "stand-in: the Free Spoken Digit Dataset through a cochlea model (datamodules/standins), 10 of the 20 outputs used, not SHD",
+    laptop={"epochs": 20},
+)
+DVS_CLIPS = _elsewhere(
+    DVS_GESTURE, "dvs-gesture-clips", "DVS128 Gesture (10 clips)", "subset: ten clips, trained on and tested alike", laptop={"epochs": 100}
+)
+CIFAR10_SUBSET = _elsewhere(
+    CIFAR10, "cifar10-subset", "CIFAR10 (4,000 images)", "subset: 3,000 images to train, 1,000 to test, all from the training set"
+)

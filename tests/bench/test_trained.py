@@ -1,0 +1,79 @@
+"""Kept weights give measures without a second training, and are never mistaken."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import run, series, trained
+from bench.experiment import Experiment, Measure
+from bench.measures import ACCURACY, LOSS
+from bench.models.roles import LIF
+from bench.tasks.roles import XOR
+
+XOR_TINY = replace(XOR, budgets={"smoke": {"epochs": 2, "batch_size": 20, "data_settings": {"batches": 1, "test": 40, "steps": 20}}})
+TINY = replace(XOR_TINY, loss_settings={"first": 15})
+E = Experiment(TINY, LIF, 0, "smoke")
+
+
+def probe(kept: trained.Trained, protocol: str, factor: float) -> trained.Reading:
+    total = sum(float(v.abs().sum()) for v in kept.states[protocol].values())
+    return trained.Reading(factor * total, 3, series={"x": [1.0, 2.0], "y": [0.5, 0.25]})
+
+
+def refuse(kept: trained.Trained, protocol: str) -> trained.Reading:
+    raise trained.NotApplicable("this model has no such thing")
+
+
+@pytest.fixture
+def readers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Measure]:
+    monkeypatch.setattr(trained, "import_module", lambda name: __import__("tests.bench.test_trained", fromlist=["probe"]))
+    double = Measure("probe@2", "", "sum of weights", reader="test_trained:probe", settings={"factor": 2.0}, protocols=("last",))
+    return {"probe": double, "refused": Measure("refused", "", "impossible", reader="test_trained:refuse")}
+
+
+def test_measures_are_read_from_kept_weights_without_training_again(
+    places: Path, readers: dict[str, Measure], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = run.run(E, (ACCURACY, LOSS))
+    assert [(line.measure, line.protocol, line.status) for line in first] == [
+        ("accuracy", "last", "ok"), ("accuracy", "best_test", "ok"), ("loss", "last", "ok"), ("loss", "best_test", "ok"),
+    ]  # fmt: skip
+    monkeypatch.setattr(run, "_train", lambda *a: pytest.fail("trained again"))
+    again, _ = run.run(E, (ACCURACY, readers["probe"], readers["refused"]))
+    assert [line.value for line in again[:2]] == [line.value for line in first[:2]]
+    assert again[0].started_utc == first[0].started_utc and again[0].checkpoint_sha256 == first[0].checkpoint_sha256
+    assert again[2].measure == "probe@2" and again[2].n_test == 3 and again[2].value > 0
+    assert series.read(E, readers["probe"], "last") == {"x": [1.0, 2.0], "y": [0.5, 0.25]}
+    assert (again[3].status, again[3].error) == ("not applicable", "this model has no such thing")
+
+
+@pytest.mark.parametrize("damage", ["cut off", "other experiment", "other weights"])
+def test_damaged_or_foreign_weights_are_set_aside_and_said(places: Path, capsys: pytest.CaptureFixture, damage: str) -> None:
+    run.run(E, (ACCURACY,))
+    path = trained.folder(E) / "weights.pt"
+    if damage == "cut off":
+        path.write_bytes(path.read_bytes()[:-200])
+    else:
+        content = torch.load(path, weights_only=True)
+        if damage == "other experiment":
+            content["id"] = "0" * 12
+        else:
+            next(iter(content["states"]["last"].values())).add_(1.0)
+        torch.save(content, path)
+    assert trained.load(E) is None
+    assert not path.exists() and path.with_suffix(".damaged").exists()
+    assert "unusable" in capsys.readouterr().err
+
+
+def test_the_best_epoch_s_weights_are_kept_and_give_its_value(places: Path) -> None:
+    lines, _ = run.run(E, (ACCURACY,))
+    kept = trained.load(E)
+    assert kept is not None
+    best = next(line for line in lines if line.protocol == "best_test")
+    module, data = kept.module("best_test"), kept.data()
+    right = sum(int((module.objective(module(x), y, **module.loss_settings)[1].argmax(1) == y).sum()) for x, y in data.test_batches())
+    assert 100 * right / 40 == best.value
