@@ -20,7 +20,7 @@ setup: ## create .venv from requirements.lock (only when the lock changed)
 
 demo: setup ## train roles-6 at laptop budget into .bench/demo, with the data that can be had (10 minutes on 2 cores, no account)
 	@$(PY) -m bench data fetch mnist || echo "going on without MNIST: its column is left out"
-	@$(DEMO) $(PY) -m bench run roles-6 --budget laptop --seeds 1 --available $(if $(WORKERS),--workers $(WORKERS))
+	@$(DEMO) $(PY) -m bench run roles-6 --column XOR --column MNIST --budget laptop --seeds 1 --available $(if $(WORKERS),--workers $(WORKERS))
 	@echo "committed results beside this machine's:" && $(PY) -m bench compare .bench/demo/results
 
 test: setup ## the whole test suite (no network)

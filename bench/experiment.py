@@ -86,6 +86,7 @@ class Task:
     network_settings: Mapping[str, Any] = field(default_factory=dict)
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    instead_of: str = ""  # the task whose data a stand-in or subset takes the place of
     version: int = 1
 
     def at(self, budget: str) -> Task:
@@ -146,7 +147,8 @@ class Experiment:
     def config(self) -> dict[str, Any]:
         """All that decides the weights besides the seed, data and versions, in plain types. Names of rows and tables are not in it."""
         task, model = self.recipe, self.model
-        hidden = ("name", "title", "budgets", "sources", "version", *(name for name in LATER if getattr(task, name) == _DEFAULTS[name]))
+        hidden = {"name", "title", "budgets", "sources", "instead_of", "version"}
+        hidden |= {name for name in LATER if getattr(task, name) == _DEFAULTS[name]}
         config = {k: v for k, v in asdict(task).items() if k not in hidden}
         config["neuron"] = {"name": model.neuron, **(task.neuron if model.neuron == "lif" else {}), **model.settings}
         config["recurrent"] = self.model.recurrent

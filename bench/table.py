@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.errors import BenchError
 from bench.experiment import Measure, Model, Task
@@ -50,6 +50,7 @@ class Cell:
     measure: Measure | None = None
     absent: str = ""
     note: str = ""
+    extra: bool = False  # not in the published table: a stand-in, a subset, a measure of our own
 
     def __post_init__(self) -> None:
         if self.absent and (self.absent not in ("not reported", "not applicable") or not self.note):
@@ -131,3 +132,19 @@ def grid(
     if extra := set(notes) - known:
         raise BenchError(f"notes for cells that the grid does not have: {sorted(extra)}")
     return tuple(cells)
+
+
+def elsewhere(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
+    """``cells`` and, after them, their runnable ones again with each of ``tasks``: stand-ins and subsets of a cell's task (``instead_of``).
+
+    Nothing is published for them. The new columns carry the data's name: "N-MNIST" becomes "N-MNIST (simulated)", "1ms" becomes
+    "1ms, N-MNIST (simulated)".
+    """
+    more = []
+    for task in tasks:
+        for cell in cells:
+            if cell.runnable and cell.task is not None and cell.task.name == task.instead_of:
+                column = task.title if cell.column == cell.task.title else f"{cell.column}, {task.title}"
+                beside = f"the paper has {cell.published} on the real data" if cell.published else ""
+                more.append(replace(cell, column=column, published=None, task=task, note=beside, extra=True))
+    return cells + tuple(more)

@@ -2,38 +2,41 @@
 
 from bench.measures import ACCURACY
 from bench.models.roles import LIF_LEAK
-from bench.table import ROLES, Table, grid
-from bench.tasks.roles import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, SSC
+from bench.table import ROLES, Table, elsewhere, grid
+from bench.tasks.roles import CIFAR10, DVS_GESTURE, MNIST, NMNIST, NMNIST_STANDIN, SHD, SPOKEN_DIGITS, SSC
+
+PUBLISHED = grid(
+    """
+            | SHD   | SSC   | N-MNIST | DVS128 Gesture | MNIST | CIFAR10
+k_tau = 0   | 67.67 | 44.45 | 95.03   | 93.75          | 95.22 | 92.25
+k_tau = 0.1 | 69.04 | 45.30 | 95.04   | 93.05          | 95.12 | 92.67
+k_tau = 0.2 | 67.89 | 46.53 | 94.84   | 93.75          | 94.77 | 92.28
+k_tau = 0.3 | 68.29 | 47.98 | 94.75   | 94.09          | 94.85 | 93.09
+k_tau = 0.4 | 69.17 | 49.88 | 94.69   | 94.44          | 95.98 | 93.98
+k_tau = 0.5 | 72.35 | 51.69 | 94.60   | 93.75          | 95.62 | 93.23
+k_tau = 0.6 | 67.76 | 52.62 | 94.69   | 93.40          | 96.02 | 93.64
+k_tau = 0.7 | 67.89 | 54.50 | 94.84   | 92.01          | 95.17 | 93.21
+k_tau = 0.8 | 63.91 | 56.52 | 95.19   | 90.62          | 94.85 | 93.22
+k_tau = 0.9 | 58.61 | 58.16 | 95.34   | 89.93          | 96.48 | 92.76
+k_tau = 1.0 | 13.69 | 3.22  | 95.18   | 89.23          | 94.38 | 92.97
+""",
+    models={m.title: m for m in LIF_LEAK},
+    tasks={t.title: t for t in (SHD, SSC, NMNIST, DVS_GESTURE, MNIST, CIFAR10)},
+    measure=ACCURACY,
+    unit="%",
+)
 
 TABLE = Table(
     "roles-7",
     ROLES,
     "Accuracy for fixed leaks k_tau from 0 to 1",
-    grid(
-        """
-                | SHD   | SSC   | N-MNIST | DVS128 Gesture | MNIST | CIFAR10
-    k_tau = 0   | 67.67 | 44.45 | 95.03   | 93.75          | 95.22 | 92.25
-    k_tau = 0.1 | 69.04 | 45.30 | 95.04   | 93.05          | 95.12 | 92.67
-    k_tau = 0.2 | 67.89 | 46.53 | 94.84   | 93.75          | 94.77 | 92.28
-    k_tau = 0.3 | 68.29 | 47.98 | 94.75   | 94.09          | 94.85 | 93.09
-    k_tau = 0.4 | 69.17 | 49.88 | 94.69   | 94.44          | 95.98 | 93.98
-    k_tau = 0.5 | 72.35 | 51.69 | 94.60   | 93.75          | 95.62 | 93.23
-    k_tau = 0.6 | 67.76 | 52.62 | 94.69   | 93.40          | 96.02 | 93.64
-    k_tau = 0.7 | 67.89 | 54.50 | 94.84   | 92.01          | 95.17 | 93.21
-    k_tau = 0.8 | 63.91 | 56.52 | 95.19   | 90.62          | 94.85 | 93.22
-    k_tau = 0.9 | 58.61 | 58.16 | 95.34   | 89.93          | 96.48 | 92.76
-    k_tau = 1.0 | 13.69 | 3.22  | 95.18   | 89.23          | 94.38 | 92.97
-    """,
-        models={m.title: m for m in LIF_LEAK},
-        tasks={t.title: t for t in (SHD, SSC, NMNIST, DVS_GESTURE, MNIST, CIFAR10)},
-        measure=ACCURACY,
-        unit="%",
-    ),
+    elsewhere(PUBLISHED, NMNIST_STANDIN, SPOKEN_DIGITS),
     notes=(
         "k_tau = 0 and 1.0 are complete and no leakage of roles-6, and outside SHD and SSC k_tau = 0.3 is its baseline: trained once.",
         "Every leak is fixed here. The learnable baseline of roles-6 (SHD 78.58, SSC 60.70) lies above every row.",
         "The text calls this table Figure 7; its caption repeats that of Table 6.",
         "The fully connected MNIST and N-MNIST accuracies are low for the network: compare gaps and orders more than absolute values.",
+        "Columns in brackets are stand-ins, not the paper's data: N-MNIST simulated from MNIST, spoken digits through a cochlea model.",
         "MNIST: the number of steps and the encoding are not in the paper; T = 15, Bernoulli. The other sets: see roles-6.",
     ),
 )

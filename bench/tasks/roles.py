@@ -276,7 +276,7 @@ CIFAR10 = Task(
 def _elsewhere(task: Task, data: str, title: str, what: str, **budgets: Any) -> Task:
     """``task`` on a stand-in or a subset: the same recipe, results that carry the label."""
     sources = {**task.sources, "data": what}
-    return replace(task, name=data, title=title, data=data, sources=sources, budgets={**task.budgets, **budgets})
+    return replace(task, name=data, title=title, data=data, instead_of=task.name, sources=sources, budgets={**task.budgets, **budgets})
 
 
 NMNIST_STANDIN = _elsewhere(
