@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import paths
+from bench import paths, reading
 
 PEERS = {"spikingjelly": "spikingjelly==2.0.0", "snntorch": "snntorch==1.0.0"}
 COLUMNS = ("workload", "implementation", "median_ms", "p10_ms", "p90_ms", "peak_mb", "threads", "torch", "git_commit")
@@ -66,7 +66,7 @@ WORKLOADS = {
 def main(argv: list[str]) -> int:
     """Measure, write ``results/speed.csv`` (rows of workloads not measured now are kept) and print the table. 0 if all ran."""
     parser = argparse.ArgumentParser("python -m bench speed", description=__doc__)
-    parser.add_argument("workloads", nargs="*", metavar="workload", help=f"default: all of {', '.join(WORKLOADS)}")
+    parser.add_argument("workloads", nargs="*", metavar="workload", help=f"default: all of {', '.join((*WORKLOADS, *reading.SETS))}")
     parser.add_argument("--repeat", type=int, default=7, help="steps of each implementation (default 7)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="torch threads (default: all)")
     parser.add_argument("--processor-time", action="store_true", help="for a busy machine: processor time on one thread; not written")
@@ -76,13 +76,19 @@ def main(argv: list[str]) -> int:
         workload, implementation = args.serve
         return serve(workload, implementation, args.threads, time.process_time if args.processor_time else time.perf_counter)
     threads = 1 if args.processor_time else args.threads
-    unknown = [name for name in args.workloads if name not in WORKLOADS]
+    unknown = [name for name in args.workloads if name not in (*WORKLOADS, *reading.SETS)]
     if unknown:
-        parser.error(f"unknown workload {', '.join(unknown)}; known: {', '.join(WORKLOADS)}")
-    python = peers_python()
+        parser.error(f"unknown workload {', '.join(unknown)}; known: {', '.join((*WORKLOADS, *reading.SETS))}")
+    chosen = args.workloads or [*WORKLOADS, *reading.SETS]
+    python = peers_python() if set(chosen) & set(WORKLOADS) else Path(sys.executable)
     failed, rows = [], []
-    for name in args.workloads or WORKLOADS:
-        for row in measure(name, args.repeat, threads, python, args.processor_time):
+    for name in chosen:
+        if name in reading.SETS:
+            common = dict.fromkeys(COLUMNS, "") | {"workload": name, "threads": threads, "git_commit": commit()}
+            found = [common | row for row in reading.rows(name, args.repeat, threads, args.processor_time)]
+        else:
+            found = measure(name, args.repeat, threads, python, args.processor_time)
+        for row in found:
             rows.append(row)
             failed += [row] if row["median_ms"] == "" else []
     print(table(rows if args.processor_time else write(rows)))
@@ -149,8 +155,8 @@ def write(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     path = paths.results() / "speed.csv"
     old = list(csv.DictReader(path.open())) if path.exists() else []
     new = {row["workload"] for row in rows}
-    names = list(WORKLOADS)
-    merged = [row for row in old if row["workload"] not in new and row["workload"] in WORKLOADS] + rows
+    names = [*WORKLOADS, *reading.SETS]
+    merged = [row for row in old if row["workload"] not in new and row["workload"] in names] + rows
     merged.sort(key=lambda row: names.index(row["workload"]))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
@@ -161,7 +167,7 @@ def write(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown: medians, and how ours compares with the fastest peer, the loop, the floor and the loop's memory."""
+    """Markdown: medians, and how ours compares with the fastest peer, the loop, the floor and the loop's memory; what reading costs."""
     lines = [
         "| workload | ours ms | loop ms | spikingjelly ms | snntorch ms | floor ms "
         "| fastest peer / ours | loop / ours | ours / floor | memory / loop |",
@@ -171,7 +177,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     def ratio(a: float | None, b: float | None, digits: int = 1) -> str:
         return "" if not a or not b else f"{a / b:.{digits}f}"
 
-    for name in dict.fromkeys(row["workload"] for row in rows):
+    for name in dict.fromkeys(row["workload"] for row in rows if row["workload"] in WORKLOADS):
         mine = {row["implementation"]: row for row in rows if row["workload"] == name}
         ms = {i: float(row["median_ms"]) for i, row in mine.items() if row["median_ms"]}
         mb = {i: float(row["peak_mb"]) for i, row in mine.items() if row["peak_mb"]}
@@ -180,7 +186,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         ours = ms.get("ours")
         cells += [ratio(peer, ours), ratio(ms.get("loop"), ours), ratio(ours, ms.get("floor"), 2), ratio(mb.get("ours"), mb.get("loop"), 2)]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n\n" + reading.table([row for row in rows if row["workload"] in reading.SETS])
 
 
 def serve(name: str, implementation: str, threads: int, clock: Callable[[], float]) -> int:
