@@ -84,16 +84,11 @@ def show(table: str, row: str | None, column: str | None, budget: str, as_json: 
     if cell.task is None or cell.model is None:
         raise BenchError(f"{found.id} / {cell.row} / {cell.column} has no recipe: {cell.note}")
     experiment = planning.experiments(cell, budget, 1)[0]
-    changed = cell.task.budgets.get(budget, {}) if budget != "paper" else {}
     if as_json:
-        return print_json({"experiment": experiment.id, "budget": budget, "config": experiment.config, "sources": dict(cell.task.sources)})
+        return print_json({"experiment": experiment.id, "budget": budget, "config": experiment.config, "sources": experiment.sources})
     click.echo(f"{experiment}  (experiment {experiment.id}; {experiment.versions})")
     for name, value in experiment.config.items():
-        source = cell.task.sources.get(name, "")
-        if name in changed:
-            source = f"{budget} budget; at paper budget {getattr(cell.task, name)!r}: {source}"
-        if name == "recurrent" or (name == "neuron" and cell.model.settings):
-            source = f"row {cell.model.title!r}: {dict(cell.model.settings) or cell.model.recurrent}; {source}".rstrip("; ")
+        source = experiment.sources[name]
         click.echo(f"  {name:14} {value}\n{'':17}{source}" if source else f"  {name:14} {value}")
 
 

@@ -165,6 +165,27 @@ class Experiment:
         return json.loads(json.dumps(config))
 
     @cached_property
+    def sources(self) -> dict[str, str]:
+        """Where each entry of ``config`` comes from: the recipe's word, what the row changes, what a reduced budget replaces."""
+        task, model = self.task, self.model
+        said = dict(task.sources)
+        row = {**model.changes, **model.by_task.get(task.name, {})}
+        if model.settings or model.neuron != "lif":
+            row["neuron"] = {"name": model.neuron, **model.settings}
+        if model.recurrent:
+            row["recurrent"] = True
+        for name, value in row.items():
+            said[name] = "; ".join(filter(None, [f"row {model.title!r}: {_plain(value)}", model.sources.get(name, ""), said.get(name, "")]))
+        if self.budget != "paper":
+            full = replace(self, budget="paper").config
+            for name in {**task.budgets.get(self.budget, {}), **model.budgets.get(self.budget, {})}:
+                if full.get(name) != self.config.get(name):
+                    said[name] = f"{self.budget} budget; at paper budget {full.get(name)!r}: {said.get(name, '')}".rstrip(": ")
+        for name, _ in self.overrides:
+            said[name.split(".")[0]] = "--set: exploratory"
+        return {name: said.get(name, "") for name in self.config}
+
+    @cached_property
     def config_hash(self) -> str:
         return canonical_hash(self.config)
 
@@ -197,6 +218,10 @@ class Experiment:
 
 
 _DEFAULTS = {f.name: f.default if f.default is not MISSING else {} for f in fields(Task) if f.name in LATER}
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _paths(config: Mapping[str, Any], prefix: str = "") -> list[str]:
