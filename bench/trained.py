@@ -75,11 +75,11 @@ class Trained:
         module.network.load_state_dict(self.states[protocol])
         return module.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
 
-    def data(self, **changes: Any) -> SequenceData:
-        """Its data module, set up; ``changes`` replace data settings (another resolution, …)."""
+    def data(self, stage: str = "fit", **changes: Any) -> SequenceData:
+        """Its data module, set up (for ``stage`` "test" the test set alone); ``changes`` replace data settings (another resolution, …)."""
         config = self.experiment.config
         data = datamodules.build(config["data"], {**config["data_settings"], **changes}, config["batch_size"], self.experiment.seed)
-        data.setup("fit")
+        data.setup(stage)
         return data
 
 

@@ -18,7 +18,8 @@ class EventData(SequenceData):
     """Base of the event sets: ``steps`` x batch x ``channels``, from the packed file that the first use builds.
 
     ``form``: "dense" tensors, or "events" (``packed.Events``), which cost a fraction to make; it changes nothing of what is trained.
-    ``train`` and ``test`` limit the number of samples, evenly spread (smoke budget only).
+    ``train`` and ``test`` limit the number of samples, evenly spread (smoke budget only). ``drop`` leaves out this share of the events of
+    every test recording, before anything is made of them (EventDrop).
     """
 
     source: ClassVar[str]
@@ -28,41 +29,54 @@ class EventData(SequenceData):
     form = "dense"
 
     def __init__(
-        self, batch_size: int, seed: int, transform: Any, validation: float = 0.0, train: int | None = None, test: int | None = None
+        self,
+        batch_size: int,
+        seed: int,
+        transform: Any,
+        validation: float = 0.0,
+        train: int | None = None,
+        test: int | None = None,
+        drop: float = 0.0,
     ) -> None:
         super().__init__(batch_size, seed, validation)
         for name, limit in (("train", train), ("test", test)):
             if limit is not None and limit < 1:
                 raise ValueError(f"{name} must be at least 1 sample, got {limit}")
-        self.transform, self.limits = transform, {"train": train, "test": test}
+        if not 0.0 <= drop <= 1.0:
+            raise ValueError(f"drop is a share of the events, 0 <= drop <= 1, got {drop}")
+        self.transform, self.limits, self.drop = transform, {"train": train, "test": test}, drop
         self.sets: dict[str, Packed] = {}
         self.rows: dict[str, np.ndarray] = {}
         self.buffers = Buffers()
 
     def setup(self, stage: str | None = None) -> None:
-        if self.sets:
-            return
-        self.sets = {ours: self._packed(theirs, self.limits.get(ours)) for ours, theirs in self.splits.items()}
-        self.rows = {ours: np.arange(len(packed)) for ours, packed in self.sets.items()}
-        if self.validation and "validation" not in self.sets:
+        """Read the packed splits, built where they are not there: all, or for stage "test" the test split alone."""
+        for ours, theirs in self.splits.items():
+            if ours in self.sets or (stage == "test" and ours != "test"):
+                continue
+            self.sets[ours] = self._packed(theirs, self.limits.get(ours), self.drop if ours == "test" else 0.0)
+            self.rows[ours] = np.arange(len(self.sets[ours]))
+        if self.validation and "train" in self.sets and "validation" not in self.sets:
             self.sets["validation"] = self.sets["train"]
             self.rows["train"], self.rows["validation"] = set_aside(len(self.sets["train"]), self.validation)
 
-    def _packed(self, split: str, limit: int | None) -> Packed:
+    def _packed(self, split: str, limit: int | None, drop: float) -> Packed:
         transform = self.transform
+        dropping: dict[str, Any] = {"drop": drop, "drop_seed": self.test_seed} if drop else {}
 
         def build(writer: cache.Writer) -> dict[str, Any]:
             from datamodules import recordings  # Tonic is loaded only where something is read
 
             sources.check(self.source)
-            reading = recordings.Reading(getattr(recordings, self.reader), sources.folder(self.source), split, transform, self.classes)
+            where = sources.folder(self.source)
+            reading = recordings.Reading(getattr(recordings, self.reader), where, split, transform, self.classes, **dropping)
             return recordings.pack(reading, reading.rows(limit, sources.SOURCES[self.source].samples[split]), writer)
 
-        settings = {"transform": type(transform).__name__, **asdict(transform), "limit": limit}
+        settings = {"transform": type(transform).__name__, **asdict(transform), "limit": limit, **dropping}
         return Packed.of(cache.obtain(self.source, split, settings, build), transform.steps, transform.channels)
 
     def _batches(self, which: str, seed: int, stream: int, epoch: Callable[[], int] | None) -> Batches:
-        self.setup()
+        self.setup("test" if which == "test" else None)
         packed, rows = self.sets[which], self.rows[which]
 
         def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:

@@ -34,6 +34,14 @@ def clean(events: np.ndarray, report: Counter, **limits: int) -> np.ndarray:
     return events
 
 
+def drop(events: np.ndarray, ratio: float, rng: np.random.Generator) -> np.ndarray:
+    """``events`` without ``int(N * ratio)`` of them, each as likely to go as another (EventDrop's random drop, Gu et al. 2021).
+
+    The same ``rng`` with a larger ratio drops the same events and more.
+    """
+    return np.delete(events, rng.permutation(len(events))[: int(len(events) * ratio)])
+
+
 def _places(step: np.ndarray, channel: np.ndarray, channels: int, counts: bool, report: Counter) -> Places:
     flat = step.astype(np.int64) * channels + channel
     places, values = np.unique(flat, return_counts=True)

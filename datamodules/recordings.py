@@ -18,7 +18,7 @@ from tonic import datasets
 from tonic.io import read_mnist_file
 
 from datamodules.cache import Writer
-from datamodules.events import Places
+from datamodules.events import Places, drop
 from datamodules.sources import DataError
 
 CHUNK = 200  # recordings a task
@@ -109,6 +109,8 @@ class Reading:
     split: str
     transform: Any  # datamodules.events
     classes: int
+    drop: float = 0.0  # share of every recording's events to leave out, before the transform
+    drop_seed: int = 0
 
     def rows(self, limit: int | None, expected: int) -> np.ndarray:
         """Recordings to read: all, or ``limit`` evenly spread over the sorted names. Raises ``DataError`` when some are missing."""
@@ -136,6 +138,8 @@ def read(reading: Reading, rows: np.ndarray) -> tuple[dict[str, np.ndarray], Cou
         if not 0 <= label < reading.classes:
             raise DataError(f"{recordings.names[row]} has label {label}, the set's are 0..{reading.classes - 1}")
         labels.append(label)
+        if reading.drop:
+            events = drop(events, reading.drop, np.random.default_rng([reading.drop_seed, int(row)]))
         packed.append(reading.transform(events, report))
     return _arrays(reading.transform, packed, report) | {"labels": np.array(labels, np.int64)}, report
 
