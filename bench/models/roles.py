@@ -15,3 +15,22 @@ LIF_LEAK = tuple(
     Model(f"lif-leak-{k}", f"k_tau = {k}", settings={"leak": float(k), "learn_leak": False})
     for k in ("0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1.0")
 )
+
+
+def _rnn(cell: str, title: str) -> Model:
+    """A network without spikes of one recurrent layer of 512, the width of the N-MNIST networks, read at the last step."""
+    return Model(
+        f"{cell}-512",
+        title,
+        neuron="",
+        changes={"network": "rnn", "readout": "linear-last", "network_settings": {"cell": cell}},
+        sources={
+            "network": "paper: one recurrent layer as wide as the SNN's hidden layer; torch's own cell",
+            "readout": "code: hewh16/SNNs-RNNs: the last step, MSE against the one-hot label (it has two layers)",
+        },
+    )
+
+
+LSTM_512 = _rnn("lstm", "LSTM")
+GRU_512 = _rnn("gru", "GRU")
+RNN_512 = _rnn("rnn", "Vanilla RNN")

@@ -1,0 +1,78 @@
+"""Recurrent baselines without spikes: torch's own vanilla RNN, LSTM and GRU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.networks.base import Network
+
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+READOUTS = ("linear", "linear-mean", "linear-last")
+
+
+class RNN(Network):
+    """``layers``: widths from input to output, every hidden one a layer of ``cell`` (rnn, with tanh | lstm | gru), then a linear readout.
+
+    ``one_bias`` keeps the second of torch's two biases at 0, untrained: in rnn and lstm they only add up. ``forget_bias`` is added to the
+    forget gates of an lstm before training. Raises ``ValueError`` for neurons, another readout or init.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[int],
+        neuron: str = "",
+        settings: Mapping[str, Any] | None = None,
+        readout: str = "linear-last",
+        recurrent: bool = False,
+        init: str = "default",
+        cell: str = "lstm",
+        one_bias: bool = False,
+        forget_bias: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if neuron or settings or recurrent or init != "default":
+            raise ValueError(f"an rnn network has no neurons and the default init, got {neuron!r}, {settings}, {recurrent}, {init!r}")
+        if readout not in READOUTS:
+            raise ValueError(f"the readout of an rnn network is one of {', '.join(READOUTS)}, got {readout!r}")
+        if cell not in CELLS:
+            raise ValueError(f"cell {cell!r} is not one of {', '.join(CELLS)}")
+        if len(layers) < 3:
+            raise ValueError(f"an rnn network needs an input, a hidden and an output width, got {list(layers)}")
+        if one_bias and cell == "gru":
+            raise ValueError("the two biases of a gru are not the same: one_bias is for rnn and lstm")
+        if forget_bias and cell != "lstm":
+            raise ValueError(f"only an lstm has forget gates, forget_bias is not for {cell}")
+        self.readout = readout
+        built = [CELLS[cell](inputs, size) for inputs, size in zip(layers[:-2], layers[1:-1], strict=True)]
+        with torch.no_grad():
+            for unit in built:
+                if one_bias:
+                    unit.get_parameter("bias_hh_l0").zero_().requires_grad_(False)
+                if forget_bias:  # gates in the order input, forget, cell, output
+                    unit.get_parameter("bias_ih_l0")[unit.hidden_size : 2 * unit.hidden_size] += forget_bias
+        self.cells = nn.ModuleList(built)
+        self.head = nn.Linear(layers[-2], layers[-1])
+
+    @property
+    def parameter_count(self) -> int:
+        """Trained parameters of the recurrent layers: celif's 66.5k leaves out the readout."""
+        return sum(p.numel() for p in self.cells.parameters() if p.requires_grad)
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """The last recurrent layer's output, ``[T, B, inputs] -> [T, B, size]``."""
+        for unit in self.cells:
+            x = unit(x)[0]
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[T, B, inputs] -> [T, B, outputs]``, or ``[1, B, outputs]`` for a readout of the mean or the last step."""
+        h = self.hidden(x)
+        if self.readout == "linear-last":
+            h = h[-1:]
+        elif self.readout == "linear-mean":
+            h = h.mean(0, keepdim=True)
+        return self.head(h)
