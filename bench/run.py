@@ -176,6 +176,7 @@ def _train(experiment: Experiment, profile: Profile, report: Report) -> tuple[Sp
     data.setup("fit")
     pl.seed_everything(experiment.seed, verbose=False)
     module = SpikingModule(config)
+    data.form = "events" if data.has_events and module.network.takes_events else "dense"
     watch = _Watch(profile, report)
     tracked = tracking.start(experiment)
     try:

@@ -48,7 +48,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class Trained:
-    """What is kept of a finished training. ``states``: weights of the network by protocol (last, best_test)."""
+    """What is kept of a finished training. ``states``: weights of the network by protocol (last, best_test; best_val where there is
+    validation data)."""
 
     experiment: Experiment
     states: dict[str, dict[str, Tensor]]
@@ -91,7 +92,7 @@ def folder(experiment: Experiment) -> Path:
 def keep(experiment: Experiment, module: SpikingModule, steps: int, origin: dict[str, Any]) -> Trained:
     """Save weights and history of a finished training, whole or not at all; the training checkpoint is no longer needed."""
     last = {name: value.detach().cpu().contiguous() for name, value in module.network.state_dict().items()}
-    kept = Trained(experiment, {"last": last, "best_test": module.best}, module.history, steps, origin)
+    kept = Trained(experiment, {"last": last, **module.best}, module.history, steps, origin)
     path = folder(experiment) / "weights.pt"
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {name: getattr(kept, name) for name in ("states", "history", "steps", "origin", "sha256")} | {"id": experiment.id}
@@ -136,5 +137,7 @@ def read(kept: Trained, measure: Measure) -> Iterator[tuple[str, Reading]]:
         raise NotApplicable(f"{measure.title} is not recorded for task {kept.experiment.task.name}")
     pick = max if measure.best == "max" else min
     chosen = {"last": kept.history[-1], "best_test": pick(kept.history, key=lambda record: record[measure.key])}  # the first of equals
+    if (validated := measure.key.replace("test/", "val/")) != measure.key and validated in kept.history[-1]:
+        chosen["best_val"] = pick(kept.history, key=lambda record: record[validated])
     for protocol, record in chosen.items():
         yield protocol, Reading(round(record[measure.key], 4 if measure.unit else 7), int(record["n_test"]), int(record["epoch"]))

@@ -56,9 +56,16 @@ class Batches:
 class SequenceData(pl.LightningDataModule):
     """Base of all data modules. The test set is the same for every seed.
 
-    ``validation``: share of the training samples set aside by their sorted keys and a fixed seed. ``val_dataloader`` is the test set,
-    watched every epoch.
+    ``validation``: share of the training samples set aside by their sorted keys and a fixed seed. ``val_dataloader`` gives what is watched
+    every epoch: the test set, then the validation split where there is one. ``form``: "dense" tensors, or, where it ``has_events``,
+    "events" (``packed.Events``), which cost a fraction to make; it changes nothing of what is trained.
     """
+
+    form = "dense"
+
+    @property
+    def has_events(self) -> bool:
+        return False
 
     test_seed = 20240325  # of randomness in test inputs (Bernoulli coding, generated samples)
 
@@ -96,8 +103,9 @@ class SequenceData(pl.LightningDataModule):
     def train_dataloader(self) -> Batches:
         return self._keep(self.train_batches(lambda: self.trainer.current_epoch if self.trainer else 0))
 
-    def val_dataloader(self) -> Batches:
-        return self._keep(self.test_batches())
+    def val_dataloader(self) -> list[Batches]:
+        watched = [self.test_batches, *([self.validation_batches] if self.has_validation else [])]
+        return [self._keep(batches()) for batches in watched]
 
     def test_dataloader(self) -> Batches:
         return self._keep(self.test_batches())

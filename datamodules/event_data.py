@@ -17,7 +17,6 @@ from datamodules.packed import Buffers, Packed
 class EventData(SequenceData):
     """Base of the event sets: ``steps`` x batch x ``channels``, from the packed file that the first use builds.
 
-    ``form``: "dense" tensors, or "events" (``packed.Events``), which cost a fraction to make; it changes nothing of what is trained.
     ``train`` and ``test`` limit the number of samples, evenly spread (smoke budget only). ``drop`` leaves out this share of the events of
     every test recording, before anything is made of them (EventDrop).
     """
@@ -26,7 +25,6 @@ class EventData(SequenceData):
     splits: ClassVar[dict[str, str]] = {"train": "train", "test": "test"}  # ours: the set's
     classes: ClassVar[int]
     reader: ClassVar[str]  # name of the function in datamodules.recordings
-    form = "dense"
 
     def __init__(
         self,
@@ -48,6 +46,10 @@ class EventData(SequenceData):
         self.sets: dict[str, Packed] = {}
         self.rows: dict[str, np.ndarray] = {}
         self.buffers = Buffers()
+
+    @property
+    def has_events(self) -> bool:
+        return self.transform.sparse
 
     def setup(self, stage: str | None = None) -> None:
         """Read the packed splits, built where they are not there: all, or for stage "test" the test split alone."""

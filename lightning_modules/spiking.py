@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,6 +17,27 @@ OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adamax": to
 
 class Diverged(Exception):
     """Training reached a loss or a weight that is not finite."""
+
+
+@dataclass
+class Tally:
+    """Sums over the samples of one split."""
+
+    correct: float = 0.0
+    loss: float = 0.0
+    seen: int = 0
+    decides: bool = True  # on a class, rather than a number
+
+    def add(self, loss: Tensor, scores: Tensor, target: Tensor) -> None:
+        self.correct += correct(scores, target)
+        self.loss += float(loss) * len(target)
+        self.seen += len(target)
+        self.decides = not target.is_floating_point()
+
+    def record(self, split: str) -> dict[str, float]:
+        """Means, in % for accuracy."""
+        accuracy = {f"{split}/accuracy": 100 * self.correct / self.seen} if self.decides else {}
+        return {f"{split}/loss": self.loss / self.seen, **accuracy}
 
 
 class SpikingModule(pl.LightningModule):
@@ -38,13 +60,12 @@ class SpikingModule(pl.LightningModule):
         self.objective = OBJECTIVES[config["loss"]]
         self.loss_settings = config["loss_settings"]
         self.history: list[dict[str, Any]] = []  # one record an epoch, kept in the checkpoint
-        self.best: dict[str, Tensor] = {}  # the weights after the epoch with the best test value
+        self.best: dict[str, dict[str, Tensor]] = {}  # weights after the epoch with the best value, by protocol (best_test, best_val)
         self.constrained = [m for m in self.network.modules() if hasattr(m, "constrain")]
         self._clear()
 
     def _clear(self) -> None:
-        self.correct = self.loss = 0.0
-        self.seen = 0
+        self.tallies = {"test": Tally(), "val": Tally()}
         self.activity: list[Tensor] = []
 
     def forward(self, x: Tensor) -> Tensor:
@@ -76,27 +97,30 @@ class SpikingModule(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self._clear()
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+    def validation_step(self, batch: tuple[Tensor, Tensor], index: int, dataloader_idx: int = 0) -> None:
         x, target = batch
+        split = ("test", "val")[dataloader_idx]
         output, activity = self.network.observe(x)
         loss, scores = self.objective(output, target, **self.loss_settings)
-        self.correct += correct(scores, target)
-        self.loss += float(loss) * len(target)
-        self.seen += len(target)
-        self.activity.append(torch.stack([*activity.rates, activity.synops]) * len(target))
-        self.decides = not target.is_floating_point()
+        self.tallies[split].add(loss, scores, target)
+        if split == "test":
+            self.activity.append(torch.stack([*activity.rates, activity.synops]) * len(target))
 
     def on_validation_epoch_end(self) -> None:
-        *rates, synops = (torch.stack(self.activity).sum(0) / self.seen).tolist()
-        record: dict[str, Any] = {"test/loss": self.loss / self.seen}
-        if self.decides:
-            record["test/accuracy"] = 100 * self.correct / self.seen
+        seen = self.tallies["test"].seen
+        *rates, synops = (torch.stack(self.activity).sum(0) / seen).tolist()
+        watched = [split for split, tally in self.tallies.items() if tally.seen]
+        record: dict[str, Any] = {}
+        for split in watched:
+            record |= self.tallies[split].record(split)
         if rates:  # none in a network without spikes
             sizes = [neuron.size for neuron in self.network.neurons if neuron.spiking]
             record |= {"spike_rate": sum(r * n for r, n in zip(rates, sizes, strict=True)) / sum(sizes), "synops": synops}
-        if not self.history or better(record, self.history):
-            self.best = {name: value.detach().to("cpu", copy=True) for name, value in self.network.state_dict().items()}
-        self.history.append({"epoch": self.current_epoch + 1, **record, "n_test": self.seen})
+        for split in watched:
+            if not self.history or better(record, self.history, split):
+                weights = {name: value.detach().to("cpu", copy=True) for name, value in self.network.state_dict().items()}
+                self.best[f"best_{split}"] = weights
+        self.history.append({"epoch": self.current_epoch + 1, **record, "n_test": seen})
         self.log_dict({**record, **{f"spike_rate/layer{i + 1}": r for i, r in enumerate(rates)}})
 
     def configure_optimizers(self) -> Any:
@@ -131,11 +155,12 @@ def correct(scores: Tensor, target: Tensor) -> float:
     return float(right.float().mean(1).sum()) if target.dim() > 1 else int(right.sum())
 
 
-def better(record: dict[str, Any], before: list[dict[str, Any]]) -> bool:
-    """Whether an epoch's test value is above all before: by accuracy, in regression by loss."""
-    if "test/accuracy" in record:
-        return record["test/accuracy"] > max(r["test/accuracy"] for r in before)
-    return record["test/loss"] < min(r["test/loss"] for r in before)
+def better(record: dict[str, Any], before: list[dict[str, Any]], split: str) -> bool:
+    """Whether an epoch's value on ``split`` is above all before: by accuracy, in regression by loss."""
+    accuracy, loss = f"{split}/accuracy", f"{split}/loss"
+    if accuracy in record:
+        return record[accuracy] > max(r[accuracy] for r in before)
+    return record[loss] < min(r[loss] for r in before)
 
 
 def schedule(optimiser: torch.optim.Optimizer, **settings: Any) -> torch.optim.lr_scheduler.LRScheduler:

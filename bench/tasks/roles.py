@@ -255,7 +255,7 @@ CIFAR10 = Task(
     batch_size=512,
     epochs=100,
     budgets={
-        "laptop": {"epochs": 2},
+        "laptop": {"epochs": 2, "batch_size": 64},  # 512 needs about 20 GB
         "smoke": {"epochs": 1, "batch_size": 32, "data_settings": {"train": 64, "test": 32}},
     },
     sources={
@@ -283,7 +283,11 @@ NMNIST_STANDIN = _elsewhere(
     NMNIST, "nmnist-standin", "N-MNIST (simulated)", "stand-in: simulated from MNIST (datamodules/standins), not N-MNIST"
 )
 NMNIST_SUBSET = _elsewhere(
-    NMNIST, "nmnist-subset", "N-MNIST (1,100 recordings)", "subset: first 1,000 training and 100 test recordings", laptop={"epochs": 100}
+    NMNIST,
+    "nmnist-subset",
+    "N-MNIST (1,100 recordings)",
+    "subset: first 1,000 training and 100 test recordings",
+    laptop={"epochs": 60, "batch_size": 64},  # of so few samples, smaller batches: 512 would be two steps an epoch
 )
 SPOKEN_DIGITS = _elsewhere(
     SHD,
@@ -296,5 +300,9 @@ DVS_CLIPS = _elsewhere(
     DVS_GESTURE, "dvs-gesture-clips", "DVS128 Gesture (10 clips)", "subset: ten clips, trained on and tested alike", laptop={"epochs": 100}
 )
 CIFAR10_SUBSET = _elsewhere(
-    CIFAR10, "cifar10-subset", "CIFAR10 (4,000 images)", "subset: 3,000 images to train, 1,000 to test, all from the training set"
+    CIFAR10,
+    "cifar10-subset",
+    "CIFAR10 (4,000 images)",
+    "subset: 3,000 images to train, 1,000 to test, all from the training set",
+    laptop={"epochs": 1, "batch_size": 32},
 )

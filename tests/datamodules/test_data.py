@@ -99,7 +99,7 @@ def test_the_test_set_is_the_same_for_every_seed(tiny_mnist: Source) -> None:
     built = [datamodules.build("mnist", {}, 25, seed) for seed in (0, 1)]
     for data in built:
         data.setup("fit")
-    one, two = (next(iter(data.val_dataloader())) for data in built)
+    one, two = (next(iter(data.val_dataloader()[0])) for data in built)
     assert torch.equal(one[0], two[0])
     assert torch.equal(one[1], two[1])
 
