@@ -79,7 +79,7 @@ def backward(
     def walk(number: int) -> list[Gradients]:
         block = Block(run, layers, inputs, *blocks[number])
         sums = [_room(layer, need, [a[block.own] for a in mine]) for layer, need, mine in zip(layers, needs, adjoints, strict=True)]
-        block.prepare(sums, means)
+        block.prepare(sums, means, joined=bool(records) or probe is not None)
         for (begin, end), segment in reversed(list(zip(run.segments, kept[number], strict=True))):
             if run.checkpoint_every:
                 heads, chunks = segment.at(0), len(run.chunks(block.rows, begin, end))

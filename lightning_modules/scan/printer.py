@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from lightning_modules.scan.kernels import kernel
+from lightning_modules.scan.kernels import keep_denormals, kernel
 
 real, integer = np.{real}, np.{integer}
 '''
@@ -40,7 +40,26 @@ EXACT_EXP = """
 def exp(x):
     return math.exp(x)
 """
-ADD_ROWS = '''
+ROWS = '''
+
+@kernel
+def copy(to, row):
+    for n in range(len(to)):
+        to[n] = row[n]
+
+
+@kernel
+def clear(row):
+    for n in range(len(row)):
+        row[n] = real(0.0)
+
+
+@kernel
+def flush(total, part):
+    """total += part, and part starts again."""
+    for n in range(len(total)):
+        total[n] += part[n]
+        part[n] = real(0.0)
 
 @kernel
 def add_rows(row, values, matrix, places):
@@ -74,49 +93,46 @@ def source(traced: Traced) -> str:
     """The text of a module with ``forward`` and ``backward`` kernels; see there for their arguments."""
     double = traced.dtype == torch.float64
     prelude = PRELUDE.format(title=traced.title, real="float64" if double else "float32", integer="int64" if double else "int32")
-    return "\n\n".join([prelude + (EXACT_EXP if double else EXP) + ADD_ROWS, _forward(traced), _backward(traced)])
+    return "\n\n".join([prelude + (EXACT_EXP if double else EXP) + ROWS, _forward(traced), _backward(traced)])
 
 
 def _forward(traced: Traced) -> str:
     states, currents, drives = traced.states, range(traced.currents), traced.drives
-    used = traced.forward.used()
-    new = traced.forward.outputs
     lines = [
         "@kernel",
-        f"def forward(steps, t_first, now, {_names(currents, 'current_{0}s')}{_names(drives, 'drive_{0}s, every_{0}')}",
-        f"            {_names(states, 'head_{0}s')}{_names(states, 'state_{0}s')}head, outputs, total, recurrent, whole, matrix, bias):",
+        f"def forward(steps, t_first, now, record, {_names(currents, 'current_{0}s')}{_names(drives, 'drive_{0}s, every_{0}')}",
+        f"            {_names(states, 'head_{0}s')}{_names(states, 'record_{0}s')}head, outputs, total, recurrent, matrix, bias):",
         '    """``steps`` steps from time ``t_first`` of the samples in ``total`` [B, N], which adds up the outputs.',
         "",
         "    States (and, if ``recurrent``, outputs) start from slot ``now`` of their head, [slots, B, N], and leave their last in the",
-        "    next; in between, slot t of ``states`` is what step t starts from, modulo their number: two slots are enough where nobody",
-        "    looks at them later. A recurrent current that is not ``whole`` yet becomes",
-        "    current + (bias + output[t-1] @ matrix), in place. ``every`` is 1 for a drive with a row per step, else 0.",
+        "    next. Slot t + 1 of ``outputs`` and, if ``record``, slot t of ``records`` is what step t ends with. A recurrent current",
+        "    becomes current + (bias + output[t-1] @ matrix), in place. ``every`` is 1 for a drive with a row per step, else 0.",
         '    """',
         "    row, places = np.empty(total.shape[1], real), np.empty(total.shape[1], np.int64)",
         "    for b in range(total.shape[0]):",
         "        sum_b = total[b]",
-        *(f"        state_{s}s[0, b] = head_{s}s[now, b]" for s in states),
+        *_start(states, "head_{0}s[(now + 1) % len(head_{0}s), b]"),
         "        if recurrent:",
-        "            outputs[0, b] = head[now, b]",
+        "            copy(outputs[0, b], head[now, b])",
         "        for t in range(steps):",
-        *(f"            c_{i} = current_{i}s[t, b]" for i in currents),
-        *(f"            d_{d} = drive_{d}s[(t_first + t) * every_{d}]" for d in drives),
-        *(f"            s_{s}, n_{s} = state_{s}s[t % len(state_{s}s), b], state_{s}s[(t + 1) % len(state_{s}s), b]" for s in states),
+        *_rows(traced),
         "            o = outputs[t + 1, b]",
-        "            if recurrent and not whole:",
-        "                row[:] = bias",
+        "            if recurrent:",
+        "                copy(row, bias)",
         "                add_rows(row, outputs[t, b], matrix, places)",
-        "                for n in range(row.shape[0]):",
+        "                for n in range(len(row)):",
         "                    c_0[n] += row[n]",
-        "            for n in range(o.shape[0]):",
-        *_loads(traced, used),
+        "            for n in range(len(sum_b)):",
+        *_loads(traced, traced.forward.used()),
         *_body(traced.forward),
-        *(f"                n_{s}[n] = {_value(v)}" for s, v in zip(states, new, strict=False)),
-        f"                o[n] = {_value(new[-1])}",
-        f"                sum_b[n] += {_value(new[-1])}",
-        *(f"        head_{s}s[(now + 1) % head_{s}s.shape[0], b] = state_{s}s[steps % len(state_{s}s), b]" for s in states),
+        *(f"                s_{s}[n] = {_value(v)}" for s, v in zip(states, traced.forward.outputs, strict=False)),
+        f"                o[n] = {_value(traced.forward.outputs[-1])}",
+        f"                sum_b[n] += {_value(traced.forward.outputs[-1])}",
+        "            if record:",
+        *(f"                copy(record_{s}s[t, b], s_{s})" for s in states),
+        *([] if states else ["                pass"]),
         "        if recurrent:",
-        "            head[(now + 1) % head.shape[0], b] = outputs[steps, b]",
+        "            copy(head[(now + 1) % len(head), b], outputs[steps, b])",
         "",
     ]
     return "\n".join(lines)
@@ -130,37 +146,80 @@ def _backward(traced: Traced) -> str:
     of_current, of_drive = rest[: traced.currents], rest[traced.currents :]
     lines = [
         "@kernel",
-        f"def backward(steps, t_first, detach, {_names(currents, 'current_{0}s')}{_names(drives, 'drive_{0}s, every_{0}')}",
-        f"             {_names(states, 'state_{0}s')}{_names(states, 'adjoint_{0}s')}{_names(drives, 'sum_{0}s')}",
-        f"             {_names(currents, 'grad_{0}s')}sum_0s, mean):",
-        '    """The same steps in reverse. ``grad_0s`` brings the gradient of the output and leaves with that of the first current.',
+        f"def backward(steps, t_first, now, replay, first, last, detach, {_names(currents, 'current_{0}s')}",
+        f"             {_names(drives, 'drive_{0}s, every_{0}')}{_names(states, 'head_{0}s')}{_names(states, 'row_{0}')}",
+        f"             {_names(states, 'past_{0}s')}head, outputs, recurrent, {_names(states, 'adjoint_{0}s')}",
+        f"             {_names(drives, 'part_{0}s, sum_{0}s')}{_names(currents, 'grad_{0}s')}part, sum, mean):",
+        '    """The same steps in reverse, or those from ``first`` to ``last`` of them, after a ``replay`` of all.',
         "",
-        "    ``adjoint`` [B, N] is the gradient of the state between two steps; ``sum`` adds up the gradient of a drive, ``sum_0s`` [N]",
-        "    that of the first current; ``mean`` [B, N] is added to the gradient of every output; the gradient is cut before each",
-        "    step whose time ``detach`` divides.",
+        "    A replay starts from slot ``now`` of ``head``, gives ``outputs`` as the forward pass did and fills ``past`` [*, steps, N], the",
+        "    states before each step; one for all samples is enough where nothing joins between steps. The currents are whole.",
+        "    ``grad_0s`` brings the gradient of the output and leaves with that of the first current. ``adjoint`` [B, N] is the gradient",
+        "    of the state between two steps; ``sum`` adds up, in double precision, the gradient of a drive, or [N] that of the first",
+        "    current, from the sum of a few steps in ``part`` (zeros, and zeros again afterwards); ``mean`` [B, N] is added to the gradient of every output; the gradient is cut",
+        "    before each step whose time ``detach`` divides.",
         '    """',
-        "    for b in range(mean.shape[0]):",
+        "    for b in range(len(mean)):",
         "        mean_b = mean[b]",
+        "        if replay:",
+        "            keep_denormals(True)  # decide as the forward pass did",
+        "            if recurrent:",
+        "                copy(outputs[0, b], head[now, b])",
+        *("    " + line for line in _start(states, "row_{0}")),
+        "            for t in range(steps):",
+        *("    " + line for line in _rows(traced)),
+        "                o = outputs[t + 1, b]",
+        *(f"                p_{s} = past_{s}s[b % len(past_{s}s), t]" for s in states),
+        "                for n in range(len(mean_b)):",
+        *("    " + line for line in _loads(traced, traced.forward.used() | {f"state_{s}" for s in states})),
+        *(f"                    p_{s}[n] = state_{s}" for s in states),
+        *("    " + line for line in _body(traced.forward)),
+        *(f"                    s_{s}[n] = {_value(v)}" for s, v in zip(states, traced.forward.outputs, strict=False)),
+        f"                    o[n] = {_value(traced.forward.outputs[-1])}",
+        "            keep_denormals(False)",
         *(f"        a_{s} = adjoint_{s}s[b]" for s in states),
-        "        for t in range(steps - 1, -1, -1):",
-        *(f"            c_{i}, g_{i} = current_{i}s[t, b], grad_{i}s[t, b]" for i in currents),
-        *(f"            d_{d}, sum_{d} = drive_{d}s[(t_first + t) * every_{d}], sum_{d}s[(t_first + t) * every_{d}]" for d in drives),
-        *(f"            s_{s} = state_{s}s[t, b]" for s in states),
-        "            for n in range(mean_b.shape[0]):",
+        "        for t in range(last - 1, first - 1, -1):",
+        *_rows(traced),
+        *(f"            g_{i} = grad_{i}s[t, b]" for i in currents),
+        *(f"            q_{d} = part_{d}s[t * every_{d}]" for d in drives),
+        *(f"            s_{s} = past_{s}s[b % len(past_{s}s), t]" for s in states),
+        "            for n in range(len(mean_b)):",
         *_loads(traced, used),
         *(f"                grad_{s} = a_{s}[n]" for s in states if f"grad_{s}" in used),
         "                grad_output = g_0[n] + mean_b[n]",
         *_body(traced.backward),
         *(f"                a_{s}[n] = {_value(v)}" for s, v in zip(states, of_state, strict=True)),
         *(f"                g_{i}[n] = {_value(v)}" for i, v in zip(currents, of_current, strict=True)),
-        f"                sum_0s[n] += {_value(of_current[0])}",
-        *(f"                sum_{d}[n] += {_value(v)}" for d, v in zip(drives, of_drive, strict=True)),
+        f"                part[n] += {_value(of_current[0])}",
+        *(f"                q_{d}[n] += {_value(v)}" for d, v in zip(drives, of_drive, strict=True)),
         "            if detach > 0 and t_first + t > 0 and (t_first + t) % detach == 0:",
-        *(f"                a_{s}[:] = real(0.0)" for s in states),
+        *(f"                clear(a_{s})" for s in states),
         *([] if states else ["                pass"]),
+        "        flush(sum, part)",
+        *(line for d in drives for line in (f"        if every_{d} == 0:", f"            flush(sum_{d}s[0], part_{d}s[0])")),
+        *(
+            line
+            for d in drives
+            for line in (
+                f"    if every_{d} == 1:",
+                "        for t in range(first, last):",
+                f"            flush(sum_{d}s[t_first + t], part_{d}s[t])",
+            )
+        ),
         "",
     ]
     return "\n".join(lines)
+
+
+def _start(states: tuple[str, ...], place: str) -> list[str]:
+    """Each state's row, where it stays while time passes, filled from the head."""
+    return [f"        s_{s} = {place.format(s)}" for s in states] + [f"        copy(s_{s}, head_{s}s[now, b])" for s in states]
+
+
+def _rows(traced: Traced) -> list[str]:
+    """The rows of currents and drives at one step."""
+    rows = [f"            c_{i} = current_{i}s[t, b]" for i in range(traced.currents)]
+    return rows + [f"            d_{d} = drive_{d}s[(t_first + t) * every_{d}]" for d in traced.drives]
 
 
 def _names(items: object, template: str) -> str:

@@ -50,10 +50,11 @@ class Layer:
             bias = self.previous.new_zeros(self.size) if self.recurrent_bias is None else self.recurrent_bias
             self.matrix_bias = bias.contiguous().numpy()
 
-    def is_output(self, state: int) -> bool:
-        """Whether a state is the output by another name, so that both can share memory; a recurrence may start from another output."""
-        new = self.traced.forward.outputs
-        return new[state] == new[-1] and not self.linked
+    def empty(self, *shape: int) -> np.ndarray:
+        return memory.empty(*shape, dtype=self.previous.dtype).numpy()
+
+    def zeros(self, *shape: int) -> np.ndarray:
+        return memory.zeros(*shape, dtype=self.previous.dtype).numpy()
 
     def fold(self, rows: int) -> int:
         """How many samples one inner loop takes."""
@@ -155,6 +156,11 @@ def folded(tensor: Tensor, fold: int) -> np.ndarray:
     """[..., rows, N] as [..., rows / fold, fold N], sharing memory."""
     *before, rows, size = tensor.shape
     return tensor.numpy().reshape(*before, rows // fold, fold * size)
+
+
+def repeated(tensor: Tensor, fold: int) -> np.ndarray:
+    """[*, N] as [*, fold N]."""
+    return np.tile(tensor.numpy(), (1, fold)) if fold > 1 else np.ascontiguousarray(tensor.numpy())
 
 
 def unfolded(array: np.ndarray, fold: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_modules.scan import kernels, memory
 from lightning_modules.scan.event_input import EventInput
-from lightning_modules.scan.run import Gradients, Kept, Layer, Run, folded, unfolded
+from lightning_modules.scan.run import Gradients, Kept, Layer, Run, folded, repeated, unfolded
 
 SPARSE = 0.1  # below this share of non-zeros a product from events is the faster one
 WIDE = 32  # outputs below which finding the events costs more than the dense product
@@ -32,26 +32,14 @@ class Block:
         self.sides = [self._empty(self.chunk, x.shape[2]) for x in inputs[1:]]
         self.currents = [self._empty(self.chunk, layer.size) for layer in layers]
         self.outputs = [self._empty(self.chunk + 1, layer.size) for layer in layers]
-        self.states = [
-            [output if layer.is_output(k) else self._empty(self.chunk + 1, layer.size) for k in range(len(layer.states))]
-            for layer, output in zip(layers, self.outputs, strict=True)
-        ]
+        self.records: list[Tensor] = []  # every state of the last layer in one chunk, if any is asked for
         self.totals = [memory.zeros(rows, layer.size, dtype=self.kind) for layer in layers]
         self.folds = [layer.fold(rows) for layer in layers]
         self.driven = [
-            [a for d in layer.drives for a in (np.tile(d.numpy(), (1, fold)), int(d.shape[0] > 1))]
+            [a for d in layer.drives for a in (repeated(d, fold), int(d.shape[0] > 1))]
             for layer, fold in zip(layers, self.folds, strict=True)
         ]
-        last = len(layers) - 1  # the forward pass needs a state's past only to record it, or where it is the output
-        passing = [
-            [
-                s if layer.is_output(k) or (i == last and k in run.record) else self._empty(2, layer.size)[: self.chunk + 1]
-                for k, s in enumerate(states)
-            ]
-            for i, (layer, states) in enumerate(zip(layers, self.states, strict=True))
-        ]
-        self.passing = [[folded(s, fold) for s in states] for states, fold in zip(passing, self.folds, strict=True)]
-        self.chains = [[folded(s, fold) for s in states] for states, fold in zip(self.states, self.folds, strict=True)]
+        self.rows_of = [[layer.empty(layer.size * fold) for _ in layer.states] for layer, fold in zip(layers, self.folds, strict=True)]
         self.outs = [folded(o, fold) for o, fold in zip(self.outputs, self.folds, strict=True)]
         self.side_arrays = [folded(s, self.folds[0]) for s in self.sides]
         self.events = [Events(layer, self.chunk * rows, x, self.kind) for layer, x in zip(layers, self._widths(), strict=True)]
@@ -114,19 +102,22 @@ class Block:
         start = (t - kept.begin) * self.rows
         return store[start : start + flat]
 
-    def _neurons(self, i: int, c: int, t: int, steps: int, current: Tensor, kept: Kept, whole: bool) -> np.ndarray:
-        """Run layer i's kernel; ``whole``: the current holds its recurrent part already. Gives the current as the kernel sees it."""
+    def _neurons(self, i: int, c: int, t: int, steps: int, current: Tensor, kept: Kept) -> None:
+        """Run layer i's kernel."""
         layer, fold = self.layers[i], self.folds[i]
-        chains = self.chains[i] if whole else self.passing[i]
-        folded_current = folded(current.view(steps, self.rows, layer.size), fold)
-        heads = [folded(head, fold) for head in kept.heads[i]]
-        count = len(layer.states)
+        last = i == len(self.layers) - 1
+        records = [folded(r, fold) for r in self.records] if last and self.records else [self.outs[i]] * len(layer.states)
+        *heads, head = self._heads(i, kept)
         layer.module.forward(
-            steps, t, c % kept.slots, folded_current, *self.side_arrays, *self.driven[i], *heads[:count], *chains,
-            heads[count] if layer.linked else self.outs[i], self.outs[i], folded(self.totals[i], fold),
-            layer.linked, whole, layer.matrix, layer.matrix_bias,
+            steps, t, c % kept.slots, bool(last and self.records), folded(current.view(steps, self.rows, layer.size), fold),
+            *self.side_arrays, *self.driven[i], *heads, *records, head, self.outs[i], folded(self.totals[i], fold),
+            layer.linked, layer.matrix, layer.matrix_bias,
         )  # fmt: skip
-        return folded_current
+
+    def _heads(self, i: int, kept: Kept) -> list[np.ndarray]:
+        """Layer i's kept states, and its kept output or, if nobody looks at that, something of its shape."""
+        heads = [folded(head, self.folds[i]) for head in kept.heads[i]]
+        return heads if self.layers[i].linked else [*heads, self.outs[i]]
 
     def _load_sides(self, t: int, steps: int) -> None:
         for side, x in zip(self.sides, self.inputs[1:], strict=True):
@@ -135,20 +126,26 @@ class Block:
     def forward(self, begin: int, end: int, kept: Kept, output: Tensor | None, records: list[Tensor]) -> None:
         """Walk from ``begin`` to ``end``, starting from slot 0 of what is kept."""
         torch.set_flush_denormal(False)
+        if records and not self.records:
+            self.records = [self._empty(self.chunk, self.layers[-1].size) for _ in self.layers[-1].states]
         for c, t, steps in self.run.chunks(self.rows, begin, end):
             self._load_sides(t, steps)
             for i, layer in enumerate(self.layers):
                 current = self._current(i, t, steps, kept)
                 if not layer.in_place:
                     self._project(i, t, steps, kept, current)
-                self._neurons(i, c, t, steps, current, kept, False)
+                self._neurons(i, c, t, steps, current, kept)
             if output is not None:
                 output[t : t + steps, self.own] = self.outputs[-1][1 : steps + 1]
             for record, number in zip(records, self.run.record, strict=False):
-                record[t : t + steps, self.own] = self.states[-1][number][1 : steps + 1]
+                record[t : t + steps, self.own] = self.records[number][:steps]
 
-    def prepare(self, sums: list[Gradients], means: list[Tensor | None]) -> None:
-        """Room for the backward pass. ``means`` [B, N] is the gradient of each layer's mean output, divided by T."""
+    def prepare(self, sums: list[Gradients], means: list[Tensor | None], joined: bool) -> None:
+        """Room for the backward pass. ``means`` [B, N] is the gradient of each layer's mean output, divided by T.
+
+        ``joined``: gradients join the last layer's states or outputs between steps.
+        """
+        self.stepwise = [layer.linked or (joined and layer is self.layers[-1]) for layer in self.layers]
         self.sums = sums
         zero = [torch.zeros_like(total) for total in self.totals]
         self.means = [zero[i] if m is None else m[self.own].contiguous() for i, m in enumerate(means)]
@@ -160,33 +157,35 @@ class Block:
         self.drive_sums = [
             [np.zeros((d.shape[0], d.shape[1] * fold)) for d in layer.drives] for layer, fold in zip(self.layers, self.folds, strict=True)
         ]
-        self.ends = [
-            [*(folded(s, fold) for s in mine.states), *drives] for mine, drives, fold in zip(sums, self.drive_sums, self.folds, strict=True)
-        ]
+        self.ends = []
+        for i, (layer, fold) in enumerate(zip(self.layers, self.folds, strict=True)):
+            row = layer.size * fold
+            adjoints = [folded(s, fold) for s in sums[i].states]
+            drives = [
+                a for d, total in zip(layer.drives, self.drive_sums[i], strict=True)
+                for a in (layer.zeros(self.chunk if len(d) > 1 else 1, row), total)
+            ]  # fmt: skip
+            past = [layer.empty(self.rows // fold if self.stepwise[i] else 1, self.chunk, row) for _ in layer.states]
+            self.ends.append((past, adjoints, drives, layer.zeros(row)))
 
     def backward(
         self, begin: int, end: int, kept: Kept, output: Tensor | None, records: list, probe: Tensor | None, inputs: list[Tensor | None]
     ) -> None:
         """Walk back from ``end`` to ``begin``. ``output``, ``records``: gradients coming in [T, B, N]; ``probe``, ``inputs``: going out."""
         for c, t, steps in reversed(self.run.chunks(self.rows, begin, end)):
-            torch.set_flush_denormal(False)  # a replay decides as the forward pass did
             self._load_sides(t, steps)
-            currents = []
-            for i in range(len(self.layers)):
-                current = self._current(i, t, steps, kept)
-                if self._from_events(i, t, steps, kept):
-                    self._project(i, t, steps, kept, current)
-                currents.append(self._neurons(i, c, t, steps, current, kept, True))
             torch.set_flush_denormal(True)  # gradients that decay below 1e-38 would slow every product a hundredfold
             top = self.grads[-1][:steps]
             top.zero_() if output is None else top.copy_(output[t : t + steps, self.own])
             for i in range(len(self.layers) - 1, -1, -1):
                 last = i == len(self.layers) - 1
-                self._reverse(i, t, steps, currents[i], records if last else [], probe if last else None)
-                self._products(i, t, steps, kept)
+                self._reverse(i, c, t, steps, kept, records if last else [], probe if last else None)
+                if not last:
+                    self._products(i + 1, t, steps, kept)
                 if i:
                     flat = self.grads[i - 1][:steps].view(steps * self.rows, -1)
                     torch.mm(self.grads[i][:steps].view(steps * self.rows, -1), self.layers[i].weight, out=flat)  # type: ignore[arg-type]
+            self._products(0, t, steps, kept)
             self._leave(t, steps, inputs)
         torch.set_flush_denormal(False)
 
@@ -202,27 +201,30 @@ class Block:
             if below is not None:
                 below[t : t + steps, self.own] = side[:steps]
 
-    def _reverse(self, i: int, t: int, steps: int, current: np.ndarray, records: list, probe: Tensor | None) -> None:
+    def _reverse(self, i: int, c: int, t: int, steps: int, kept: Kept, records: list, probe: Tensor | None) -> None:
         """The neurons of layer i in reverse: their gradient turns from that of the output into that of the current."""
-        layer, fold, chains = self.layers[i], self.folds[i], self.chains[i]
-        grad, sides = folded(self.grads[i], fold), [folded(s, fold) for s in self.side_grads]
-        end = (self.bias_sums[i], folded(self.means[i], fold))
-        detach = self.run.detach_every
-        if not layer.linked and probe is None and not records:
-            layer.module.backward(
-                steps, t, detach, current, *self.side_arrays, *self.driven[i], *chains, *self.ends[i], grad, *sides, *end
-            )  # fmt: skip
+        layer, fold, detach = self.layers[i], self.folds[i], self.run.detach_every
+        current = self._current(i, t, steps, kept)
+        if self._from_events(i, t, steps, kept):
+            torch.set_flush_denormal(False)
+            self._project(i, t, steps, kept, current)
+            torch.set_flush_denormal(True)
+        *heads, head = self._heads(i, kept)
+        past, adjoints, parts, part = self.ends[i]
+        before = (
+            folded(current.view(steps, self.rows, layer.size), fold), *self.side_arrays, *self.driven[i], *heads, *self.rows_of[i], *past, head,
+            self.outs[i], layer.linked, *adjoints, *parts, folded(self.grads[i], fold), *(folded(s, fold) for s in self.side_grads),
+            part, self.bias_sums[i],
+        )  # fmt: skip
+        if not self.stepwise[i]:
+            layer.module.backward(steps, t, c % kept.slots, True, 0, steps, detach, *before, folded(self.means[i], fold))
             return
         # One step at a time, since something joins the gradient between steps. ``carry`` is the mean's gradient and the recurrence's.
+        layer.module.backward(steps, t, c % kept.slots, True, 0, 0, detach, *before, folded(self.means[i], fold))
         rows, carry = self.grads[i][:steps].unbind(0), self.carry[i]
-        end = (self.bias_sums[i], folded(carry, fold))
         for k in range(steps - 1, -1, -1):
-            one = slice(k, k + 1)
             self._join(i, t + k, rows[k], records, probe)
-            layer.module.backward(
-                1, t + k, detach, current[one], *(s[one] for s in self.side_arrays), *self.driven[i], *(s[one] for s in chains),
-                *self.ends[i], grad[one], *(s[one] for s in sides), *end,
-            )  # fmt: skip
+            layer.module.backward(steps, t, c % kept.slots, False, k, k + 1, detach, *before, folded(carry, fold))
             if layer.linked and (not detach or t + k == 0 or (t + k) % detach):
                 torch.addmm(self.means[i], rows[k], layer.recurrent, out=carry)  # type: ignore[arg-type]
             elif layer.linked:
