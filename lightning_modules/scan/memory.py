@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from math import prod
 from threading import RLock
 
 import numpy as np
@@ -11,7 +12,9 @@ import torch
 from torch import Tensor
 
 KEEP = 1 << 30  # bytes held back for reuse at most
-_free: list[np.ndarray] = []
+_free: dict[int, list[np.ndarray]] = {}  # by size, the size used longest ago first
+_lent: dict[int, tuple[weakref.ref, np.ndarray]] = {}  # by the reference's id: a reference to an array cannot be hashed
+_held = 0
 _lock = RLock()  # reentrant: a buffer may come back in the middle of a request, through the garbage collector
 
 
@@ -26,13 +29,15 @@ if hasattr(os, "register_at_fork"):
 
 def empty(*shape: int, dtype: torch.dtype) -> Tensor:
     """A contiguous tensor of undefined content whose memory comes back here once nothing refers to it, its views included."""
-    kind = np.float64 if dtype == torch.float64 else np.float32
-    count = int(np.prod(shape)) if shape else 1
-    size = max(count * np.dtype(kind).itemsize, 1)
+    kind, itemsize = (np.float64, 8) if dtype == torch.float64 else (np.float32, 4)
+    size = prod(shape) * itemsize
+    if not size:
+        return torch.empty(shape, dtype=dtype)
     buffer = _take(size)
     # torch holds this very array for as long as the tensor's storage lives, so its end is the storage's end.
-    array = buffer[:size].view(kind).reshape(shape) if count else np.empty(shape, kind)
-    weakref.finalize(array, _give, buffer).atexit = False
+    array = buffer[:size].view(kind).reshape(shape)
+    loan = weakref.ref(array, _give)
+    _lent[id(loan)] = loan, buffer
     return torch.from_numpy(array)
 
 
@@ -41,16 +46,29 @@ def zeros(*shape: int, dtype: torch.dtype) -> Tensor:
 
 
 def _take(size: int) -> np.ndarray:
+    global _held
+    unit = max(64, (1 << size.bit_length()) >> 4)  # few sizes, so that a buffer fits again: at most an eighth too large
+    size = -(-size // unit) * unit
     with _lock:
-        fitting = [i for i, buffer in enumerate(_free) if size <= buffer.nbytes <= size + size // 4 + 4096]
-        if fitting:
-            return _free.pop(min(fitting, key=lambda i: _free[i].nbytes))
+        buffers = _free.get(size)
+        if buffers:
+            _held -= size
+            return buffers.pop()
     raw = np.empty(size + 64, np.uint8)
-    return raw[-raw.ctypes.data % 64 :]  # on a cache line: no two workers share one
+    start = -raw.ctypes.data % 64  # on a cache line: no two workers share one
+    return raw[start : start + size]
 
 
-def _give(buffer: np.ndarray) -> None:
+def _give(loan: weakref.ref) -> None:
+    global _held
+    _, buffer = _lent.pop(id(loan))
     with _lock:
-        _free.append(buffer)
-        while sum(b.nbytes for b in _free) > KEEP:
-            _free.pop(0)
+        buffers = _free[buffer.nbytes] = _free.pop(buffer.nbytes, [])
+        buffers.append(buffer)
+        _held += buffer.nbytes
+        while _held > KEEP:
+            oldest = next(iter(_free))
+            if not _free[oldest]:
+                del _free[oldest]
+            else:
+                _held -= _free[oldest].pop(0).nbytes

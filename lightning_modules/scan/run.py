@@ -18,6 +18,7 @@ from lightning_modules.scan.event_input import EventInput
 from lightning_modules.scan.trace import Traced
 
 BLOCK = 64  # samples: enough rows for the recurrent products, few enough that two cores share a batch
+NARROW = 64  # neurons below which a block takes more samples, so that it has something to do
 CHUNK = 1 << 17  # elements of the widest layer in one chunk: a few such arrays fit a core's cache, and a chunk is long enough for few calls
 ROW = 512  # elements of a kernel's inner loop: narrow layers take several samples at once
 
@@ -84,7 +85,9 @@ class Run:
     @property
     def blocks(self) -> list[tuple[int, int]]:
         """(first sample, samples) of each block, nearly equal and multiples of 8 where there are enough."""
-        count = -(-self.batch // (2 * BLOCK if self.heavy else BLOCK))
+        most = 2 * BLOCK if self.heavy else BLOCK * max(1, min(4, NARROW // self.widest))
+        count = -(-self.batch // most)
+        count += count % 2 if count > 1 else 0
         unit = 8 if self.batch >= 8 * count else 1
         edges = [self.batch * i // (count * unit) * unit for i in range(count)] + [self.batch]
         return [(a, b - a) for a, b in zip(edges[:-1], edges[1:], strict=True)]

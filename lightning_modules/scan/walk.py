@@ -41,7 +41,7 @@ class Block:
         ]
         self.rows_of = [[layer.empty(layer.size * fold) for _ in layer.states] for layer, fold in zip(layers, self.folds, strict=True)]
         self.outs = [folded(o, fold) for o, fold in zip(self.outputs, self.folds, strict=True)]
-        self.side_arrays = [folded(s, self.folds[0]) for s in self.sides]
+        self.side_arrays = [[folded(s, fold) for s in (() if i else self.sides)] for i, fold in enumerate(self.folds)]
         self.events = [Events(layer, self.chunk * rows, x, self.kind) for layer, x in zip(layers, self._widths(), strict=True)]
 
     def _empty(self, steps: int, size: int) -> Tensor:
@@ -110,7 +110,7 @@ class Block:
         *heads, head = self._heads(i, kept)
         layer.module.forward(
             steps, t, c % kept.slots, bool(last and self.records), folded(current.view(steps, self.rows, layer.size), fold),
-            *self.side_arrays, *self.driven[i], *heads, *records, head, self.outs[i], folded(self.totals[i], fold),
+            *self.side_arrays[i], *self.driven[i], *heads, *records, head, self.outs[i], folded(self.totals[i], fold),
             layer.linked, layer.matrix, layer.matrix_bias,
         )  # fmt: skip
 
@@ -211,10 +211,10 @@ class Block:
             torch.set_flush_denormal(True)
         *heads, head = self._heads(i, kept)
         past, adjoints, parts, part = self.ends[i]
+        grads = [folded(g, fold) for g in (self.grads[i], *(() if i else self.side_grads))]
         before = (
-            folded(current.view(steps, self.rows, layer.size), fold), *self.side_arrays, *self.driven[i], *heads, *self.rows_of[i], *past, head,
-            self.outs[i], layer.linked, *adjoints, *parts, folded(self.grads[i], fold), *(folded(s, fold) for s in self.side_grads),
-            part, self.bias_sums[i],
+            folded(current.view(steps, self.rows, layer.size), fold), *self.side_arrays[i], *self.driven[i], *heads, *self.rows_of[i],
+            *past, head, self.outs[i], layer.linked, *adjoints, *parts, *grads, part, self.bias_sums[i],
         )  # fmt: skip
         if not self.stepwise[i]:
             layer.module.backward(steps, t, c % kept.slots, True, 0, steps, detach, *before, folded(self.means[i], fold))
