@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from bench import facts as stating
 from bench import ledger, paths
 from bench import plan as planning
 from bench import render as rendering
@@ -210,6 +211,10 @@ def run(
     failed, profiles = sweep.run(replan, workers, threads) if made.jobs else ({}, [])
     left = replan()
     if official:
+        if stating.lacking(cell for _, cell in chosen):
+            from bench import census  # loads torch
+
+            census.update(fresh=False)
         ledger.sort()
         rendering.render((TABLES[name] for name in dict.fromkeys(tables)), ledger.read())
         folder = paths.results() / "tables"
@@ -283,6 +288,24 @@ def compare(other: str, as_json: bool) -> None:
         weights = "equal weights" if row["weights_equal"] else "other weights"
         click.echo(f"{row['name']:60} {row['here']:9.3f} {row['other']:9.3f} {row['difference']:+8.3f}  {weights}")
     click.echo(f"{len(rows)} results in both", err=True)
+
+
+@cli.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail if facts.csv is not what the code and the data here give.")
+@as_json
+def facts(check: bool, as_json: bool) -> None:
+    """Compute what tables say without training: parameter counts from the built networks, data sets from the files that are here."""
+    from bench import census  # loads torch
+
+    if check:
+        if differing := census.differing():
+            raise BenchError("results/facts.csv is out of date: " + "; ".join(differing) + "; run: python -m bench facts")
+        return
+    known = census.update()
+    if as_json:
+        return print_json([{"fact": q.fact, "of": q.of, "subject": q.subject, "value": value} for q, value in sorted(known.items())])
+    for question, value in sorted(known.items()):
+        click.echo(f"{question.fact:12} {question.of:18} {question.subject:40} {value}")
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

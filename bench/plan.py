@@ -84,7 +84,7 @@ def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: 
     wanted: dict[str, tuple[Experiment, dict[str, Measure]]] = {}
     for table, cell in selection:
         if not cell.runnable:
-            if not cell.absent:
+            if not cell.absent and not cell.fact:
                 waiting.append((table, cell))
             continue
         cells += 1

@@ -52,8 +52,8 @@ def to_csv(table: Table, found: list[Finding]) -> str:
     for f in found:
         c = f.cell
         writer.writerow(
-            [table.id, c.row, c.column, c.measure.name if c.measure else "", c.unit, c.published or "", _number(f.value), _number(f.low)]
-            + [_number(f.high), f.n or "", f.budget, f.protocol, f.data, f.params or "", f.status, f.verdict, f.note]
+            [table.id, c.row, c.column, c.measure.name if c.measure else "", c.unit, c.published or "", f.text or _number(f.value)]
+            + [_number(f.low), _number(f.high), f.n or "", f.budget, f.protocol, f.data, f.params or "", f.status, f.verdict, f.note]
         )
     return out.getvalue()
 
@@ -62,7 +62,10 @@ def short(f: Finding) -> str:
     """One cell for people: ``measured ± half interval (published)`` or the published value and why there is no measured one."""
     published = f.cell.published or "–"
     if f.status == "not applicable":
-        return "n/a"
+        return f"n/a ({published})" if f.cell.published else "n/a"
+    if f.text:
+        same = f.verdict == "equal" and f.text == f.cell.published
+        return f.text if same else f"{f.text}{' differs' if f.verdict == 'differs' else ''} ({published}{f.cell.unit})"
     if f.value is None:
         return f"{f.status} ({published})" if f.status != "not reported" else "not reported"
     half = "" if f.low is None or f.high is None else f" ± {(f.high - f.low) / 2:.2f}"
@@ -80,11 +83,15 @@ def short(f: Finding) -> str:
 
 def legend(found: list[Finding]) -> str:
     """Says budget, protocol, seeds and data of the measured cells of one table."""
-    measured = [f for f in found if f.status == "measured"]
+    measured = [f for f in found if f.status == "measured" and not f.text]
+    computed = any(f.text for f in found)
+    words = "Without training: computed from the recipes, the built networks and the data (published, where it reads differently)"
     if not measured:
-        return "Nothing measured yet."
+        return f"{words}." if computed else "Nothing measured yet."
     budgets = sorted({f.budget for f in measured})
-    parts = [f"measured ± half of the 95 % interval (published). Protocol {', '.join(sorted({f.protocol for f in measured}))}"]
+    parts = [words] if computed else []
+    parts.append("measured ± half of the 95 % interval (published)")
+    parts.append(f"Protocol {', '.join(sorted({f.protocol for f in measured}))}")
     parts.append("budget " + "; ".join(f"{b} ({BUDGETS[b]})" for b in budgets))
     seeds = sorted({f.n for f in measured})
     parts.append(f"{seeds[0]}–{seeds[-1]} seeds a cell" if len(seeds) > 1 else f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''} a cell")

@@ -33,8 +33,20 @@ PAPERS = {p.id: p for p in (CELIF, ROLES)}
 
 
 @dataclass(frozen=True)
+class Fact:
+    """What a cell says without any training: a function ``name`` of ``bench.facts``, asked about ``of`` (settings, models).
+
+    ``why`` is the reason where the value differs from the published one; a setting has its reason in the recipe's ``sources``.
+    """
+
+    name: str
+    of: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One cell: task + model + measure + published value.
+    """One cell: task + model + measure + published value, or a fact in the place of a measure.
 
     ``published`` is the text as printed ("77.50", "10,420", "N(0.01, 0.01)"), ``None`` where the paper prints nothing.
     Where nothing can be measured ``absent`` is "not reported" (no published value exists) or "not applicable", with the reason in
@@ -50,6 +62,7 @@ class Cell:
     measure: Measure | None = None
     absent: str = ""
     note: str = ""
+    fact: Fact | None = None
     extra: bool = False  # not in the published table: a stand-in, a subset, a measure of our own
 
     def __post_init__(self) -> None:
@@ -99,18 +112,21 @@ def grid(
     legend: Mapping[str, str] | None = None,
     waiting: Mapping[str, str] | None = None,
     key: Mapping[str, str] | None = None,
+    facts: Mapping[str, Fact] | None = None,
 ) -> tuple[Cell, ...]:
     """Cells from a text matrix that looks like the published table.
 
     The first line holds the column names, every other line a row name and its cells, separated by ``|``. ``n/a`` is not applicable,
     ``-`` and ``N.A.`` are not reported (each needs a text: in ``legend``, keyed by the sign, or in ``notes``, keyed by (row, column));
-    everything else is the published text. ``models`` maps row names and ``tasks`` column names; a cell is runnable where both are given.
+    everything else is the published text. ``models`` and ``tasks`` map row or column names; a cell is runnable where both are given.
+    ``facts`` maps columns or rows whose cells need no training.
     ``measure`` and ``unit`` hold for all columns or map column names; a cell may carry its unit ("85.1k" in unit "k"). ``waiting`` says
     for a column, a row or a printed name what the cells wait for; ``note`` goes on every cell without another. Where printed names
     repeat, ``key`` maps the columns that tell the rows apart to how they read in the row's name: with ``{"Parameters": "{}"}`` a row
     printed "LIF*" is named "LIF* | 85.1k". Raises ``BenchError`` for a row with a wrong number of cells and for notes without a cell.
     """
     models, tasks, notes, legend, waiting, key = models or {}, tasks or {}, notes or {}, legend or {}, waiting or {}, key or {}
+    facts = facts or {}
     lines = [[part.strip() for part in line.split("|")] for line in text.strip("\n").splitlines() if line.strip()]
     (_, *columns), *body = lines
     cells = []
@@ -125,9 +141,11 @@ def grid(
             if not absent:
                 said = said or waiting.get(column) or waiting.get(row) or waiting.get(name) or note
             units = unit if isinstance(unit, str) else unit.get(column, "")
-            read = measure.get(column) if isinstance(measure, Mapping) else measure
+            fact = None if absent == "not applicable" else facts.get(column) or facts.get(row)
+            read = None if fact else measure.get(column) if isinstance(measure, Mapping) else measure
             published = None if absent else value.removesuffix(units)
-            cells.append(Cell(row, column, published, units, tasks.get(column), models.get(row), read, absent, said))
+            task, model = tasks.get(column) or tasks.get(row), models.get(row) or models.get(column)
+            cells.append(Cell(row, column, published, units, task, model, read, absent, said, fact))
     known = {(c.row, c.column) for c in cells}
     if extra := set(notes) - known:
         raise BenchError(f"notes for cells that the grid does not have: {sorted(extra)}")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from bench import facts
 from bench.experiment import Experiment
 from bench.ledger import Line
 from bench.plan import valid
@@ -40,7 +41,8 @@ _T95 = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One cell as measured. ``status``: measured, stale, not run, not reported, not applicable, data missing."""
+    """One cell as measured or, for a fact, computed. ``status``: measured, stale, ready to run, not run (nothing can run it yet), not
+    reported, not applicable, data missing. ``text`` is what a fact says."""
 
     cell: Cell
     status: str
@@ -54,6 +56,7 @@ class Finding:
     data: str = ""
     params: int | None = None
     verdict: str = ""
+    text: str = ""
 
 
 def seeds_interval(values: list[float]) -> tuple[float, float]:
@@ -81,6 +84,9 @@ def published_number(cell: Cell) -> float | None:
 
 def find(table: Table, cell: Cell, lines: Iterable[Line]) -> Finding:
     """The best the ledger has for ``cell``: paper budget before laptop, current before stale."""
+    if cell.fact and cell.absent != "not applicable":
+        a = facts.answer(cell)
+        return Finding(cell, a.status, _join(cell.note, a.note), params=a.params, verdict=a.verdict, text=a.text)
     if not cell.runnable:
         return Finding(cell, cell.absent or "not run", cell.note)
     assert cell.task is not None and cell.model is not None and cell.measure is not None

@@ -1,6 +1,7 @@
 """Roles Table 2: the static image data sets."""
 
-from bench.table import ROLES, Table, grid
+from bench.table import ROLES, Fact, Table, grid
+from bench.tasks.roles import CIFAR10, MNIST
 
 TABLE = Table(
     "roles-2",
@@ -15,6 +16,14 @@ TABLE = Table(
     Source  | Handwritten digits | Natural images
     Format  | Grayscale          | RGB
     """,
-        note="read off the data sets: not built yet",
+        tasks={"MNIST": MNIST, "CIFAR10": CIFAR10},
+        facts={
+            "Images": Fact("samples"),
+            "Classes": Fact("classes"),
+            "Size": Fact("size"),
+            "Source": Fact("described", why="what the images show"),
+            "Format": Fact("format"),
+        },
     ),
+    notes=("Images: training and test set together.",),
 )

@@ -6,3 +6,8 @@ from bench.experiment import Task
 from bench.tasks import roles
 
 TASKS = {t.name: t for module in (roles,) for t in vars(module).values() if isinstance(t, Task)}
+
+
+def elsewhere(task: Task) -> list[Task]:
+    """The recipe of ``task`` on the stand-ins and subsets of its data."""
+    return [t for t in TASKS.values() if t.instead_of == task.name]

@@ -82,7 +82,7 @@ def test_results_that_cannot_be_written_stop_before_anything_is_trained(places: 
 def test_the_recipe_of_a_cell_shows_every_value_and_its_source(places: Path) -> None:
     shown = bench("show", "roles-6", "Without reset", "XOR", "--budget", "laptop").stdout
     assert "laptop budget; at paper budget 150" in shown
-    assert "row 'Without reset': {'reset': 'none'}" in shown
+    assert "row 'Without reset': {'name': 'lif', 'reset': 'none'}" in shown
     assert "guess [U]" in shown
 
 

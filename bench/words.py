@@ -1,0 +1,106 @@
+"""Recipes in the words of the papers' tables: architectures, networks, schedules. From an experiment's config alone, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Config = Mapping[str, Any]
+
+OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "adamax": "Adamax", "sgd": "SGD"}
+NOT_SPIKING = ("", "indrnn")  # no neuron, or one that puts out reals
+RNNS = ("rnn",)
+CAMERA = 2 * 128 * 128  # inputs of DVS128 Gesture before pixels are summed
+
+
+def value(config: Any, path: str) -> Any:
+    """``config`` at "neuron.threshold"; ``None`` where the recipe leaves it to the neuron's default."""
+    for name in path.split("."):
+        config = config.get(name) if isinstance(config, Mapping) else None
+    return config
+
+
+def setting(name: str, value: Any) -> str:
+    """One setting as the papers print it."""
+    if name == "optimiser":
+        return OPTIMISERS.get(value, str(value))
+    if name == "schedule":
+        return schedule(value)
+    if name == "lr":  # 1e-4, as the papers have it
+        mantissa, exponent = f"{value:e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def schedule(settings: Config) -> str:
+    match settings:
+        case {"every": every, "factor": factor}:
+            return f"StepLR({every}, {factor:g})"
+        case {"milestones": milestones, "factor": factor}:
+            return f"MultiStepLR({milestones}, {factor:g})"
+        case {"linear": epochs}:
+            return f"linear to 0 over {epochs} epochs"
+    return "none"
+
+
+def widths(config: Config) -> str:
+    return "[" + ", ".join(map(str, config["layers"][1:-1])) + "]"
+
+
+def architecture(config: Config) -> str:
+    if config["network"] == "tcn":
+        return "Convolution"
+    return "Recurrent" if config["recurrent"] or config["network"] in RNNS or config["neuron"]["name"] == "indrnn" else "Feedforward"
+
+
+def snn(config: Config) -> str:
+    return "No" if config["neuron"]["name"] in NOT_SPIKING else "Yes"
+
+
+def kind(config: Config) -> str:
+    """RNN, SRNN or FFSNN (celif Table 4)."""
+    recurrent = architecture(config) == "Recurrent"
+    if snn(config) == "Yes":
+        return "SRNN" if recurrent else "FFSNN"
+    return "RNN" if recurrent else "FFNN"
+
+
+def leakage(config: Config) -> str:
+    neuron = config["neuron"]
+    return "Normal" if neuron["learn_leak"] else {1.0: "Without", 0.0: "Complete"}.get(neuron["leak"], "Normal")
+
+
+def reset(config: Config) -> str:
+    return "Without" if config["neuron"]["reset"] == "none" else "Normal"
+
+
+def recurrence(config: Config) -> str:
+    return "With" if config["recurrent"] else "Without"
+
+
+def network(config: Config) -> str:
+    """Input(700)-FC_LIF(64)-FC_LI(20)-Output; LI is a leaky integrator that does not spike (roles Table 4)."""
+    inputs, *hidden, classes = config["layers"]
+    neuron = config["neuron"]["name"].upper()
+    if config["network"] == "resnet18":
+        return f"Input({inputs * 32 * 32})-ResNet18_{neuron}-Output"
+    before = [f"Input({CAMERA})", f"Downsampling({inputs})"] if config["data"].startswith("dvs-gesture") else [f"Input({inputs})"]
+    layer = "RNN" if config["network"] in RNNS else f"FC_{neuron}"
+    last = {"spiking": layer, "leaky-readout": "FC_LI"}.get(config["readout"], "FC")
+    return "-".join([*before, *(f"{layer}({n})" for n in hidden), f"{last}({classes})", "Output"])
+
+
+def embedding(config: Config) -> str:
+    """The contextual embedding of CE-LIF's threshold (celif Table 2)."""
+    symbols = {"te": "TE[t]", "v": "V[t-1]", "s": "S[t-1]"}
+    form = config["neuron"].get("embedding", "te*v")
+    for sign, word in (("*", " (Hadamard) "), ("+", " + ")):
+        if sign in form:
+            first, second = form.split(sign)
+            return symbols[second] + word + symbols[first]
+    return symbols[form]
+
+
+WORDS: dict[str, Callable[[Config], str]] = {
+    function.__name__: function for function in (widths, architecture, snn, kind, leakage, reset, recurrence, network, embedding)
+}

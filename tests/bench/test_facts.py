@@ -1,0 +1,150 @@
+"""Facts: cells that need no training say what the code and the data here give, and why that differs from the paper."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench import census, facts
+from bench.facts import Question, same
+from bench.models.roles import LIF, LIF_LEAK, LIF_NO_RESET, LIF_RECURRENT
+from bench.table import Cell, Fact
+from bench.tables import TABLES
+from bench.tasks.roles import DVS_GESTURE, MNIST, NMNIST, SHD, XOR
+from bench.verdict import find
+from datamodules.census import count
+from datamodules.sources import DataError
+from tests.conftest import bench
+from tests.datamodules.sets import camera, install, nmnist_archives
+
+
+def cell(name: str, published: str | None, *of: str, unit: str = "", task=MNIST, model=LIF, why: str = "") -> Cell:
+    return Cell("row", "column", published, unit, task, model, absent="" if published else "not reported", note="" if published else "-",
+                fact=Fact(name, of, why))  # fmt: skip
+
+
+def test_committed_facts_are_what_the_code_and_the_data_here_give() -> None:
+    assert census.differing() == []
+
+
+def test_a_wrong_or_left_over_line_is_found(places: Path) -> None:
+    known = census.update()
+    question = next(q for q in known if q.subject == "mnist/lif")
+    facts.save({**known, question: "407051", Question("parameters", "", "mnist/gone", "0" * 12): "1"})
+    assert census.differing() == [
+        "parameters  of mnist/lif: 407051, now 407050", "parameters  of mnist/gone: 1, now not asked",
+    ]  # fmt: skip
+    done = bench("facts", "--check")
+    assert done.returncode == 1 and "out of date" in done.stderr and "Traceback" not in done.stderr
+    assert bench("facts").returncode == 0
+    assert bench("facts", "--check").returncode == 0
+
+
+def test_a_broken_list_of_facts_is_one_message(places: Path) -> None:
+    facts.path().parent.mkdir()
+    facts.path().write_text("fact,value\n")
+    done = bench("list")
+    assert done.returncode == 1 and "is not a list of facts" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("published", "text", "equal"),
+    [
+        ("1e-4", "0.0001", True), ("10,420", "10420", True), ("[64,88,88]", "[64, 88, 88]", True), ("RGB", "rgb", True),
+        ("0.1", "1e-3", False), ("10", "20", False), ("StepLR(50, 0.1)", "StepLR(50, 0.5)", False), ("1", "one", False),
+    ],
+)  # fmt: skip
+def test_numbers_are_compared_as_numbers_and_words_but_for_blanks_and_case(published: str, text: str, equal: bool) -> None:
+    assert same(published, text) == equal
+
+
+@pytest.mark.parametrize(
+    ("published", "verdict", "note"),
+    [("407.1", "equal", ""), ("407.0", "equal", "the paper rounds down"), ("407.2", "differs", "a reason"), ("407", "equal", "")],
+)
+def test_parameters_are_counted_in_the_built_network_and_compared_as_rounded(places: Path, published: str, verdict: str, note: str) -> None:
+    asked = cell("parameters", published, unit="k", why="a reason")
+    assert facts.answer(asked).status == "ready to run"
+    facts.save(census.compute(facts.questions(asked)))
+    found = facts.answer(asked)
+    assert (found.text, found.verdict, found.note, found.params) == ("407,050", verdict, note, 407_050)  # 784·512 + 512 + 512·10 + 10
+
+
+def test_a_changed_recipe_has_no_fact_until_it_is_computed_again(places: Path) -> None:
+    asked = cell("parameters", "407.1", unit="k")
+    facts.save(census.compute(facts.questions(asked)))
+    wider = replace(asked, task=replace(MNIST, layers=(784, 600, 10)))
+    assert facts.answer(wider).status == "ready to run"
+
+
+def test_a_setting_that_the_recipe_leaves_to_the_neuron_is_looked_up_there(places: Path) -> None:
+    asked = cell("setting", "hard", "neuron.reset", task=replace(MNIST, neuron={}))
+    assert [q.of for q in facts.questions(asked)] == ["neuron.reset"]
+    assert facts.answer(asked).status == "ready to run"
+    facts.save({facts.questions(asked)[0]: "hard"})
+    assert facts.answer(asked).verdict == "equal"
+
+
+def test_a_deviation_is_shown_with_the_reason_of_the_recipe() -> None:
+    found = facts.answer(cell("setting", "0.1", "lr", task=DVS_GESTURE))
+    assert (found.text, found.verdict) == ("1e-3", "differs")
+    assert "implausible" in found.note
+    assert facts.answer(cell("setting", None, "schedule", task=DVS_GESTURE)).text == "none"
+
+
+def test_every_deviation_of_every_table_has_a_reason() -> None:
+    silent = []
+    for table in TABLES.values():
+        silent += [
+            f"{table.id}: {f.cell.row} / {f.cell.column}"
+            for c in table.cells
+            if (f := find(table, c, [])).verdict == "differs" and not f.note
+        ]
+    assert not silent
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (LIF, ("Normal", "Normal", "Without")),
+        (LIF_LEAK[0], ("Complete", "Normal", "Without")),
+        (LIF_LEAK[-1], ("Without", "Normal", "Without")),
+        (LIF_NO_RESET, ("Normal", "Without", "Without")), (LIF_RECURRENT, ("Normal", "Normal", "With")),
+    ],
+)  # fmt: skip
+def test_components_are_read_off_the_recipe(model, words: tuple[str, str, str]) -> None:
+    for task in (MNIST, XOR):
+        assert tuple(facts.answer(cell(name, "?", task=task, model=model)).text for name in ("leakage", "reset", "recurrence")) == words
+
+
+def test_networks_are_written_as_the_paper_writes_them() -> None:
+    assert facts.answer(cell("network", "?", task=DVS_GESTURE)).text.startswith("Input(32768)-Downsampling(2048)-FC_LIF(512)-FC_LIF(512)")
+    assert facts.answer(cell("network", "?", task=SHD)).text == "Input(700)-FC_LIF(64)-FC_LI(20)-Output"
+
+
+def test_data_is_counted_where_it_is_and_asked_for_where_it_is_not(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = cell("samples", "70,000", task=NMNIST)
+    facts.save(census.compute(facts.questions(asked)))
+    assert facts.answer(asked).status == "data missing"
+    assert "bench data fetch nmnist, then python -m bench facts" in facts.answer(asked).note
+    rng = np.random.default_rng(0)
+    recordings = [(np.concatenate([camera(rng, 34, 30, 9000), [[33, 33, 9000, 1]]]), i % 4) for i in range(8)]
+    install("nmnist", nmnist_archives(recordings[:6], recordings[6:]), {"train": 6, "test": 2}, monkeypatch)
+    assert count("nmnist") == {"samples": "8", "classes": "4", "size": "34x34 pixels", "format": "DVS format"}
+    facts.save(census.compute(facts.questions(asked)))
+    found = facts.answer(asked)
+    assert (found.text, found.verdict) == ("8", "differs")
+
+
+def test_counting_what_is_not_here_names_what_is_missing(places: Path) -> None:
+    with pytest.raises(DataError, match="data status"):
+        count("mnist")
+
+
+def test_a_table_of_facts_is_computed_by_the_command_that_reproduces_it(places: Path) -> None:
+    done = bench("run", "roles-4")
+    assert done.returncode == 0, done.stderr
+    assert "46,248 parameters" in (places / "results" / "tables" / "roles-4.md").read_text()
