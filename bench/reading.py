@@ -97,7 +97,8 @@ def measure(name: str, repeat: int, threads: int, share: float, clock: Callable[
     writer.close()
     packing, packing_mb = time.perf_counter() - begun, max(_peak_mb(resource.RUSAGE_SELF), _peak_mb(resource.RUSAGE_CHILDREN))
     packed = Packed.of(cache.load(writer.path), data.transform.steps, data.transform.channels)
-    data.sets, data.rows = {"train": packed}, {"train": torch.arange(max(samples, 4 * data.batch_size)).numpy() % samples}
+    rows = torch.arange(max(samples, 4 * data.batch_size)).numpy() % samples
+    data.sets, data.rows = dict.fromkeys(data.splits, packed), dict.fromkeys(data.splits, rows)
 
     module = SpikingModule(config)
     optimiser = torch.optim.Adam(module.parameters(), config["lr"])
