@@ -208,7 +208,7 @@ def run(
     click.echo(_summary(made, ledger.read(), workers), err=True)
     if made.no_data:
         _record_missing(made)
-    failed, profiles = sweep.run(replan, workers, threads) if made.jobs else ({}, [])
+    outcome = sweep.run(replan, workers, threads) if made.jobs else sweep.Outcome()
     left = replan()
     if official:
         if stating.lacking(cell for _, cell in chosen):
@@ -222,9 +222,12 @@ def run(
         for name in dict.fromkeys(tables):
             click.echo("\n".join(rendering.markdown_grid(TABLES[name], rendering.findings(TABLES[name], ledger.read()))))
     if profile:
-        _profile(profiles)
-    for identity, reason in failed.items():
+        _profile(outcome.profiles)
+    for identity, reason in outcome.failed.items():
         click.echo(f"not finished: {identity} {reason}", err=True)
+    if outcome.stopped:
+        click.echo(f"stopped by {outcome.stopped}; the same command goes on from each experiment's last epoch", err=True)
+        sys.exit(75)
     if left.jobs or (left.no_data and not available):
         sys.exit(1)
 
