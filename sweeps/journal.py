@@ -47,7 +47,9 @@ class File(JournalFileBackend):
             file.write(b"".join(whole))
             file.truncate()
             os.fsync(file.fileno())
-        print(f"journal {self.path}: {len(rows) - len(whole)} torn lines taken out, the file as it was is {copy}", file=sys.stderr, flush=True)
+        print(
+            f"journal {self.path}: {len(rows) - len(whole)} torn lines taken out, the file as it was is {copy}", file=sys.stderr, flush=True
+        )
         return copy
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:

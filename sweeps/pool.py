@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import paths
+from bench.errors import BenchError
 from sweeps import worker
+from sweeps.queue import Queue
 
 Message = dict[str, Any]
 
@@ -59,14 +61,15 @@ class Pool:
                 self.workers[slot] = process, ours
 
     def messages(self, timeout: float) -> Iterator[Message]:
-        """What the workers say within ``timeout`` seconds, at least until one says something; ``{"ended": exit code}`` is a worker's end."""
-        by_pipe = {pipe: slot for slot, (_, pipe) in self.workers.items()}
+        """What the workers say, after ``timeout`` seconds at the latest; ``{"ended": exit code}`` is a worker's end."""
+        by_pipe: dict[Any, int] = {pipe: slot for slot, (_, pipe) in self.workers.items()}
         if not by_pipe:
             time.sleep(timeout)
-        for pipe in wait(list(by_pipe), timeout):
+        ready: list[Any] = list(wait(list(by_pipe), timeout))
+        for pipe in ready:
             slot = by_pipe[pipe]
             try:
-                message = pipe.recv()  # type: ignore[union-attr]
+                message = pipe.recv()
             except (EOFError, OSError):
                 process, _ = self.workers.pop(slot)
                 process.join()
@@ -91,3 +94,28 @@ class Pool:
             process.kill()
             process.join()
         self.workers.clear()
+
+
+def serve(queue: Queue, workers: int, threads: int, options: dict[str, Any]) -> int:
+    """Keep workers going until they find nothing more; their exit code. A signal stops them all: 75."""
+    told = worker.Told()
+    pool = Pool({"address": queue.address, "study": queue.name}, workers, threads, options)
+    code, fatal = 0, ""
+    pool.fill(workers)
+    try:
+        while len(pool) and not told.signal:
+            for message in pool.messages(1.0):
+                if "start" in message:
+                    print(f"start {message['start']}", file=sys.stderr)
+                elif "fatal" in message:
+                    fatal = message["fatal"]
+                elif message.get("ended", 0) < 0:  # killed: another takes its place
+                    print(f"a worker ended with {signal.Signals(-message['ended']).name}", file=sys.stderr)
+                    pool.fill(workers)
+                elif "ended" in message:
+                    code = code or message["ended"]
+    finally:
+        pool.stop()
+    if fatal:
+        raise BenchError(fatal)
+    return worker.PREEMPTED if told.signal else code

@@ -12,13 +12,13 @@ import socket
 import time
 import warnings
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from bench import ledger, paths, provenance
 from bench.errors import BenchError
@@ -155,9 +155,9 @@ class Queue:
                 self._refuse(trial, str(error))
                 continue
             held = ExitStack()
-            if held.enter_context(experiment_lock(job.experiment.id)):
-                if self.storage.take(trial_id, {"host": here(), "pid": os.getpid()}):
-                    return Claim(trial_id, trial.number, job, trial.system_attrs.get("limit_s"), held)
+            free = held.enter_context(experiment_lock(job.experiment.id))
+            if free and self.storage.take(trial_id, {"host": here(), "pid": os.getpid()}):
+                return Claim(trial_id, trial.number, job, trial.system_attrs.get("limit_s"), held)
             held.close()
         return None
 
@@ -165,10 +165,8 @@ class Queue:
         self.refused.add(trial._trial_id)
         key = f"refused {socket.gethostname()}"
         if trial.user_attrs.get(key) != reason:
-            try:
+            with suppress(UpdateFinishedTrialError):
                 self.storage.set_trial_user_attr(trial._trial_id, key, reason)
-            except UpdateFinishedTrialError:
-                pass
 
     def beat(self, claim: Claim, place: str = "") -> bool:
         """Say that the worker of ``claim`` lives, and at which ``place``; whether the trial is still its own."""
@@ -194,7 +192,7 @@ class Queue:
     def _record(self, trial_id: int, lines: list[Line], profile: dict[str, Any] | None = None) -> bool:
         first = lines[0]
         environments = [provenance.row(name) for name in {line.environment for line in lines if line.environment}]
-        record = {"lines": [vars(line) for line in lines], "environments": environments, "profile": profile}
+        record: Any = {"lines": [vars(line) for line in lines], "environments": environments, "profile": profile}
         try:
             self.storage.set_trial_system_attr(trial_id, "record", record)
         except UpdateFinishedTrialError:
@@ -329,5 +327,3 @@ def _job(trial: FrozenTrial, data: bool = True) -> Job:
     if data and missing(experiment.config["data"]):
         raise BenchError(f"data missing here: {experiment.config['data']}")
     return Job(experiment, measures, tuple(a["tables"].split()))
-
-

@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from sweeps.progress import clock
 from sweeps.queue import BACK, DIED, UNKNOWN_S, Queue
+from sweeps.storage import connect
 
 KINDS = ("done", "running", "failed", "left")
 
@@ -72,3 +73,12 @@ def text(found: dict[str, Any]) -> str:
     rows += [f"failed   {r['name']}  {r['reason']}" for r in found["failures"]]
     rows += [f"refused  {r['name']}  by {r['host']}: {r['reason']}" for r in found["refused"]]
     return "\n".join(rows)
+
+
+def every(storage: str | None, study: str | None) -> list[dict[str, Any]]:
+    """``status`` of the named study, or of every queue in the storage that holds anything."""
+    if study is not None:
+        return [status(Queue(storage, study))]
+    names = [s.study_name for s in connect(storage).get_all_studies() if "schema" in s.user_attrs]
+    found = [status(Queue(storage, name)) for name in names]
+    return [one for one in found if one["tables"]]

@@ -200,9 +200,9 @@ class Database(RDBStorage):
             for i, attributes in enumerate(trials):
                 for kind, values in zip(rows, attributes, strict=True):
                     rows[kind] += [{"t": ids[i], "k": k, "v": json.dumps(v)} for k, v in values.items()]
-            for kind, values in rows.items():
+            for kind, inserted in rows.items():
                 insert = f"INSERT INTO trial_{kind}_attributes (trial_id, key, value_json) VALUES (:t, :k, :v)"
-                connection.execute(sqlalchemy.text(insert), values)
+                connection.execute(sqlalchemy.text(insert), inserted)
 
     def take(self, trial_id: int, worker: Attributes | None) -> bool:
         """Set a waiting trial running for ``worker`` (``None``: to be closed at once); whether this call did it."""
@@ -285,11 +285,11 @@ def _patient(name: str) -> Callable[..., Any]:
     return call
 
 
-# create_new_trial is not among them: asked twice it may make two trials
-for _name in (
-    "create_new_study get_study_id_from_name get_study_name_from_id get_study_directions get_study_user_attrs get_study_system_attrs "
-    "get_all_studies set_study_user_attr set_study_system_attr set_trial_param set_trial_state_values set_trial_intermediate_value "
-    "set_trial_user_attr set_trial_system_attr get_trial get_trial_id_from_study_id_trial_number get_all_trials get_best_trial "
-    "get_trial_param get_trial_user_attrs get_trial_system_attrs record_heartbeat _get_stale_trial_ids"
-).split():
+_ASKED_AGAIN = """
+    create_new_study get_study_id_from_name get_study_name_from_id get_study_directions get_study_user_attrs get_study_system_attrs
+    get_all_studies set_study_user_attr set_study_system_attr set_trial_param set_trial_state_values set_trial_intermediate_value
+    set_trial_user_attr set_trial_system_attr get_trial get_trial_id_from_study_id_trial_number get_all_trials get_best_trial
+    get_trial_param get_trial_user_attrs get_trial_system_attrs record_heartbeat _get_stale_trial_ids
+"""  # create_new_trial is not among them: asked twice it may make two trials
+for _name in _ASKED_AGAIN.split():
     setattr(Database, _name, _patient(_name))

@@ -15,6 +15,7 @@ from typing import Any
 from bench import ledger, paths
 from bench.errors import BenchError
 from bench.plan import Job, Plan, expected_seconds
+from sweeps import storage as storages
 from sweeps.pool import Pool
 from sweeps.progress import Progress
 from sweeps.queue import Collected, Queue
@@ -47,6 +48,15 @@ def preflight() -> None:
             raise BenchError(f"{folder}: {free:.0f} MB free, {NEEDED_MB} MB needed: nothing was trained")
 
 
+def collect(storage: str | None = None, study: str | None = None, **_: Any) -> int:
+    """Write into the ledger what earlier runs and other hosts' workers have finished; the number of experiments."""
+    if storages.is_default(storages.address(storage)) and not (paths.home() / "queue.db").exists():
+        return 0
+    queue = Queue(storage, study)
+    with queue.planning():
+        return len(queue.collect())
+
+
 class _Stopped(BaseException):
     pass
 
@@ -59,11 +69,15 @@ def run(
     storage: str | None = None,
     study: str | None = None,
     limit_s: float | None = None,
+    detach: bool = False,
+    launch: Callable[[Queue, int], None] | None = None,
 ) -> Outcome:
     """Run what ``replan()`` says is missing, with ``workers`` processes of ``threads`` threads, until it is finished or has failed once.
 
-    Other runs and workers on the same storage share the queue: what they have taken is waited for. Raises ``BenchError`` when results cannot be written or the storage stays away. A signal (Ctrl-C, SIGTERM, SIGUSR1)
-    stops the workers, whose experiments are recorded as preempted, and takes back what still waits.
+    Other runs and workers on the same storage share the queue: what they have taken is waited for. ``limit_s``: seconds an experiment may
+    take. ``launch`` is called with the queue and the number of experiments instead of starting workers here (a cluster's, say). ``detach``
+    comes back once all is queued. A signal (Ctrl-C, SIGTERM, SIGUSR1) stops the workers, whose experiments are recorded as preempted, and
+    takes back what still waits. Raises ``BenchError`` when results cannot be written or the storage stays away.
     """
     preflight()
     outcome, own = Outcome(), set[str]()
@@ -74,7 +88,7 @@ def run(
 
     before = {number: signal.signal(number, stop) for number in SIGNALS}
     queue = Queue(storage, study)
-    pool = Pool({"address": queue.address, "study": queue.name}, workers, threads)
+    pool = Pool({"address": queue.address, "study": queue.name}, 0 if launch or detach else workers, threads)
     progress: Progress | None = None
     try:
         if abs(skew := queue.storage.skew()) > SKEW_S:
@@ -95,10 +109,14 @@ def run(
                     break
                 if fatal:
                     raise BenchError(fatal)
+                if launch is not None and not told:
+                    launch(queue, len(jobs))
+                if detach:
+                    break
                 queue.reap()
                 pool.fill(len(queue.storage.waiting(queue.study_id)) + len(pool))
                 if not len(pool) and not told:
-                    print(f"waiting for {len(jobs)} experiments that another run is working on", file=sys.stderr)
+                    print(f"waiting for {len(jobs)} experiments that others are working on", file=sys.stderr)
                     told = True
             for message in pool.messages(1.0):
                 if "ended" in message:

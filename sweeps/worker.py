@@ -96,7 +96,13 @@ class Watch(threading.Thread):
 
 
 def work(
-    queue: Queue, threads: int = 1, *, say: Say = lambda **_: None, until: float = float("inf"), linger: float = 0.0, most: int | None = None
+    queue: Queue,
+    threads: int = 1,
+    *,
+    say: Say = lambda **_: None,
+    until: float = float("inf"),
+    linger: float = 0.0,
+    most: int | None = None,
 ) -> int:
     """Claim and run until nothing waits for ``linger`` seconds, ``until`` (``time.time()``) comes near, or ``most`` are done.
 
