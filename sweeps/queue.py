@@ -20,16 +20,16 @@ import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from bench import ledger, paths, provenance
+from bench import ledger, paths, provenance, series
 from bench.errors import BenchError
 from bench.experiment import Experiment
 from bench.ledger import Line
+from bench.lines import lines as lines_of
 from bench.locks import folder_key, lock
 from bench.measures import MEASURES
 from bench.models import MODELS
 from bench.plan import Job
 from bench.tasks import TASKS
-from bench.lines import lines as lines_of
 from datamodules.sources import missing
 from sweeps import storage as storages
 
@@ -182,17 +182,19 @@ class Queue:
         lines = [replace(line, optuna_study=self.name, optuna_trial=claim.number) for line in lines]
         with claim.held:
             if lines[0].status != "preempted":
-                return self._record(claim.trial_id, lines, profile)
+                return self._record(claim.trial_id, lines, profile, _series(claim.job, lines))
             with self.storage.alone() as still:
                 done = self._record(claim.trial_id, lines, profile)
                 if done:
                     self._again(self.storage.get_trial(claim.trial_id), 0, still)
                 return done
 
-    def _record(self, trial_id: int, lines: list[Line], profile: dict[str, Any] | None = None) -> bool:
+    def _record(
+        self, trial_id: int, lines: list[Line], profile: dict[str, Any] | None = None, files: list[list[str]] | None = None
+    ) -> bool:
         first = lines[0]
         environments = [provenance.row(name) for name in {line.environment for line in lines if line.environment}]
-        record: Any = {"lines": [vars(line) for line in lines], "environments": environments, "profile": profile}
+        record: Any = {"lines": [vars(line) for line in lines], "environments": environments, "profile": profile, "series": files}
         try:
             self.storage.set_trial_system_attr(trial_id, "record", record)
         except UpdateFinishedTrialError:
@@ -269,6 +271,8 @@ class Queue:
         records = [r for t, _ in new if (r := self.storage.get_trial(t).system_attrs.get("record"))]
         for row in (row for record in records for row in record["environments"]):
             provenance.add(row)
+        for name, text in (file for record in records for file in record["series"] or ()):
+            ledger.write(paths.results() / name, text)
         found = [Collected(r["lines"][0]["experiment"], tuple(Line(**f) for f in r["lines"]), r["profile"]) for r in records]
         known = {tuple(line.texts()) for line in ledger.read({line.task for c in found for line in c.lines})}
         ledger.append(line for c in found for line in c.lines if tuple(line.texts()) not in known)
@@ -286,6 +290,13 @@ class Queue:
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self.storage.get_all_trials(self.study_id, deepcopy=False, states=states)
+
+
+def _series(job: Job, lines: list[Line]) -> list[list[str]]:
+    """[path below results, text] of the curves that the measures left behind."""
+    measures = {m.name: m for m in job.measures}
+    files = [series.path(job.experiment, measures[line.measure], line.protocol) for line in lines if line.status == "ok"]
+    return [[str(file.relative_to(paths.results())), file.read_text(encoding="utf-8")] for file in files if file.exists()]
 
 
 def _ranges(numbers: set[int]) -> list[tuple[int, int]]:
