@@ -102,7 +102,7 @@ def disk(folder: Path) -> str:
 
 
 def _opened(where: str, url: str, wait: float) -> Database:
-    until, told = time.monotonic() + wait, False
+    until, told, races = time.monotonic() + wait, False, 20
     while True:
         try:
             return Database(url)
@@ -112,6 +112,10 @@ def _opened(where: str, url: str, wait: float) -> Database:
             reason = _reason(error)
             if isinstance(error, sqlalchemy.exc.ArgumentError):
                 raise BenchError(f"storage {public(where)!r} is not an address; known: {FORMS}") from None
+            if races and any(text in reason for text in ("already exists", "duplicate key", "UNIQUE constraint")):
+                races -= 1  # another process made the tables in this moment
+                time.sleep(0.2)
+                continue
             if time.monotonic() > until or any(text in reason for text in ("password", "does not exist", "not a database")):
                 raise BenchError(f"storage {public(where)} cannot be used: {reason}") from None
             told = told or _tell(where, reason)
