@@ -38,6 +38,9 @@ data: setup ## which data sets are here, and where the others belong
 reproduce-table-%: setup ## train what is missing of one table, e.g. reproduce-table-roles-6, and render it
 	@$(RUN) $*
 
+reproduce-figure-%: setup ## the same of one figure, e.g. reproduce-figure-roles-8
+	@$(RUN) $(subst -,-fig-,$*)
+
 speed: setup ## time training steps beside the plain loop, SpikingJelly and snnTorch (builds an environment for these two)
 	@$(PY) -m bench speed
 

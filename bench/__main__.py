@@ -25,7 +25,7 @@ from bench.tables import TABLES
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Regenerates the tables of two papers on spiking sequence models, measured beside published."""
+    """Regenerates the tables and figures of two papers on spiking sequence models, measured beside published."""
 
 
 def selection(command: Callable) -> Callable:
@@ -53,7 +53,7 @@ def _selected(tables: Iterable[str], rows: Iterable[str], columns: Iterable[str]
 @cli.command("list")
 @as_json
 def list_tables(as_json: bool) -> None:
-    """All tables of both papers and how much of each is measured."""
+    """All tables and figures of both papers and how much of each is measured."""
     lines = ledger.read()
     rows = []
     for table in TABLES.values():
@@ -62,9 +62,9 @@ def list_tables(as_json: bool) -> None:
         rows.append({"table": table.id, "title": table.title, "cells": len(table.cells), "runnable": runnable, **counts})
     if as_json:
         return print_json(rows)
-    click.echo(f"{'table':10} {'cells':>5} {'measured':>8} {'runnable':>8}  title")
+    click.echo(f"{'table':12} {'cells':>5} {'measured':>8} {'runnable':>8}  title")
     for row in rows:
-        click.echo(f"{row['table']:10} {row['cells']:5} {row.get('measured', 0):8} {row['runnable']:8}  {row['title']}")
+        click.echo(f"{row['table']:12} {row['cells']:5} {row.get('measured', 0):8} {row['runnable']:8}  {row['title']}")
 
 
 @cli.command()
@@ -165,30 +165,14 @@ def _override(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def training(command: Callable) -> Callable:
-    """The options of a command that trains what is missing."""
-    for option in (
-        selection,
-        click.option("--workers", type=int, help="Processes. [default: number of cores, at most one an experiment]"),
-        click.option(
-            "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change a setting: exploratory, never enters a table."
-        ),
-        click.option("--available", is_flag=True, help="Ask only for what can run here: missing data is said, and no failure."),
-        click.option("--profile", is_flag=True, help="Print where the time of each experiment went."),
-    ):
-        command = option(command)
-    return command
-
-
 @cli.command()
-@training
+@selection
+@click.option("--workers", type=int, help="Processes. [default: number of cores, at most one an experiment]")
 @click.option("--threads", default=1, show_default=True, help="Threads of each process; results depend on it in the last digits.")
-def run(**options: Any) -> None:
-    """Train and measure what is missing of TABLES, then render them. Exit code 0 only if all that was asked for finished."""
-    train(**options)
-
-
-def train(
+@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change a setting: exploratory, never enters a table.")
+@click.option("--available", is_flag=True, help="Ask only for what can run here: missing data is said, and no failure.")
+@click.option("--profile", is_flag=True, help="Print where the time of each experiment went.")
+def run(
     tables: tuple[str, ...],
     rows: tuple[str, ...],
     columns: tuple[str, ...],
@@ -196,19 +180,17 @@ def train(
     budget: str,
     seeds: int,
     workers: int | None,
-    threads: int | None,
+    threads: int,
     overrides: tuple[str, ...],
     available: bool,
     profile: bool,
-    **where: Any,
 ) -> None:
-    """What ``run`` does; ``threads=None`` is cores / workers, ``where`` goes on to ``sweeps.table.run``."""
+    """Train and measure what is missing of TABLES, then render them. Exit code 0 only if all that was asked for finished."""
     cores = os.cpu_count() or 1
-    for name, number in (("workers", cores if workers is None else workers), ("threads", 1 if threads is None else threads)):
+    for name, number in (("workers", cores if workers is None else workers), ("threads", threads)):
         if number < 1:
             raise BenchError(f"{name} must be at least 1, got {number}")
-    workers = workers or max(1, cores // (threads or 1))
-    threads = threads or max(1, cores // workers)
+    workers = workers or max(1, cores // threads)
     if workers * threads > cores:
         click.echo(f"warning: {workers} workers x {threads} threads on {cores} cores will be slower than fewer", err=True)
     chosen = _selected(tables, rows, columns, measures)
@@ -222,12 +204,11 @@ def train(
 
     from sweeps import table as sweep
 
-    sweep.collect(**where)
     made = replan()
     click.echo(_summary(made, ledger.read(), workers), err=True)
     if made.no_data:
         _record_missing(made)
-    outcome = sweep.run(replan, workers, threads, **where) if made.jobs else sweep.Outcome()
+    failed, profiles = sweep.run(replan, workers, threads) if made.jobs else ({}, [])
     left = replan()
     if official:
         if stating.lacking(cell for _, cell in chosen):
@@ -239,14 +220,14 @@ def train(
         folder = paths.results() / "tables"
         click.echo("\n".join(f"rendered {folder / name}.{{csv,md,tex}}" for name in dict.fromkeys(tables)), err=True)
         for name in dict.fromkeys(tables):
+            if (picture := paths.results() / "figures" / f"{name}.png").exists():
+                click.echo(f"drawn {picture} (and .svg, .csv: the data in it)", err=True)
+        for name in dict.fromkeys(tables):
             click.echo("\n".join(rendering.markdown_grid(TABLES[name], rendering.findings(TABLES[name], ledger.read()))))
     if profile:
-        _profile(outcome.profiles)
-    for identity, reason in outcome.failed.items():
+        _profile(profiles)
+    for identity, reason in failed.items():
         click.echo(f"not finished: {identity} {reason}", err=True)
-    if outcome.stopped:
-        click.echo(f"stopped by {outcome.stopped}; the same command goes on from each experiment's last epoch", err=True)
-        sys.exit(75)
     if left.jobs or (left.no_data and not available):
         sys.exit(1)
 
@@ -277,7 +258,7 @@ def _profile(profiles: list[dict[str, Any]]) -> None:
 @click.argument("tables", nargs=-1)
 @click.option("--check", is_flag=True, help="Write nothing; fail if the files differ from what the ledger gives.")
 def render(tables: tuple[str, ...], check: bool) -> None:
-    """Write results/tables/ and results/README.md from the ledger (all tables where none is named)."""
+    """Write results/tables/, results/figures/ and results/README.md from the ledger (all where none is named)."""
     chosen = [planning.find_table(name) for name in tables] or list(TABLES.values())
     if check:
         differing = rendering.differing(chosen, ledger.read())
@@ -286,7 +267,7 @@ def render(tables: tuple[str, ...], check: bool) -> None:
         return
     ledger.sort()
     rendering.render(chosen, ledger.read())
-    click.echo(f"rendered {len(chosen)} tables into {paths.results() / 'tables'}", err=True)
+    click.echo(f"rendered {len(chosen)} tables and figures into {paths.results()}", err=True)
 
 
 @cli.command()

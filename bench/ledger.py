@@ -191,12 +191,13 @@ def sort() -> None:
             write(path, out.getvalue())
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str | bytes) -> None:
     """Replace ``path`` by ``text`` whole or not at all; leaves an equal file alone. Raises ``BenchError`` when it cannot be written."""
-    if path.exists() and path.read_text(encoding="utf-8") == text:
+    content = text.encode() if isinstance(text, str) else text
+    if path.exists() and path.read_bytes() == content:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_whole(path, text.encode())
+        files.write_whole(path, content)
     except OSError as error:
         raise BenchError(f"cannot write {path} ({error.strerror}); the old file is unchanged") from None

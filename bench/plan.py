@@ -18,11 +18,10 @@ from datamodules.sources import missing
 
 @dataclass(frozen=True)
 class Job:
-    """An experiment and the measures of it that are still missing, and the tables that ask for them."""
+    """An experiment and the measures of it that are still missing."""
 
     experiment: Experiment
     measures: tuple[Measure, ...]
-    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: 
         by_id.setdefault(line.experiment, []).append(line)
     cells = done = 0
     waiting: list[tuple[str, Cell]] = []
-    wanted: dict[str, tuple[Experiment, dict[str, Measure], dict[str, None]]] = {}
+    wanted: dict[str, tuple[Experiment, dict[str, Measure]]] = {}
     for table, cell in selection:
         if not cell.runnable:
             if not cell.absent and not cell.fact:
@@ -95,10 +94,9 @@ def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: 
             if any(valid(line, experiment, cell.measure) for line in by_id.get(experiment.id, ())):
                 continue
             finished = False
-            _, measures, tables = wanted.setdefault(experiment.id, (experiment, {}, {}))
-            measures[cell.measure.name], tables[table] = cell.measure, None
+            wanted.setdefault(experiment.id, (experiment, {}))[1][cell.measure.name] = cell.measure
         done += finished
-    jobs = [Job(experiment, tuple(measures.values()), tuple(tables)) for experiment, measures, tables in wanted.values()]
+    jobs = [Job(experiment, tuple(measures.values())) for experiment, measures in wanted.values()]
     absent = {name: missing(name) for name in {j.experiment.config["data"] for j in jobs}}
     here = [j for j in jobs if not absent[j.experiment.config["data"]]]
     return Plan(cells, done, tuple(here), tuple(j for j in jobs if j not in here), tuple(waiting))

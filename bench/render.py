@@ -1,4 +1,4 @@
-"""Tables from the ledger: CSV (one line a cell), Markdown and LaTeX beside the published numbers, and the index."""
+"""Tables from the ledger: CSV (one line a cell), Markdown and LaTeX beside the published numbers, figures, and the index."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench import ledger, paths, speed
+from bench import figures, ledger, paths, speed
+from bench.errors import BenchError
 from bench.experiment import BUDGETS, PROTOCOLS
 from bench.ledger import Line
 from bench.table import PAPERS, Table
@@ -104,6 +105,13 @@ def legend(found: list[Finding]) -> str:
 
 def to_markdown(table: Table, found: list[Finding]) -> str:
     lines = [f"# {table.id}: {table.title}", "", f"{table.paper.title} ({table.paper.authors}, {table.paper.reference}).", ""]
+    if table.draw and any(f.status == "measured" for f in found):
+        lines += [
+            f"![{table.title}](../figures/{table.id}.png)",
+            "",
+            f"[SVG](../figures/{table.id}.svg) · [data](../figures/{table.id}.csv)",
+            "",
+        ]
     lines += markdown_grid(table, found)
     lines += ["", legend(found), ""]
     if table.notes:
@@ -170,15 +178,48 @@ def files(tables: Iterable[Table], lines: list[Line]) -> dict[Path, str]:
     return out
 
 
+def pictures(tables: Iterable[Table], lines: list[Line]) -> tuple[dict[Path, str | bytes | None], list[str]]:
+    """Content of ``results/figures/`` for the figures among ``tables``, and what says why others cannot be drawn."""
+    out: dict[Path, str | bytes | None] = {}
+    problems = []
+    for table in (t for t in tables if t.draw):
+        try:
+            out |= figures.files(table, findings(table, lines))
+        except BenchError as error:
+            problems.append(str(error))
+    return out, problems
+
+
 def render(tables: Iterable[Table], lines: list[Line]) -> None:
-    """Write ``files``; equal ones are left alone."""
+    """Write ``files``, then ``pictures``; equal ones are left alone. Raises ``BenchError`` for figures that cannot be drawn, at the end."""
+    tables = list(tables)
     for path, text in files(tables, lines).items():
         ledger.write(path, text)
+    drawn, problems = pictures(tables, lines)
+    changed = {path.stem for path, content in drawn.items() if _differs(path, content)}  # another machine's equal PNG is left alone
+    for path, content in drawn.items():
+        if content is None:
+            path.unlink(missing_ok=True)  # of results that are not current any more
+        elif path.stem in changed:
+            ledger.write(path, content)
+    if problems:
+        raise BenchError("\n".join(problems))
 
 
 def differing(tables: Iterable[Table], lines: list[Line]) -> list[Path]:
-    """Rendered files that are not what the ledger gives."""
-    return [p for p, text in files(tables, lines).items() if not p.exists() or p.read_text(encoding="utf-8") != text]
+    """Rendered files that are not what the ledger gives. Of a figure, its data and its SVG are compared; its PNG has to be there."""
+    tables = list(tables)
+    drawn, problems = pictures(tables, lines)
+    if problems:
+        raise BenchError("\n".join(problems))
+    wanted: dict[Path, str | bytes | None] = {**files(tables, lines), **drawn}
+    return [p for p, content in wanted.items() if _differs(p, content)]
+
+
+def _differs(path: Path, content: str | bytes | None) -> bool:
+    if content is None or not path.exists():
+        return path.exists() or content is not None
+    return isinstance(content, str) and path.read_text(encoding="utf-8") != content
 
 
 def _speed() -> list[str]:
@@ -198,7 +239,7 @@ def index(lines: list[Line]) -> str:
         out += [
             f"## {paper.id}: {paper.title}",
             "",
-            "| table | title | cells | measured | not run | other |",
+            "| table or figure | title | cells | measured | not run | other |",
             "| --- | --- | --- | --- | --- | --- |",
         ]
         for table in (t for t in TABLES.values() if t.paper is paper):

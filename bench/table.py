@@ -76,7 +76,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A published table or figure. ``protocol`` says which value is shown and compared; both are in the ledger."""
+    """A published table or figure. ``protocol`` says which value is shown and compared; both are in the ledger.
+
+    A figure has ``draw``, "module:function" of ``bench.figures``; its cells say which results it is drawn from.
+    """
 
     id: str  # paper-number, e.g. roles-6; figures: celif-fig-4
     paper: Paper
@@ -84,6 +87,7 @@ class Table:
     cells: tuple[Cell, ...]
     protocol: str = "best_test"
     notes: tuple[str, ...] = ()
+    draw: str = ""
 
     @property
     def rows(self) -> list[str]:
@@ -95,6 +99,17 @@ class Table:
 
     def cell(self, row: str, column: str) -> Cell:
         return next(c for c in self.cells if (c.row, c.column) == (row, column))
+
+
+def pictured(
+    models: Mapping[str, Model], tasks: Mapping[str, Task], measure: Measure, note: str = "a picture: the paper prints no number"
+) -> tuple[Cell, ...]:
+    """Cells of a figure: ``models`` by row name, each on ``tasks`` by column name."""
+    return tuple(
+        Cell(row, column, None, measure.unit, task, model, measure, "not reported", note)
+        for column, task in tasks.items()
+        for row, model in models.items()
+    )
 
 
 ABSENT = {"n/a": "not applicable", "-": "not reported", "N.A.": "not reported"}
@@ -163,6 +178,6 @@ def elsewhere(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
         for cell in cells:
             if cell.runnable and cell.task is not None and cell.task.name == task.instead_of:
                 column = task.title if cell.column == cell.task.title else f"{cell.column}, {task.title}"
-                beside = f"the paper has {cell.published} on the real data" if cell.published else ""
-                more.append(replace(cell, column=column, published=None, task=task, note=beside, extra=True))
+                beside = f"the paper has {cell.published} on the real data" if cell.published else cell.note
+                more.append(replace(cell, column=column, published=None, task=task, absent="", note=beside, extra=True))
     return cells + tuple(more)

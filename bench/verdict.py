@@ -57,6 +57,7 @@ class Finding:
     params: int | None = None
     verdict: str = ""
     text: str = ""
+    seeds: tuple[int, ...] = ()
 
 
 def seeds_interval(values: list[float]) -> tuple[float, float]:
@@ -137,8 +138,8 @@ def _measured(cell: Cell, budget: str, protocol: str, current: dict[str, dict[in
         if name != protocol
     ]
     note = _join(cell.note, *others)
-    verdict = _verdict(cell, budget, value, low, high)
-    return Finding(cell, "measured", note, value, low, high, len(values), budget, protocol, first.data, first.params, verdict)
+    verdict, seeds = _verdict(cell, budget, value, low, high), tuple(line.seed for line in chosen)
+    return Finding(cell, "measured", note, value, low, high, len(values), budget, protocol, first.data, first.params, verdict, seeds=seeds)
 
 
 def _verdict(cell: Cell, budget: str, value: float, low: float | None, high: float | None) -> str:

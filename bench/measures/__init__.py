@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bench.experiment import Measure
@@ -29,4 +30,15 @@ EVENT_DROP = {
     for rho in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 }
 
-MEASURES = {m.name: m for m in (ACCURACY, LOSS, *AT_RESOLUTION.values(), *AT_RESOLUTION_FULL.values(), *EVENT_DROP.values())}
+# Li et al. 2018; celif Figures 4 and 8, roles Figure 5
+LANDSCAPE = Measure(
+    "loss-landscape", "", "mean rise of the training loss at radius 0.5 and 1", digits=4, reader="loss_landscape:loss_landscape",
+    protocols=("last",),
+)  # fmt: skip
+LANDSCAPE_TE_FIXED = replace(LANDSCAPE, name="loss-landscape-te-fixed", settings={"te_fixed": True})
+LANDSCAPE_SMALL = replace(LANDSCAPE, name="loss-landscape@9", settings={"points": 9, "samples": 256})
+LANDSCAPE_SMALL_TE_FIXED = replace(LANDSCAPE, name="loss-landscape@9-te-fixed", settings={**LANDSCAPE_SMALL.settings, "te_fixed": True})
+
+_FIGURES = (LANDSCAPE, LANDSCAPE_TE_FIXED, LANDSCAPE_SMALL, LANDSCAPE_SMALL_TE_FIXED)
+_TABLES = (*AT_RESOLUTION.values(), *AT_RESOLUTION_FULL.values(), *EVENT_DROP.values())
+MEASURES = {m.name: m for m in (ACCURACY, LOSS, *_TABLES, *_FIGURES)}

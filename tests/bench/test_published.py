@@ -22,6 +22,7 @@ from bench.tasks.roles import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, SSC, XOR
 
 PUBLISHED = Path(__file__).parent / "published"
 ROOT = Path(__file__).parents[2]
+PRINTED = [name for name, table in TABLES.items() if not table.draw]  # figures print no numbers
 CELLS = [pytest.param(c, id=f"{t.id}: {c.row} / {c.column}") for t in TABLES.values() for c in t.cells]
 
 Line = tuple[str, str, str | None, str]  # row, column, printed value (None where there is none), unit
@@ -43,16 +44,16 @@ def differences(table: Table, lines: list[Line]) -> list[str]:
 
 
 def test_every_published_table_is_declared() -> None:
-    assert {p.stem.replace("_table", "-") for p in PUBLISHED.glob("*_table*.csv")} == set(TABLES)
+    assert {p.stem.replace("_table", "-") for p in PUBLISHED.glob("*_table*.csv")} == set(PRINTED)
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", PRINTED)
 def test_every_published_number_is_a_cell_to_the_letter(name: str) -> None:
     assert published(name), "an empty file would agree with anything"
     assert differences(TABLES[name], published(name)) == []
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", PRINTED)
 def test_rows_and_columns_are_in_the_published_order(name: str) -> None:
     lines = published(name)
     cells = [c for c in TABLES[name].cells if not c.extra]

@@ -1,0 +1,108 @@
+"""Figures: a picture and the data drawn in it, from the ledger and the stored series alone. No torch; matplotlib only to draw.
+
+A figure is a ``Table`` whose ``draw`` names "module:function" of this package: ``function(table, shown) -> (picture, data)`` gets what is
+measured and gives the matplotlib figure and the columns of the data drawn.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from bench import paths, series
+from bench.errors import BenchError
+from bench.experiment import BUDGETS, Experiment
+from bench.table import Table
+from bench.verdict import Finding
+from datamodules.sources import SOURCES
+
+PICTURES = ("svg", "png")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A measured cell: what the ledger says and one series (columns of equal length) a seed, in the order of ``finding.seeds``."""
+
+    finding: Finding
+    series: tuple[dict[str, list[float]], ...]
+
+    @property
+    def row(self) -> str:
+        return self.finding.cell.row
+
+    @property
+    def column(self) -> str:
+        return self.finding.cell.column
+
+    def first(self, *needed: str) -> dict[str, list[float]]:
+        """The first seed's series. Raises ``BenchError`` if it lacks one of the columns ``needed``."""
+        for columns in self.series:
+            if lacking := [name for name in needed if name not in columns]:
+                there = f"it has {', '.join(columns)}"
+                raise BenchError(f"the series of {self.row} / {self.column} has no column {', '.join(lacking)}; {there}")
+        return self.series[0]
+
+
+def shown(table: Table, found: list[Finding]) -> list[Shown]:
+    """The measured cells of ``found`` with their series. Raises ``BenchError`` naming every series that is not there."""
+    chosen, lost = [], []
+    for finding in (f for f in found if f.status == "measured"):
+        cell = finding.cell
+        assert cell.task is not None and cell.model is not None and cell.measure is not None
+        kept = []
+        for seed in finding.seeds:
+            experiment = Experiment(cell.task, cell.model, seed, finding.budget)
+            columns = series.read(experiment, cell.measure, finding.protocol)
+            if columns is None:
+                lost.append(str(series.path(experiment, cell.measure, finding.protocol).relative_to(paths.results())))
+            else:
+                kept.append(columns)
+        chosen.append(Shown(finding, tuple(kept)))
+    if lost:
+        raise BenchError(
+            f"{table.id}: in the ledger, but without the series behind it: {', '.join(lost)} (in {paths.results()}); "
+            "take it back from git, or delete the line from the ledger and run again"
+        )
+    return chosen
+
+
+def caption(table: Table, drawn: list[Shown]) -> str:
+    """Says of the picture what budget, data, seeds and protocol it stands on."""
+    found = [s.finding for s in drawn]
+    parts = [f"{b} budget ({BUDGETS[b]})" for b in sorted({f.budget for f in found})]
+    for name in dict.fromkeys(f.data for f in found):
+        source = SOURCES[name]
+        parts.append(source.title if source.kind == "full" or source.kind in source.title else f"{source.kind}: {source.title}")
+    most, least = max(f.n for f in found), min(f.n for f in found)
+    parts.append(f"{least} to {most} seeds" if most > least else f"{most} seed{'s' if most > 1 else ''}")
+    parts.append("weights: " + ", ".join(sorted({f.protocol for f in found})))
+    absent = len([c for c in table.cells if c.runnable]) - len(drawn)
+    return "; ".join([*parts, *([f"{absent} of the figure's parts not measured yet"] if absent else [])]) + "."
+
+
+def to_csv(columns: dict[str, list]) -> str:
+    """The data drawn, numbers to 6 digits."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([f"{v:.6g}" if isinstance(v, float) else v for v in row] for row in zip(*columns.values(), strict=True))
+    return out.getvalue()
+
+
+def files(table: Table, found: list[Finding]) -> dict[Path, str | bytes | None]:
+    """Content of ``results/figures/<table>.{csv,svg,png}``, the same for the same data; ``None`` (no file) while nothing is measured."""
+    places = {ending: paths.results() / "figures" / f"{table.id}.{ending}" for ending in ("csv", *PICTURES)}
+    drawn = shown(table, found)
+    if not drawn:
+        return dict.fromkeys(places.values())
+    from bench.figures import style  # loads matplotlib
+
+    module, function = table.draw.split(":")
+    with style.ours():
+        picture, columns = getattr(import_module(f"bench.figures.{module}"), function)(table, drawn)
+        style.finish(picture, table, caption(table, drawn))
+        content = {"csv": to_csv(columns), **{ending: style.saved(picture, ending, table.id) for ending in PICTURES}}
+    return {places[ending]: made for ending, made in content.items()}

@@ -1,0 +1,19 @@
+"""Roles Figure 5: loss landscapes on N-MNIST."""
+
+from bench.measures import LANDSCAPE_SMALL
+from bench.models.roles import LIF
+from bench.table import ROLES, Table, elsewhere, pictured
+from bench.tasks.roles import NMNIST, NMNIST_STANDIN
+
+TABLE = Table(
+    "roles-fig-5",
+    ROLES,
+    "Loss landscapes on N-MNIST (3 ms windows) along two filter-normalised random directions",
+    elsewhere(pictured({"Vanilla SNN": LIF}, {"N-MNIST": NMNIST}, LANDSCAPE_SMALL), NMNIST_STANDIN),
+    protocol="last",
+    notes=(
+        "The value is the flatness: mean rise of the training loss over circles of radius 0.5 and 1, three pairs of directions.",
+        "Range, grid, samples and directions are not in the paper: [-1, 1], 9 x 9 points, 256 training samples, one pair drawn.",
+    ),
+    draw="landscapes:draw",
+)

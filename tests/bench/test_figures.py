@@ -1,0 +1,152 @@
+"""Figures: drawn from ledger and stored series alone, the same files for the same data, no picture of nothing."""
+
+from __future__ import annotations
+
+import csv
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import figures, ledger, render, series
+from bench.errors import BenchError
+from bench.experiment import Experiment, Measure
+from bench.lines import lines as lines_of
+from bench.table import Table
+from bench.tables import TABLES
+from tests.conftest import ROOT
+
+FIGURES = {t.id: t for t in TABLES.values() if t.draw}
+
+
+def landscape_series(seed: int) -> dict[str, list]:
+    side = [i / 4 for i in range(-4, 5)]
+    points = [(x, y) for x in side for y in side]
+    loss = [0.1 + (1 + seed) * (x * x + 2 * y * y) for x, y in points]
+    n = len(points)
+    return {"pair": [0] * n, "grid": [1] * n, "x": [x for x, _ in points], "y": [y for _, y in points], "loss": loss}
+
+
+SERIES = {"loss-landscape": landscape_series}
+
+
+def made_up(measure: Measure, seed: int) -> dict[str, list]:
+    """A series as ``measure`` would store it."""
+    name = max((n for n in SERIES if measure.name.startswith(n)), key=len)
+    return SERIES[name](seed)
+
+
+def measured(table: Table, seeds: int = 1, budget: str = "laptop", with_series: bool = True) -> list[ledger.Line]:
+    """Ledger lines and series of all cells of ``table`` that can run, with made-up values, as ``run`` leaves them."""
+    lines = []
+    for place, cell in enumerate(c for c in table.cells if c.runnable):
+        assert cell.task and cell.model and cell.measure
+        for seed in range(seeds):
+            experiment = Experiment(cell.task, cell.model, seed, budget if budget in cell.task.budgets else "paper")
+            for protocol in cell.measure.protocols:
+                (line,) = lines_of(experiment, (cell.measure,), "ok", "")
+                lines.append(replace(line, value=0.5 + place + 0.1 * seed, protocol=protocol))
+                if with_series:
+                    series.write_series(experiment, cell.measure, protocol, made_up(cell.measure, place + seed))
+    ledger.append(lines)
+    return ledger.read()
+
+
+def contents(table: Table, lines: list[ledger.Line]) -> dict[str, Any]:
+    return {path.suffix: content for path, content in figures.files(table, render.findings(table, lines)).items()}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_drawn_from_its_stored_series(places: Path, name: str) -> None:
+    table = FIGURES[name]
+    lines = measured(table, seeds=2)
+    drawn = contents(table, lines)
+    assert drawn[".png"].startswith(b"\x89PNG") and drawn[".svg"].lstrip().startswith("<?xml")
+    rows = list(csv.DictReader(drawn[".csv"].splitlines()))
+    assert {(r["row"], r["column"]) for r in rows} == {(c.row, c.column) for c in table.cells if c.runnable}
+    numbers = [float(v) for r in rows for k, v in r.items() if k not in ("row", "column", "label") and v]
+    assert numbers and all(math.isfinite(v) for v in numbers)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_same_data_gives_the_same_files(places: Path, name: str) -> None:
+    table = FIGURES[name]
+    lines = measured(table)
+    first = contents(table, lines)
+    assert contents(table, list(reversed(lines))) == first
+    assert b"20" + b"26-" not in first[".svg"].encode() and b"Software" not in first[".png"]
+
+
+FIGURE = FIGURES["roles-fig-5"]
+
+
+def test_nothing_measured_gives_table_files_and_no_picture(places: Path) -> None:
+    folder = places / "results" / "figures"
+    folder.mkdir(parents=True)
+    (folder / "roles-fig-5.svg").write_text("drawn from results that are gone")
+    assert [p.name for p in render.differing([FIGURE], []) if p.parent == folder] == ["roles-fig-5.svg"]
+    render.render([FIGURE], [])
+    assert list(folder.iterdir()) == []
+    assert (places / "results" / "tables" / "roles-fig-5.md").exists()
+
+
+def test_a_missing_series_is_named_and_the_tables_are_written(places: Path) -> None:
+    lines = measured(FIGURE, with_series=False)
+    with pytest.raises(BenchError, match=r"roles-fig-5: in the ledger, but without the series.*series/loss-landscape.*from git"):
+        render.render([FIGURE], lines)
+    assert (places / "results" / "tables" / "roles-fig-5.csv").exists()
+    assert not (places / "results" / "figures").exists()
+
+
+def test_a_series_with_other_columns_is_one_message(places: Path) -> None:
+    measured(FIGURE)
+    for path in (places / "results" / "series").rglob("*.csv"):
+        path.write_text("t,value\n1,2\n")
+    with pytest.raises(BenchError, match="has no column grid, x, y, loss; it has t, value"):
+        render.render([FIGURE], ledger.read())
+
+
+def test_check_compares_data_and_svg_and_asks_for_a_png(places: Path) -> None:
+    lines = measured(FIGURE)
+    render.render([FIGURE], lines)
+    folder = places / "results" / "figures"
+    assert render.differing([FIGURE], lines) == []
+    (folder / "roles-fig-5.png").write_bytes(b"by another machine's libraries")
+    render.render([FIGURE], lines)
+    assert render.differing([FIGURE], lines) == [] and (folder / "roles-fig-5.png").read_bytes() == b"by another machine's libraries"
+    (folder / "roles-fig-5.png").unlink()
+    (folder / "roles-fig-5.csv").write_text("edited")
+    assert {p.name for p in render.differing([FIGURE], lines)} == {"roles-fig-5.csv", "roles-fig-5.png"}
+    render.render([FIGURE], lines)
+    assert (folder / "roles-fig-5.png").stat().st_size > 10_000
+
+
+def test_the_caption_says_budget_data_seeds_and_what_is_missing(places: Path) -> None:
+    lines = [line for line in measured(FIGURE, seeds=2) if line.data == "nmnist-standin"]
+    shown = figures.shown(FIGURE, render.findings(FIGURE, lines))
+    text = figures.caption(FIGURE, shown)
+    assert "laptop budget (real data, reduced epochs)" in text and "stand-in for N-MNIST" in text and "2 seeds" in text
+    assert "not measured yet" in text
+
+
+def test_nothing_that_is_drawn_loads_matplotlib_before(places: Path) -> None:
+    code = "import sys; from bench.__main__ import cli\ncli(['render'], standalone_mode=False)\nsys.exit('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr or "matplotlib was loaded to draw nothing"
+
+
+def test_the_command_line_draws_and_says_where(places: Path) -> None:
+    measured(FIGURE)
+    done = subprocess.run([sys.executable, "-m", "bench", "render", "roles-fig-5"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "roles-fig-5.png" in (places / "results" / "tables" / "roles-fig-5.md").read_text()
+    assert (places / "results" / "figures" / "roles-fig-5.svg").exists()
+
+
+def test_make_reproduces_a_figure_by_paper_and_number() -> None:
+    done = subprocess.run(["make", "-n", "reproduce-figure-roles-8"], cwd=ROOT, capture_output=True, text=True)
+    assert "bench run --budget laptop --seeds 1  roles-fig-8" in done.stdout
