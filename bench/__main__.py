@@ -165,14 +165,30 @@ def _override(text: str) -> tuple[str, Any]:
         return key, value
 
 
+def training(command: Callable) -> Callable:
+    """The options of a command that trains what is missing."""
+    for option in (
+        selection,
+        click.option("--workers", type=int, help="Processes. [default: number of cores, at most one an experiment]"),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change a setting: exploratory, never enters a table."
+        ),
+        click.option("--available", is_flag=True, help="Ask only for what can run here: missing data is said, and no failure."),
+        click.option("--profile", is_flag=True, help="Print where the time of each experiment went."),
+    ):
+        command = option(command)
+    return command
+
+
 @cli.command()
-@selection
-@click.option("--workers", type=int, help="Processes. [default: number of cores, at most one an experiment]")
+@training
 @click.option("--threads", default=1, show_default=True, help="Threads of each process; results depend on it in the last digits.")
-@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change a setting: exploratory, never enters a table.")
-@click.option("--available", is_flag=True, help="Ask only for what can run here: missing data is said, and no failure.")
-@click.option("--profile", is_flag=True, help="Print where the time of each experiment went.")
-def run(
+def run(**options: Any) -> None:
+    """Train and measure what is missing of TABLES, then render them. Exit code 0 only if all that was asked for finished."""
+    train(**options)
+
+
+def train(
     tables: tuple[str, ...],
     rows: tuple[str, ...],
     columns: tuple[str, ...],
@@ -180,17 +196,19 @@ def run(
     budget: str,
     seeds: int,
     workers: int | None,
-    threads: int,
+    threads: int | None,
     overrides: tuple[str, ...],
     available: bool,
     profile: bool,
+    **where: Any,
 ) -> None:
-    """Train and measure what is missing of TABLES, then render them. Exit code 0 only if all that was asked for finished."""
+    """What ``run`` does; ``threads=None`` is cores / workers, ``where`` goes on to ``sweeps.table.run``."""
     cores = os.cpu_count() or 1
-    for name, number in (("workers", cores if workers is None else workers), ("threads", threads)):
+    for name, number in (("workers", cores if workers is None else workers), ("threads", 1 if threads is None else threads)):
         if number < 1:
             raise BenchError(f"{name} must be at least 1, got {number}")
-    workers = workers or max(1, cores // threads)
+    workers = workers or max(1, cores // (threads or 1))
+    threads = threads or max(1, cores // workers)
     if workers * threads > cores:
         click.echo(f"warning: {workers} workers x {threads} threads on {cores} cores will be slower than fewer", err=True)
     chosen = _selected(tables, rows, columns, measures)
@@ -204,11 +222,12 @@ def run(
 
     from sweeps import table as sweep
 
+    sweep.collect(**where)
     made = replan()
     click.echo(_summary(made, ledger.read(), workers), err=True)
     if made.no_data:
         _record_missing(made)
-    failed, profiles = sweep.run(replan, workers, threads) if made.jobs else ({}, [])
+    outcome = sweep.run(replan, workers, threads, **where) if made.jobs else sweep.Outcome()
     left = replan()
     if official:
         if stating.lacking(cell for _, cell in chosen):
@@ -225,9 +244,12 @@ def run(
         for name in dict.fromkeys(tables):
             click.echo("\n".join(rendering.markdown_grid(TABLES[name], rendering.findings(TABLES[name], ledger.read()))))
     if profile:
-        _profile(profiles)
-    for identity, reason in failed.items():
+        _profile(outcome.profiles)
+    for identity, reason in outcome.failed.items():
         click.echo(f"not finished: {identity} {reason}", err=True)
+    if outcome.stopped:
+        click.echo(f"stopped by {outcome.stopped}; the same command goes on from each experiment's last epoch", err=True)
+        sys.exit(75)
     if left.jobs or (left.no_data and not available):
         sys.exit(1)
 

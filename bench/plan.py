@@ -18,10 +18,11 @@ from datamodules.sources import missing
 
 @dataclass(frozen=True)
 class Job:
-    """An experiment and the measures of it that are still missing."""
+    """An experiment and the measures of it that are still missing, and the tables that ask for them."""
 
     experiment: Experiment
     measures: tuple[Measure, ...]
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: 
         by_id.setdefault(line.experiment, []).append(line)
     cells = done = 0
     waiting: list[tuple[str, Cell]] = []
-    wanted: dict[str, tuple[Experiment, dict[str, Measure]]] = {}
+    wanted: dict[str, tuple[Experiment, dict[str, Measure], dict[str, None]]] = {}
     for table, cell in selection:
         if not cell.runnable:
             if not cell.absent and not cell.fact:
@@ -94,9 +95,10 @@ def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: 
             if any(valid(line, experiment, cell.measure) for line in by_id.get(experiment.id, ())):
                 continue
             finished = False
-            wanted.setdefault(experiment.id, (experiment, {}))[1][cell.measure.name] = cell.measure
+            _, measures, tables = wanted.setdefault(experiment.id, (experiment, {}, {}))
+            measures[cell.measure.name], tables[table] = cell.measure, None
         done += finished
-    jobs = [Job(experiment, tuple(measures.values())) for experiment, measures in wanted.values()]
+    jobs = [Job(experiment, tuple(measures.values()), tuple(tables)) for experiment, measures, tables in wanted.values()]
     absent = {name: missing(name) for name in {j.experiment.config["data"] for j in jobs}}
     here = [j for j in jobs if not absent[j.experiment.config["data"]]]
     return Plan(cells, done, tuple(here), tuple(j for j in jobs if j not in here), tuple(waiting))

@@ -45,11 +45,26 @@ def environment(device: str, threads: int) -> str:
     """Short hash of device, threads and versions, recorded once in ``results/environments.csv``."""
     values = [device, str(threads), "yes", platform.python_version(), *(_version(p) for p in PACKAGES)]
     key = canonical_hash(values)[:8]
+    add([key, *values])
+    return key
+
+
+def add(row: list[str]) -> None:
+    """Record an environment, its hash first, where it is not known yet."""
     path = paths.results() / "environments.csv"
     with lock(f"environments-{folder_key(path.parent)}"):
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8")))) if path.exists() else [COLUMNS]
-        if key not in {row[0] for row in rows}:
+        rows = _rows()
+        if row[0] not in {known[0] for known in rows}:
             out = io.StringIO()
-            csv.writer(out, lineterminator="\n").writerows([rows[0], *sorted([*rows[1:], [key, *values]])])
+            csv.writer(out, lineterminator="\n").writerows([rows[0], *sorted([*rows[1:], row])])
             write(path, out.getvalue())
-    return key
+
+
+def row(key: str) -> list[str]:
+    """The recorded environment with the hash ``key``. Raises ``KeyError`` for an unknown one."""
+    return {known[0]: known for known in _rows()}[key]
+
+
+def _rows() -> list[list[str]]:
+    path = paths.results() / "environments.csv"
+    return list(csv.reader(io.StringIO(path.read_text(encoding="utf-8")))) if path.exists() else [COLUMNS]

@@ -29,6 +29,7 @@ from datamodules.sources import DataError
 from lightning_modules.spiking import Diverged, SpikingModule
 
 Report = Callable[[dict[str, Any]], None]
+Check = Callable[[], None]  # raises SystemExit where the work must not go on
 
 
 @dataclass
@@ -49,10 +50,10 @@ class Profile:
 
 
 class _Watch(Callback):
-    """Times the parts of a training and reports progress at most twice a second."""
+    """Times the parts of a training, reports progress at most twice a second, and asks ``check`` after every batch."""
 
-    def __init__(self, profile: Profile, report: Report) -> None:
-        self.profile, self.report, self.begun, self.reported = profile, report, time.perf_counter(), 0.0
+    def __init__(self, profile: Profile, report: Report, check: Check) -> None:
+        self.profile, self.report, self.check, self.begun, self.reported = profile, report, check, time.perf_counter(), 0.0
         self.mark = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -64,6 +65,7 @@ class _Watch(Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int) -> None:
         now = time.perf_counter()
         self.profile.steps += now - self.mark
+        self.check()
         if now - self.reported > 0.5:
             self.reported = now
             batches = int(trainer.num_training_batches)
@@ -71,6 +73,9 @@ class _Watch(Callback):
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.mark = time.perf_counter()
+
+    def on_validation_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        self.check()
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.profile.evaluation += time.perf_counter() - self.mark
@@ -95,11 +100,16 @@ class _Checkpoint(Callback):
 
 
 def run(
-    experiment: Experiment, measures: tuple[Measure, ...], threads: int = 1, report: Report = lambda _: None
+    experiment: Experiment,
+    measures: tuple[Measure, ...],
+    threads: int = 1,
+    report: Report = lambda _: None,
+    check: Check = lambda: None,
 ) -> tuple[list[Line], Profile]:
     """Give the ledger lines of ``measures``: from kept weights, or after training (on from the last epoch, if one was saved).
 
     Failures are lines too. The number of ``threads`` is fixed by the caller: sums in matrix products depend on it.
+    ``check`` is called after every batch and before every measure and may raise ``SystemExit``: the last whole epoch's checkpoint stays.
     """
     started, profile = now(), Profile()
     torch.set_num_threads(threads)
@@ -130,7 +140,7 @@ def run(
             return None, failed(measures, "failed", f"{type(error).__name__}: {error}", begun)
 
     begun = time.perf_counter()
-    kept, problem = attempt(begun, measures, lambda: trained.load(experiment) or _trained(experiment, profile, report, where))
+    kept, problem = attempt(begun, measures, lambda: trained.load(experiment) or _trained(experiment, profile, report, check, where))
     profile.total = time.perf_counter() - begun
     if kept is None:
         return problem, profile
@@ -146,6 +156,7 @@ def run(
     }
     done: list[Line] = []
     for measure in measures:
+        check()
         begun = time.perf_counter()
         readings, problem = attempt(begun, (measure,), lambda measure=measure: list(trained.read(kept, measure)))  # type: ignore[misc]
         done += problem
@@ -160,16 +171,16 @@ def run(
     return done, profile
 
 
-def _trained(experiment: Experiment, profile: Profile, report: Report, where: dict[str, Any]) -> trained.Trained:
+def _trained(experiment: Experiment, profile: Profile, report: Report, check: Check, where: dict[str, Any]) -> trained.Trained:
     begun = time.perf_counter()
     _reset_peak()
-    module, steps = _train(experiment, profile, report)
+    module, steps = _train(experiment, profile, report, check)
     commit, dirty = provenance.git()
     spent = {"wall_s": round(time.perf_counter() - begun, 1), "peak_mb": _peak_mb(), "git_commit": commit, "git_dirty": dirty}
     return trained.keep(experiment, module, steps, {**spent, **where})
 
 
-def _train(experiment: Experiment, profile: Profile, report: Report) -> tuple[SpikingModule, int]:
+def _train(experiment: Experiment, profile: Profile, report: Report, check: Check) -> tuple[SpikingModule, int]:
     last = trained.folder(experiment) / "last.ckpt"
     config = {**experiment.config, "seed": experiment.seed}
     data = datamodules.build(config["data"], config["data_settings"], config["batch_size"], experiment.seed)
@@ -177,7 +188,7 @@ def _train(experiment: Experiment, profile: Profile, report: Report) -> tuple[Sp
     pl.seed_everything(experiment.seed, verbose=False)
     module = SpikingModule(config)
     data.form = "events" if data.has_events and module.network.takes_events else "dense"
-    watch = _Watch(profile, report)
+    watch = _Watch(profile, report, check)
     tracked = tracking.start(experiment)
     try:
         trainer = pl.Trainer(

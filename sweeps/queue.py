@@ -1,123 +1,340 @@
-"""The work queue: an Optuna study in an embedded storage. A trial is one planned experiment."""
+"""The work queue: an Optuna study that holds what is planned. A trial is one planned experiment; its record travels through the storage.
+
+User attributes are for people (the dashboard shows them), system attributes for the machinery: ``job`` is what to run, ``worker`` who runs
+it, ``record`` what came out. The ledger is the truth: ``collect`` writes records there, each once, and the plan decides what is queued.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+import os
+import socket
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
-from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
 
-from bench import paths
+from bench import ledger, paths, provenance, series
 from bench.errors import BenchError
 from bench.experiment import Experiment
-from bench.ledger import folder
+from bench.ledger import Line
+from bench.lines import lines as lines_of
 from bench.locks import folder_key, lock
 from bench.measures import MEASURES
 from bench.models import MODELS
 from bench.plan import Job
 from bench.tasks import TASKS
+from datamodules.sources import missing
+from sweeps import storage as storages
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
+SCHEMA = 1
+MOST_DEATHS = 3  # of workers over one experiment, before it counts as failed
+UNKNOWN_S = 1e9  # expected time of what was never run: first, because it may be long
+DIED, BACK = "worker died", "taken back"  # endings without a record
+AGAIN = (DIED, BACK, "preempted")  # … and those that are not the last word
+FINISHED = (TrialState.COMPLETE, TrialState.FAIL)
+
+
+@dataclass
+class Claim:
+    """A trial that this process has taken, and the lock that says so to its host: run it, then ``Queue.finish`` it."""
+
+    trial_id: int
+    number: int
+    job: Job
+    limit_s: float | None
+    held: ExitStack = field(default_factory=ExitStack)
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A trial that this process has taken: run it, then ``Queue.finish`` it."""
+class Collected:
+    """A finished trial as it came out of the storage: its ledger lines and the profile of its training."""
 
-    trial: int
-    job: Job
+    experiment: str
+    lines: tuple[Line, ...]
+    profile: dict[str, Any] | None
 
 
-def experiment_lock(experiment_id: str, wait: bool = False) -> Any:
-    """Held for as long as an experiment runs: the sign that its owner is alive."""
-    return lock(f"experiment-{experiment_id}", wait=wait)
+def experiment_lock(experiment_id: str) -> Any:
+    """Held for as long as an experiment runs on this host: the sign that its owner is alive."""
+    return lock(f"experiment-{experiment_id}", wait=False)
+
+
+def here() -> str:
+    """This host and home: workers that name the same ones share locks."""
+    return f"{socket.gethostname()}-{folder_key(paths.home())}"
 
 
 class Queue:
-    """Experiments to run, shared by all processes that write to the same ledger."""
+    """Experiments to run, shared by all processes that open the same storage and study.
 
-    def __init__(self) -> None:
-        home = paths.home()
-        home.mkdir(parents=True, exist_ok=True)
-        self.name = f"experiments-{folder_key(folder())}"
-        with lock("queue"):  # two processes must not create the tables at once
-            self.storage = RDBStorage(f"sqlite:///{home / 'queue.db'}", engine_kwargs={"connect_args": {"timeout": 120}})
+    The default storage has one study a ledger; a named one has ``experiments``, unless ``study`` says otherwise. Raises ``BenchError``
+    where the storage cannot be used or the study is of another schema.
+    """
+
+    def __init__(self, address: str | None = None, study: str | None = None, wait: float = 0.0) -> None:
+        self.address = storages.address(address)
+        self.storage = storages.connect(self.address, wait)
+        self.name = study or (f"ledger-{folder_key(ledger.folder())}" if storages.is_default(self.address) else "experiments")
+        try:
             self.study = optuna.create_study(storage=self.storage, study_name=self.name, load_if_exists=True, direction="maximize")
-        self.study_id = self.storage.get_study_id_from_name(self.name)
+        except (KeyError, DuplicatedStudyError):  # made by somebody else in this moment
+            self.study = optuna.load_study(storage=self.storage, study_name=self.name)
+        self.study_id = self.study._study_id
+        found = self.study.user_attrs.get("schema")
+        if found is None and not self.storage.states(self.study_id):
+            self.study.set_user_attr("schema", SCHEMA)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                self.study.set_metric_names(["accuracy (%)"])
+        elif found != SCHEMA:
+            raise BenchError(
+                f"study {self.name!r} in {storages.public(self.address)} has schema {found}, this checkout knows {SCHEMA}: "
+                "update the older one, or name another study"
+            )
+        self.refused: set[int] = set()
+        self.reaped = 0.0
+
+    # what is queued
+
+    def enqueue(self, jobs: Iterable[tuple[Job, float | None]], limit_s: float | None = None) -> int:
+        """Add jobs (with expected seconds) that are not in the queue already; the number added. ``limit_s``: seconds each may take.
+
+        Done where ``planning()`` is held, so that what finishes meanwhile is neither planned nor queued again.
+        """
+        trials = [(_attributes(j), {"job": _description(j), "expected_s": s or UNKNOWN_S, "limit_s": limit_s}) for j, s in jobs]
+        with self.storage.alone() as still:
+            return self._add(sorted(trials, key=lambda trial: -trial[1]["expected_s"]), still, self._collected())
+
+    def _add(self, trials: list[tuple[dict[str, Any], dict[str, Any]]], still: Callable[[], None], taken: set[int] | None = None) -> int:
+        """Waiting trials for experiments that have none; where ``storage.alone()`` is held. ``taken``: trials whose records are known."""
+
+        def add() -> int:  # asked again, it finds what a connection that broke has left
+            known = self._open(taken)
+            new = [trial for trial in trials if trial[0]["experiment"] not in known]
+            if new:
+                self.storage.add(self.study_id, new, still)
+            return len(new)
+
+        return int(storages.patiently(add, self.address))
+
+    def _open(self, taken: set[int] | None) -> set[str]:
+        """Experiments that wait or run, or with ``taken`` have a record that is not in it."""
+        attributes = self.storage.user_attrs(self.study_id)
+        return {
+            attributes[t]["experiment"]
+            for t, n, state in self.storage.states(self.study_id)
+            if not state.is_finished() or (taken is not None and n not in taken and attributes[t].get("status") not in AGAIN)
+        }
+
+    def clear(self, experiments: Iterable[str]) -> None:
+        """Take back what still waits of ``experiments``: a parent that stops does not leave its work to nobody."""
+        wanted = set(experiments)
+        for trial in self._trials(TrialState.WAITING):
+            if trial.user_attrs["experiment"] in wanted and self.storage.take(trial._trial_id, None):
+                self._close(trial._trial_id, TrialState.FAIL, status=BACK)
+
+    # what is claimed
+
+    def claim(self, left_s: float = float("inf")) -> Claim | None:
+        """Take the waiting trial with the longest expected time that this checkout and its data can run, within ``left_s`` seconds."""
+        self.reap()
+        for trial_id, expected in sorted(self.storage.waiting(self.study_id), key=lambda pair: (-pair[1], pair[0])):
+            if trial_id in self.refused or (expected < UNKNOWN_S and expected > left_s):
+                continue
+            trial = self.storage.get_trial(trial_id)
+            try:
+                job = _job(trial)
+            except BenchError as error:
+                self._refuse(trial, str(error))
+                continue
+            held = ExitStack()
+            free = held.enter_context(experiment_lock(job.experiment.id))
+            if free and self.storage.take(trial_id, {"host": here(), "pid": os.getpid()}):
+                return Claim(trial_id, trial.number, job, trial.system_attrs.get("limit_s"), held)
+            held.close()
+        return None
+
+    def _refuse(self, trial: FrozenTrial, reason: str) -> None:
+        self.refused.add(trial._trial_id)
+        key = f"refused {socket.gethostname()}"
+        if trial.user_attrs.get(key) != reason:
+            with suppress(UpdateFinishedTrialError):
+                self.storage.set_trial_user_attr(trial._trial_id, key, reason)
+
+    def beat(self, claim: Claim, place: str = "") -> bool:
+        """Say that the worker of ``claim`` lives, and at which ``place``; whether the trial is still its own."""
+        if self.storage.get_trial(claim.trial_id).state != TrialState.RUNNING:
+            return False
+        self.storage.record_heartbeat(claim.trial_id)
+        if place:
+            self.storage.set_trial_user_attr(claim.trial_id, "place", place)
+        return True
+
+    def finish(self, claim: Claim, lines: list[Line], profile: dict[str, Any] | None = None) -> bool:
+        """Close a claimed trial with its ledger lines; ``False`` where it was taken away meanwhile: then the lines do not count."""
+        lines = [replace(line, optuna_study=self.name, optuna_trial=claim.number) for line in lines]
+        with claim.held:
+            if lines[0].status != "preempted":
+                return self._record(claim.trial_id, lines, profile, _series(claim.job, lines))
+            with self.storage.alone() as still:
+                done = self._record(claim.trial_id, lines, profile)
+                if done:
+                    self._again(self.storage.get_trial(claim.trial_id), 0, still)
+                return done
+
+    def _record(
+        self, trial_id: int, lines: list[Line], profile: dict[str, Any] | None = None, files: list[list[str]] | None = None
+    ) -> bool:
+        first = lines[0]
+        environments = [provenance.row(name) for name in {line.environment for line in lines if line.environment}]
+        record: Any = {"lines": [vars(line) for line in lines], "environments": environments, "profile": profile, "series": files}
+        try:
+            self.storage.set_trial_system_attr(trial_id, "record", record)
+        except UpdateFinishedTrialError:
+            return False
+        ok = first.status == "ok"
+        shown = {"status": first.status} | ({} if ok else {"error": first.error})
+        return self._close(trial_id, TrialState.COMPLETE if ok else TrialState.FAIL, first.value if ok else None, **shown)
+
+    def _close(self, trial_id: int, state: TrialState, value: float | None = None, **shown: Any) -> bool:
+        try:
+            for key, text in shown.items():
+                self.storage.set_trial_user_attr(trial_id, key, text)
+            self.storage.set_trial_state_values(trial_id, state, None if value is None else [value])
+        except UpdateFinishedTrialError:
+            return False
+        return True
+
+    # what became of it
+
+    def reap(self) -> None:
+        """Queue again what was run by a worker that is dead; fail it after ``MOST_DEATHS``. At most once in a quarter of the grace."""
+        if time.monotonic() - self.reaped < min(5.0, storages.grace() / 4):
+            return
+        self.reaped = time.monotonic()
+        running = self._trials(TrialState.RUNNING)
+        silent = self.storage.silent(self.study_id) if running else set()
+        for trial in running:
+            with ExitStack() as held:
+                if (trial.system_attrs.get("worker") or {}).get("host") == here():
+                    if not held.enter_context(experiment_lock(trial.user_attrs["experiment"])):
+                        continue
+                elif trial._trial_id not in silent:
+                    continue
+                self._bury(trial)
+
+    def _bury(self, trial: FrozenTrial) -> None:
+        record = trial.system_attrs.get("record")
+        if record:  # it died over the last word
+            line = Line(**record["lines"][0])
+            ok = line.status == "ok"
+            self._close(trial._trial_id, TrialState.COMPLETE if ok else TrialState.FAIL, line.value if ok else None, status=line.status)
+            return
+        deaths = trial.system_attrs.get("deaths", 0) + 1
+        if deaths < MOST_DEATHS:
+            with self.storage.alone() as still:  # nobody may find it neither running nor waiting
+                if self._close(trial._trial_id, TrialState.FAIL, status=DIED):
+                    self._again(trial, deaths, still)
+            return
+        try:
+            job = _job(trial, data=False)
+        except BenchError:  # who has that version will bury it
+            return
+        reason = f"its worker was killed {MOST_DEATHS} times (out of memory?)"
+        self._record(trial._trial_id, lines_of(job.experiment, job.measures, "failed", reason))
+
+    def _again(self, trial: FrozenTrial, deaths: int, still: Callable[[], None]) -> None:
+        user = {k: v for k, v in trial.user_attrs.items() if k in _SHOWN}
+        system = {k: v for k, v in trial.system_attrs.items() if k in ("job", "expected_s", "limit_s")}
+        self._add([(user, system | {"deaths": deaths})], still)
+
+    def planning(self) -> Any:
+        """Held while a parent collects, plans and enqueues: two parents on one ledger do so one after the other."""
+        return lock(f"planning-{folder_key(ledger.folder())}")
+
+    def collect(self) -> list[Collected]:
+        """Write into the ledger what finished since the last time, each line once, whoever asked for it and wherever it ran.
+
+        Done where ``planning()`` is held.
+        """
+        taken = self._collected()
+        new = [(t, n) for t, n, state in self.storage.states(self.study_id) if state in FINISHED and n not in taken]
+        if not new:
+            return []
+        records = [r for t, _ in new if (r := self.storage.get_trial(t).system_attrs.get("record"))]
+        for row in (row for record in records for row in record["environments"]):
+            provenance.add(row)
+        for name, text in (file for record in records for file in record["series"] or ()):
+            ledger.write(paths.results() / name, text)
+        found = [Collected(r["lines"][0]["experiment"], tuple(Line(**f) for f in r["lines"]), r["profile"]) for r in records]
+        known = {tuple(line.texts()) for line in ledger.read({line.task for c in found for line in c.lines})}
+        ledger.append(line for c in found for line in c.lines if tuple(line.texts()) not in known)
+        self.storage.set_study_system_attr(self.study_id, self._collector, _ranges(taken | {n for _, n in new}))
+        return found
+
+    @property
+    def _collector(self) -> str:
+        return f"collected by {socket.gethostname()}-{folder_key(ledger.folder())}"
+
+    def _collected(self) -> set[int]:
+        """Numbers of the trials that this ledger has had the records of."""
+        runs = self.storage.get_study_system_attrs(self.study_id).get(self._collector, [])
+        return {n for first, last in runs for n in range(first, last + 1)}
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self.storage.get_all_trials(self.study_id, deepcopy=False, states=states)
 
-    def enqueue(self, jobs: Iterable[tuple[Job, float | None]]) -> int:
-        """Add jobs (with expected seconds) that are not queued or running; a trial whose owner died is failed first. Number added."""
-        with lock("queue"):
-            self._fail_dead()
-            open_ids = {t.user_attrs["experiment"] for t in self._trials(TrialState.WAITING, TrialState.RUNNING)}
-            added = 0
-            for job, seconds in jobs:
-                e = job.experiment
-                if e.id in open_ids:
-                    continue
-                attributes = {
-                    "experiment": e.id,
-                    "task": e.task.name,
-                    "model": e.model.name,
-                    "seed": e.seed,
-                    "budget": e.budget,
-                    "overrides": json.dumps(e.overrides),
-                    "measures": [m.name for m in job.measures],
-                    "expected_s": seconds if seconds is not None else 1e9,  # unknown ones first: they may be long
-                }
-                self.study.add_trial(create_trial(state=TrialState.WAITING, user_attrs=attributes))
-                added += 1
-            return added
 
-    def _fail_dead(self) -> None:
-        for trial in self._trials(TrialState.RUNNING):
-            with experiment_lock(trial.user_attrs["experiment"]) as free:
-                if free:
-                    self.study.tell(trial.number, state=TrialState.FAIL)
+def _series(job: Job, lines: list[Line]) -> list[list[str]]:
+    """[path below results, text] of the curves that the measures left behind."""
+    measures = {m.name: m for m in job.measures}
+    files = [series.path(job.experiment, measures[line.measure], line.protocol) for line in lines if line.status == "ok"]
+    return [[str(file.relative_to(paths.results())), file.read_text(encoding="utf-8")] for file in files if file.exists()]
 
-    def claim(self) -> Claim | None:
-        """Take the waiting trial with the longest expected time; ``None`` when nothing waits."""
-        waiting = sorted(self._trials(TrialState.WAITING), key=lambda t: -t.user_attrs["expected_s"])
-        for trial in waiting:
-            try:
-                if self.storage.set_trial_state_values(trial._trial_id, state=TrialState.RUNNING):
-                    return Claim(trial.number, _job(trial))
-            except optuna.exceptions.UpdateFinishedTrialError:
-                continue
-        return None
 
-    def finish(self, trial: int, value: float | None) -> None:
-        """Close a claimed trial: complete with ``value``, or failed where it is ``None``."""
-        if value is None:
-            self.study.tell(trial, state=TrialState.FAIL)
+def _ranges(numbers: set[int]) -> list[tuple[int, int]]:
+    """The numbers as runs [first, last]: what has been collected stays short."""
+    runs: list[tuple[int, int]] = []
+    for n in sorted(numbers):
+        if runs and runs[-1][1] == n - 1:
+            runs[-1] = runs[-1][0], n
         else:
-            self.study.tell(trial, value)
-
-    def clear(self) -> None:
-        """Fail what still waits: a parent that stops takes its unstarted work back."""
-        with lock("queue"):
-            for trial in self._trials(TrialState.WAITING):
-                if self.storage.set_trial_state_values(trial._trial_id, state=TrialState.RUNNING):
-                    self.study.tell(trial.number, state=TrialState.FAIL)
+            runs.append((n, n))
+    return runs
 
 
-def _job(trial: FrozenTrial) -> Job:
-    a = trial.user_attrs
+_SHOWN = ("experiment", "task", "model", "seed", "budget", "tables", "settings")
+
+
+def _attributes(job: Job) -> dict[str, Any]:
+    e = job.experiment
+    settings = {"settings": ", ".join(f"{k}={v}" for k, v in e.overrides)} if e.overrides else {}
+    shown = {"experiment": e.id, "task": e.task.name, "model": e.model.name, "seed": e.seed, "budget": e.budget}
+    return shown | {"tables": " ".join(job.tables)} | settings
+
+
+def _description(job: Job) -> dict[str, Any]:
+    return {"overrides": json.dumps(job.experiment.overrides), "measures": [m.name for m in job.measures]}
+
+
+def _job(trial: FrozenTrial, data: bool = True) -> Job:
+    """What the trial asks for. Raises ``BenchError`` where this checkout, or with ``data`` this host, cannot run it."""
+    a, job = trial.user_attrs, trial.system_attrs["job"]
     try:
-        overrides = tuple((key, value) for key, value in json.loads(a["overrides"]))
+        overrides = tuple((key, value) for key, value in json.loads(job["overrides"]))
         experiment = Experiment(TASKS[a["task"]], MODELS[a["model"]], a["seed"], a["budget"], overrides)
-        measures = tuple(MEASURES[name] for name in a["measures"])
+        measures = tuple(MEASURES[name] for name in job["measures"])
     except KeyError as error:
-        raise BenchError(f"trial {trial.number} names {error}, which this checkout does not have") from None
+        raise BenchError(f"this checkout has no {error}") from None
     if experiment.id != a["experiment"]:
-        raise BenchError(
-            f"trial {trial.number} is experiment {a['experiment']}, here it would be {experiment.id}: another version queued it"
-        )
-    return Job(experiment, measures)
+        raise BenchError(f"this checkout would run {experiment.id} ({experiment.versions}), not {a['experiment']}: another version")
+    if data and missing(experiment.config["data"]):
+        raise BenchError(f"data missing here: {experiment.config['data']}")
+    return Job(experiment, measures, tuple(a["tables"].split()))

@@ -1,31 +1,37 @@
-"""Run all that a plan lacks: queue, worker processes, progress. Used by ``python -m bench run``."""
+"""Run all that a plan lacks: queue, worker processes, progress. Used by ``python -m bench run`` and ``python -m sweeps table``."""
 
 from __future__ import annotations
 
-import json
-import os
-import queue as queues
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
 from bench import ledger, paths
 from bench.errors import BenchError
-from bench.lines import lines as lines_of
 from bench.plan import Job, Plan, expected_seconds
+from sweeps import storage as storages
+from sweeps.pool import Pool
 from sweeps.progress import Progress
-from sweeps.queue import Queue
+from sweeps.queue import Collected, Queue
+from sweeps.worker import SIGNALS
 
 NEEDED_MB = 200
-MOST_DEATHS = 3  # of workers over one experiment, before it counts as failed
+SKEW_S = 60  # between this host's clock and the storage's, from which on it is said
+
+
+@dataclass
+class Outcome:
+    """What a run gave: failures (experiment id -> reason), the profile of each experiment, and the signal that ended it early."""
+
+    failed: dict[str, str] = field(default_factory=dict)
+    profiles: list[dict[str, Any]] = field(default_factory=list)
+    stopped: str = ""
 
 
 def preflight() -> None:
@@ -42,112 +48,129 @@ def preflight() -> None:
             raise BenchError(f"{folder}: {free:.0f} MB free, {NEEDED_MB} MB needed: nothing was trained")
 
 
-def run(replan: Callable[[], Plan], workers: int, threads: int) -> tuple[dict[str, str], list[dict[str, Any]]]:
+def collect(storage: str | None = None, study: str | None = None, **_: Any) -> int:
+    """Write into the ledger what earlier runs and other hosts' workers have finished; the number of experiments."""
+    if storages.is_default(storages.address(storage)) and not (paths.home() / "queue.db").exists():
+        return 0
+    queue = Queue(storage, study)
+    with queue.planning():
+        return len(queue.collect())
+
+
+class _Stopped(BaseException):
+    pass
+
+
+def run(
+    replan: Callable[[], Plan],
+    workers: int,
+    threads: int,
+    *,
+    storage: str | None = None,
+    study: str | None = None,
+    limit_s: float | None = None,
+    detach: bool = False,
+    launch: Callable[[Queue, int], None] | None = None,
+) -> Outcome:
     """Run what ``replan()`` says is missing, with ``workers`` processes of ``threads`` threads, until it is finished or has failed once.
 
-    Other runs on the same ledger share the queue: what they have taken is waited for. Gives failures (experiment id -> reason) and the
-    profile of each experiment run here. Raises ``BenchError`` when results cannot be written, ``KeyboardInterrupt`` on Ctrl-C.
+    Other runs and workers on the same storage share the queue: what they have taken is waited for. ``limit_s``: seconds an experiment may
+    take. ``launch`` is called with the queue and the number of experiments instead of starting workers here (a cluster's, say). ``detach``
+    comes back once all is queued. A signal (Ctrl-C, SIGTERM, SIGUSR1) stops the workers, whose experiments are recorded as preempted, and
+    takes back what still waits. Raises ``BenchError`` when results cannot be written or the storage stays away.
     """
     preflight()
-    failed: dict[str, str] = {}
-    profiles: list[dict[str, Any]] = []
-    deaths: Counter[str] = Counter()
-    queue = Queue()
+    outcome, own = Outcome(), set[str]()
+
+    def stop(number: int, _: Any) -> None:
+        outcome.stopped = outcome.stopped or signal.Signals(number).name
+        raise _Stopped
+
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    queue = Queue(storage, study)
+    pool = Pool({"address": queue.address, "study": queue.name}, 0 if launch or detach else workers, threads)
     progress: Progress | None = None
-    told = False
     try:
-        while jobs := [j for j in replan().jobs if j.experiment.id not in failed]:
-            lines = ledger.read({j.experiment.task.name for j in jobs})
-            seconds = {j.experiment.id: expected_seconds(j, lines) for j in jobs}
-            if progress is None:
-                progress = _progress(jobs, seconds)
-            if queue.enqueue((job, seconds[job.experiment.id]) for job in jobs):
-                _round(min(workers, len(jobs)), threads, progress, failed, profiles, deaths)
-                for job in jobs:
-                    if deaths[job.experiment.id] >= MOST_DEATHS and job.experiment.id not in failed:
-                        failed[job.experiment.id] = reason = f"its worker was killed {MOST_DEATHS} times (out of memory?)"
-                        ledger.append(lines_of(job.experiment, job.measures, "failed", reason))
-            else:
-                if not told:
-                    print(f"waiting for {len(jobs)} experiments that another run is working on", file=sys.stderr)
-                told = True
-                time.sleep(1.0)
-    except BaseException:
-        queue.clear()
-        raise
+        if abs(skew := queue.storage.skew()) > SKEW_S:
+            print(f"warning: this host's clock is {skew:+.0f} s from the storage's: times in the ledger will not agree", file=sys.stderr)
+        told, planned, fatal = False, 0.0, ""
+        while True:
+            if time.monotonic() - planned > 2.0:
+                with queue.planning():
+                    _note(queue.collect(), outcome, progress)
+                    jobs = [j for j in replan().jobs if j.experiment.id not in outcome.failed]
+                    if jobs:
+                        seconds = _expected(jobs)
+                        progress = progress or _progress(jobs, seconds)
+                        own |= {j.experiment.id for j in jobs}
+                        queue.enqueue(((j, seconds[j.experiment.id]) for j in jobs), limit_s)
+                planned = time.monotonic()
+                if not jobs:
+                    break
+                if fatal:
+                    raise BenchError(fatal)
+                if launch is not None and not told:
+                    launch(queue, len(jobs))
+                if detach:
+                    break
+                queue.reap()
+                pool.fill(len(queue.storage.waiting(queue.study_id)) + len(pool))
+                if not len(pool) and not told:
+                    print(f"waiting for {len(jobs)} experiments that others are working on", file=sys.stderr)
+                    told = True
+            for message in pool.messages(1.0):
+                if "ended" in message:
+                    if message["ended"] < 0:
+                        print(f"a worker ended with {signal.Signals(-message['ended']).name}", file=sys.stderr)
+                    planned = 0.0
+                elif "fatal" in message:
+                    fatal, planned = message["fatal"], 0.0
+                elif "done" in message:
+                    planned = 0.0
+                elif progress is not None:
+                    _show(progress, message)
+    except _Stopped:
+        pass
     finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        pool.stop()
+        if outcome.stopped or sys.exc_info()[0] is not None:
+            queue.clear(own)
+            with queue.planning():
+                _note(queue.collect(), outcome, progress)
         if progress is not None:
             progress.close()
-    return failed, profiles
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return outcome
+
+
+def _show(progress: Progress, message: dict[str, Any]) -> None:
+    if "start" in message:
+        progress.start(message["start"])
+    else:
+        progress.update(message.pop("progress"), **message)
+
+
+def _note(collected: list[Collected], outcome: Outcome, progress: Progress | None) -> None:
+    for one in collected:
+        bad = next((line for line in one.lines if line.status not in ("ok", "not applicable")), None)
+        if progress is not None:
+            first = one.lines[0]
+            progress.finish(one.experiment, first.status, first.error, first.value, first.unit, first.wall_s)
+        if bad is not None and bad.status != "preempted":
+            outcome.failed[one.experiment] = f"{bad.status}: {bad.error}"
+        if one.profile:
+            outcome.profiles.append({"experiment": one.experiment, **one.profile})
+
+
+def _expected(jobs: list[Job]) -> dict[str, float | None]:
+    lines = ledger.read({j.experiment.task.name for j in jobs})
+    return {j.experiment.id: expected_seconds(j, lines) for j in jobs}
 
 
 def _progress(jobs: list[Job], seconds: dict[str, float | None]) -> Progress:
     known = [s for s in seconds.values() if s]
     usual = fmean(known) if known else 1.0
     return Progress({j.experiment.id: str(j.experiment) for j in jobs}, {i: s or usual for i, s in seconds.items()})
-
-
-def _round(
-    workers: int, threads: int, progress: Progress, failed: dict[str, str], profiles: list[dict[str, Any]], deaths: Counter[str]
-) -> None:
-    """Start ``workers`` and follow their messages until all have ended; ``deaths`` counts experiments whose worker did not end well."""
-    inbox: queues.SimpleQueue = queues.SimpleQueue()
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join([str(paths.ROOT), *sys.path])}
-    command = [sys.executable, "-m", "sweeps.worker", str(threads)]
-    processes = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=environment, start_new_session=True)
-        for _ in range(workers)
-    ]
-
-    def listen(process: subprocess.Popen) -> None:
-        assert process.stdout is not None
-        during = ""
-        for row in process.stdout:
-            message = json.loads(row)
-            during = message.get("start", "" if "done" in message else during)
-            inbox.put(message)
-        inbox.put({"ended": process.wait(), "during": during})
-
-    for process in processes:
-        threading.Thread(target=listen, args=(process,), daemon=True).start()
-    alive, fatal = len(processes), ""
-    try:
-        while alive:
-            message = inbox.get()
-            if "ended" in message:
-                alive -= 1
-                if message["ended"] < 0 or (message["ended"] and not fatal):
-                    name = signal.Signals(-message["ended"]).name if message["ended"] < 0 else f"exit code {message['ended']}"
-                    print(f"a worker ended with {name}", file=sys.stderr)
-                    deaths[message["during"]] += 1
-            elif "fatal" in message:
-                fatal = message["fatal"]
-            elif "start" in message:
-                progress.start(message["start"])
-            elif "progress" in message:
-                progress.update(message.pop("progress"), **message)
-            else:
-                profile = message.pop("profile")
-                experiment = message.pop("done")
-                progress.finish(experiment, **message)
-                if profile:
-                    profiles.append({"experiment": experiment, **profile})
-                if message["status"] != "ok":
-                    failed[experiment] = f"{message['status']}: {message['error']}"
-    finally:
-        _stop(processes)
-    if fatal:
-        raise BenchError(fatal)
-
-
-def _stop(processes: list[subprocess.Popen]) -> None:
-    """End workers that still run: politely, then not."""
-    running = [p for p in processes if p.poll() is None]
-    for process in running:
-        process.send_signal(signal.SIGTERM)
-    until = time.monotonic() + 10
-    for process in running:
-        try:
-            process.wait(max(0.1, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()

@@ -1,29 +1,165 @@
-"""A worker process: claims experiments until the queue is empty. ``python -m sweeps.worker THREADS``; started by ``sweeps.table``.
+"""One worker: claims experiments and runs them until nothing waits, it is told to stop, or its time is nearly up.
 
-Its standard output carries one JSON message a line to the parent; everything else goes to its log.
+SIGTERM, SIGINT and SIGUSR1 stop it after the batch it is in: the experiment is recorded as ``preempted`` and queued again, its last
+checkpoint stays, and the worker ends with 75. A worker that cannot reach the storage for the whole grace gives its experiment up, because
+another host will have taken it over by then.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
+import signal
 import sys
+import threading
+import time
 import traceback
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
-from bench import ledger, paths, provenance
+from bench import paths, provenance
 from bench.errors import BenchError
-from bench.ledger import Line
-from bench.plan import Job, valid
-from sweeps.queue import Claim, Queue, experiment_lock
+from bench.lines import lines as lines_of
+from sweeps.queue import Claim, Queue
+from sweeps.storage import grace, patience
+
+PREEMPTED = 75  # EX_TEMPFAIL: stopped, to be gone on with
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+Say = Callable[..., None]
 
 
-def main(threads: int) -> int:
-    messages = os.fdopen(os.dup(1), "w", buffering=1)
+class Stop(SystemExit):
+    """Raised out of a running experiment: ``status`` as in the ledger, empty where the experiment is no longer this worker's."""
+
+    def __init__(self, status: str, text: str) -> None:
+        super().__init__(PREEMPTED)
+        self.status, self.text = status, text
+
+
+class Told:
+    """Which signal, if any, has asked this process to stop. The second one ends it at once."""
+
+    def __init__(self) -> None:
+        self.signal = ""
+        for number in SIGNALS:
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: Any) -> None:
+        if self.signal:
+            os._exit(PREEMPTED)
+        self.signal = signal.Signals(number).name
+
+
+class Watch(threading.Thread):
+    """Beats for a claimed trial, keeps its time limit, and tells the training when to stop (``check``, called after every batch)."""
+
+    def __init__(self, queue: Queue, claim: Claim, told: Told) -> None:
+        super().__init__(daemon=True)
+        self.queue, self.claim, self.told = queue, claim, told
+        self.begun = self.beaten = time.monotonic()
+        self.over = threading.Event()
+        self.lost = False
+        self.place = self.shown = ""
+
+    def run(self) -> None:
+        while not self.over.wait(self._pause()):
+            self._limit()
+            with suppress(Exception):  # the storage is away: try again
+                if not self.queue.beat(self.claim, self.place if self.place != self.shown else ""):
+                    self.lost = True
+                    return
+                self.beaten, self.shown = time.monotonic(), self.place
+
+    def _pause(self) -> float:
+        pause = max(0.5, grace() / 4)
+        return pause if self.claim.limit_s is None else min(pause, max(0.5, self.claim.limit_s / 4))
+
+    def _limit(self) -> None:
+        """End a process that is stuck within one batch and so cannot be told that its time is over."""
+        limit = self.claim.limit_s
+        if limit is not None and time.monotonic() - self.begun > 2 * limit + 60:
+            job = self.claim.job
+            self.queue.finish(self.claim, lines_of(job.experiment, job.measures, "timeout", f"stuck for more than twice {limit:.0f} s"))
+            os._exit(1)
+
+    def check(self) -> None:
+        """Raises ``Stop`` where the training must not go on."""
+        now = time.monotonic()
+        if self.told.signal:
+            raise Stop("preempted", f"{self.told.signal}; goes on from its last checkpoint")
+        if self.claim.limit_s is not None and now - self.begun > self.claim.limit_s:
+            raise Stop("timeout", f"more than {self.claim.limit_s:.0f} s")
+        if self.lost or now - self.beaten > grace():
+            raise Stop("", "the storage was away for too long, or another worker has taken over")
+
+
+def work(
+    queue: Queue,
+    threads: int = 1,
+    *,
+    say: Say = lambda **_: None,
+    until: float = float("inf"),
+    linger: float = 0.0,
+    most: int | None = None,
+) -> int:
+    """Claim and run until nothing waits for ``linger`` seconds, ``until`` (``time.time()``) comes near, or ``most`` are done.
+
+    0, or 75 where a signal said to stop. Raises ``BenchError`` when the storage stays away.
+    """
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    provenance.git()  # the commit of the code that is loaded now
+    told, idle, done = Told(), time.monotonic(), 0
+    while not told.signal and (most is None or done < most):
+        if time.time() > until - 10:
+            return 0
+        claim = queue.claim(until - time.time())
+        if claim is not None:
+            perform(queue, claim, threads, told, say)
+            idle, done = time.monotonic(), done + 1
+        elif time.monotonic() - idle < linger:
+            time.sleep(min(1.0, linger))
+        else:
+            return 0
+    return PREEMPTED if told.signal else 0
+
+
+def perform(queue: Queue, claim: Claim, threads: int, told: Told, say: Say = lambda **_: None) -> None:
+    """Run a claimed experiment and hand its lines to the storage, whatever they say."""
+    job, experiment = claim.job, claim.job.experiment
+    say(start=experiment.id)
+    from bench import run  # torch is loaded only where something is trained
+
+    watch = Watch(queue, claim, told)
+
+    def report(progress: dict[str, Any]) -> None:
+        watch.place = f"epoch {progress.get('epoch', 0)}/{progress.get('epochs', 0)}"
+        say(progress=experiment.id, **progress)
+
+    watch.start()
+    profile: dict[str, Any] | None = None
+    try:
+        lines, measured = run.run(experiment, job.measures, threads, report, watch.check)
+        profile = vars(measured) | {"outside": measured.outside}
+    except Stop as stop:
+        lines = lines_of(experiment, job.measures, stop.status, stop.text) if stop.status else []
+    except (KeyboardInterrupt, SystemExit):  # Lightning's own way of stopping
+        lines = lines_of(experiment, job.measures, "preempted", told.signal or "interrupted")
+    finally:
+        watch.over.set()
+    if lines:
+        queue.finish(claim, lines, profile)
+    claim.held.close()
+    say(done=experiment.id)
+
+
+def main(queue: dict[str, Any], threads: int, mailbox: Any, gpu: str | None, options: dict[str, Any]) -> None:
+    """A worker process of a pool: messages go to ``mailbox``, everything else to a log that is deleted when all went well."""
+    os.setsid()  # Ctrl-C in a terminal is for the parent, which then tells its workers
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     log = paths.home() / "logs" / f"worker-{os.getpid()}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -32,83 +168,18 @@ def main(threads: int) -> int:
 
     def say(**message: Any) -> None:
         try:
-            messages.write(json.dumps(message) + "\n")
+            mailbox.send(message)
         except OSError:  # the parent is gone: stop, so that nobody computes unseen
             os._exit(1)
 
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    provenance.git()  # the commit of the code that is loaded now
-    queue = Queue()
     try:
-        while (claim := queue.claim()) is not None:
-            _work(queue, claim, threads, say)
+        code = work(Queue(**queue, wait=patience()), threads, say=say, **options)
     except BenchError as error:
         say(fatal=str(error))
-        return 1
-    except (KeyboardInterrupt, SystemExit):
-        return 143
-    except BaseException:
+        sys.exit(1)
+    except Exception:
         traceback.print_exc()
         say(fatal=f"a worker stopped unexpectedly; see {log}")
-        return 1
+        sys.exit(1)
     log.unlink(missing_ok=True)
-    return 0
-
-
-def _work(queue: Queue, claim: Claim, threads: int, say: Any) -> None:
-    job, experiment = claim.job, claim.job.experiment
-    with experiment_lock(experiment.id) as free:
-        if not free:  # somebody else runs it: theirs counts
-            queue.finish(claim.trial, None)
-            return
-        lines, seconds = _recorded(job), None
-        if not lines:
-            say(start=experiment.id)
-            from bench import run  # torch is loaded only where something is trained
-
-            lines, profile = run.run(experiment, job.measures, threads, lambda p: say(progress=experiment.id, **p))
-            seconds = vars(profile) | {"outside": profile.outside}
-            lines = [replace(line, optuna_study=queue.name, optuna_trial=claim.trial) for line in lines]
-            _park(job, lines)
-            ledger.append(lines)
-            _pending(job).unlink(missing_ok=True)
-        first = lines[0]
-        queue.finish(claim.trial, first.value if first.status == "ok" else None)
-    say(
-        done=experiment.id, status=first.status, error=first.error, value=first.value, unit=first.unit, wall_s=first.wall_s, profile=seconds
-    )
-
-
-def _recorded(job: Job) -> list[Line]:
-    """What is already known of ``job``: in the ledger, or parked by a run that could not write to it (then it is written now)."""
-
-    def current(lines: list[Line]) -> list[Line]:
-        found = [[line for line in lines if line.experiment == job.experiment.id and valid(line, job.experiment, m)] for m in job.measures]
-        return [line for group in found for line in group] if all(found) else []
-
-    known = current(ledger.read([job.experiment.task.name]))
-    if known:
-        return known
-    with suppress(OSError, ValueError, TypeError):
-        parked = current([Line(**fields) for fields in json.loads(_pending(job).read_text())])
-        if parked:
-            ledger.append(parked)
-            _pending(job).unlink()
-        return parked
-    return []
-
-
-def _pending(job: Job) -> Any:
-    return paths.home() / "experiments" / job.experiment.id / "pending.json"
-
-
-def _park(job: Job, lines: list[Line]) -> None:
-    with suppress(OSError):
-        path = _pending(job)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        ledger.write(path, json.dumps([vars(line) for line in lines]))
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(code)

@@ -47,8 +47,13 @@ def follow(process: subprocess.Popen[str], pattern: str) -> None:
     raise AssertionError(f"{pattern!r} did not appear in {''.join(seen)}")
 
 
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
-    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    """Workers are forked by the one child that has loaded torch."""
+    return [worker for child in children(process.pid) for worker in children(child)]
 
 
 @pytest.fixture
@@ -174,7 +179,7 @@ def test_divergence_is_recorded_the_rest_goes_on_and_the_exit_code_says_so(place
 def test_a_setting_that_the_neuron_refuses_fails_that_experiment_with_its_message(places: Path) -> None:
     done = bench(*SMOKE, "--row", "Baseline", "--set", "neuron.reset=half")
     assert done.returncode == 1
-    assert "hard, soft, none" in done.stderr
+    assert "reset 'half' is not one of hard, soft" in done.stderr
     assert [line["status"] for line in lines(places)] == ["failed"]
 
 

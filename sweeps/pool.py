@@ -1,0 +1,121 @@
+"""Worker processes on this host: forked from a process that has loaded torch already, so that one that was killed is replaced at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from bench import paths
+from bench.errors import BenchError
+from sweeps import worker
+from sweeps.queue import Queue
+
+Message = dict[str, Any]
+
+
+def gpus() -> list[str]:
+    """Devices that workers share out, one each: those of ``CUDA_VISIBLE_DEVICES``, or all of this host."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip()]
+    return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+
+
+class Pool:
+    """Up to ``size`` workers of ``threads`` threads on the queue that ``queue`` opens (arguments of ``Queue``)."""
+
+    def __init__(self, queue: dict[str, Any], size: int, threads: int, options: dict[str, Any] | None = None) -> None:
+        self.queue, self.size, self.threads, self.options = queue, size, threads, options or {}
+        self.gpus = gpus()
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+        os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(paths.ROOT), *sys.path]))
+        self.context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+        if sys.platform == "linux":
+            self.context.set_forkserver_preload(["sweeps.worker", "bench.run"])
+        self.workers: dict[int, tuple[Any, Any]] = {}  # slot -> process, its end of the pipe
+        self.during: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.workers)
+
+    def fill(self, most: int) -> None:
+        """Start workers until there are ``size`` of them, or ``most``."""
+        for slot in range(self.size):
+            if len(self.workers) >= min(self.size, most):
+                return
+            if slot not in self.workers:
+                ours, theirs = self.context.Pipe(duplex=False)
+                gpu = self.gpus[slot % len(self.gpus)] if self.gpus else None
+                process = self.context.Process(
+                    target=worker.main, args=(self.queue, self.threads, theirs, gpu, self.options), name=f"worker-{slot}"
+                )
+                process.start()
+                theirs.close()
+                self.workers[slot] = process, ours
+
+    def messages(self, timeout: float) -> Iterator[Message]:
+        """What the workers say, after ``timeout`` seconds at the latest; ``{"ended": exit code}`` is a worker's end."""
+        by_pipe: dict[Any, int] = {pipe: slot for slot, (_, pipe) in self.workers.items()}
+        if not by_pipe:
+            time.sleep(timeout)
+        ready: list[Any] = list(wait(list(by_pipe), timeout))
+        for pipe in ready:
+            slot = by_pipe[pipe]
+            try:
+                message = pipe.recv()
+            except (EOFError, OSError):
+                process, _ = self.workers.pop(slot)
+                process.join()
+                yield {"ended": process.exitcode}
+                continue
+            yield message
+
+    def stop(self) -> None:
+        """End the workers: politely, so that they record what they were at, then not."""
+        for process, _ in self.workers.values():
+            if process.is_alive():
+                os.kill(process.pid, signal.SIGTERM)
+        until = time.monotonic() + 20
+        for process, pipe in self.workers.values():
+            while process.is_alive() and time.monotonic() < until:
+                while pipe.poll():  # nobody may block on a full pipe
+                    try:
+                        pipe.recv()
+                    except (EOFError, OSError):
+                        break
+                process.join(0.1)
+            process.kill()
+            process.join()
+        self.workers.clear()
+
+
+def serve(queue: Queue, workers: int, threads: int, options: dict[str, Any]) -> int:
+    """Keep workers going until they find nothing more; their exit code. A signal stops them all: 75."""
+    told = worker.Told()
+    pool = Pool({"address": queue.address, "study": queue.name}, workers, threads, options)
+    code, fatal = 0, ""
+    pool.fill(workers)
+    try:
+        while len(pool) and not told.signal:
+            for message in pool.messages(1.0):
+                if "start" in message:
+                    print(f"start {message['start']}", file=sys.stderr)
+                elif "fatal" in message:
+                    fatal = message["fatal"]
+                elif message.get("ended", 0) < 0:  # killed: another takes its place
+                    print(f"a worker ended with {signal.Signals(-message['ended']).name}", file=sys.stderr)
+                    pool.fill(workers)
+                elif "ended" in message:
+                    code = code or message["ended"]
+    finally:
+        pool.stop()
+    if fatal:
+        raise BenchError(fatal)
+    return worker.PREEMPTED if told.signal else code

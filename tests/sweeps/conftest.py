@@ -1,0 +1,28 @@
+"""Storages for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sweeps import servers
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[servers.Postgres]:
+    """A server for the whole session; tests name studies of their own."""
+    if servers.binaries() is None:
+        pytest.skip("no PostgreSQL server binaries (apt-get install postgresql)")
+    server = servers.Postgres()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "journal"])
+def storage(request: pytest.FixtureRequest, places: Path) -> str:
+    """The address of an empty storage of each kind."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres").address
+    return f"{request.param}:///{places}/queue.{request.param}"

@@ -1,0 +1,76 @@
+"""A real PostgreSQL server for tests: Debian's package, on a free port, removed afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+PASSWORD = "correct-horse"
+
+
+def binaries() -> Path | None:
+    """Folder of ``initdb`` and ``postgres``, where there is one."""
+    found = shutil.which("initdb")
+    folders = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return next((f for f in reversed(folders) if (f / "initdb").exists() and (f / "postgres").exists()), None)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Postgres:
+    """One server with an empty database ``bench``, a user ``bench`` and a password."""
+
+    def __init__(self) -> None:
+        folder = binaries()
+        assert folder is not None
+        self.bin, self.port = folder, free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="bench-postgres-"))
+        self.user = "postgres" if os.getuid() == 0 else None  # the server refuses to run as root
+        if self.user:
+            shutil.chown(self.folder, self.user)
+        secret = self.folder / "password"
+        secret.write_text(PASSWORD)
+        secret.chmod(0o644)
+        options = ["--auth=scram-sha-256", f"--pwfile={secret}", "--username=bench", "--no-sync", "--encoding=UTF8"]
+        self._run(self.bin / "initdb", "--pgdata", self.folder / "data", *options)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+        self._run(self.bin / "createdb", "--host=127.0.0.1", f"--port={self.port}", "--username=bench", "bench")
+
+    @property
+    def address(self) -> str:
+        return f"postgresql://bench:{PASSWORD}@127.0.0.1:{self.port}/bench"
+
+    def _run(self, *command: str | Path) -> None:
+        environment = {**os.environ, "PGPASSWORD": PASSWORD}
+        subprocess.run([str(c) for c in command], check=True, capture_output=True, user=self.user, env=environment, cwd=self.folder)
+
+    def start(self) -> None:
+        log = (self.folder / "log").open("ab")
+        settings = ["fsync=off", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}", f"port={self.port}"]
+        command = [str(self.bin / "postgres"), "-D", str(self.folder / "data"), *(part for s in settings for part in ("-c", s))]
+        self.process = subprocess.Popen(command, stdout=log, stderr=log, user=self.user, cwd=self.folder)
+        for _ in range(300):
+            if subprocess.run([str(self.bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode == 0:
+                return
+            time.sleep(0.1)
+        raise RuntimeError((self.folder / "log").read_text())
+
+    def stop(self) -> None:
+        """Gone at once, connections and all."""
+        assert self.process is not None
+        self.process.send_signal(2)  # SIGINT: fast shutdown
+        self.process.wait()
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder)
