@@ -55,16 +55,23 @@ def _selected(tables: Iterable[str], rows: Iterable[str], columns: Iterable[str]
 def list_tables(as_json: bool) -> None:
     """All tables and figures of both papers and how much of each is measured."""
     lines = ledger.read()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for table in TABLES.values():
         counts = rendering.coverage(rendering.findings(table, lines))
         runnable = sum(c.runnable for c in table.cells)
         rows.append({"table": table.id, "title": table.title, "cells": len(table.cells), "runnable": runnable, **counts})
     if as_json:
         return print_json(rows)
-    click.echo(f"{'table':12} {'cells':>5} {'measured':>8} {'runnable':>8}  title")
+    click.echo(f"{'table':12} {'cells':>5} {'measured':>8} {'ready':>6} {'no data':>7} {'nothing':>7}  title")
     for row in rows:
-        click.echo(f"{row['table']:12} {row['cells']:5} {row.get('measured', 0):8} {row['runnable']:8}  {row['title']}")
+        nothing = row.get("not reported", 0) + row.get("not applicable", 0)
+        numbers = f"{row.get('measured', 0):8} {row.get('ready to run', 0):6} {row.get('data missing', 0):7} {nothing:7}"
+        click.echo(f"{row['table']:12} {row['cells']:5} {numbers}  {row['title']}")
+    total = sum(row["cells"] for row in rows)
+    measured = sum(row.get("measured", 0) for row in rows)
+    click.echo(
+        f"{measured} of {total} cells measured or computed; ready: a command runs it; nothing: not reported or not applicable", err=True
+    )
 
 
 @cli.command()
@@ -96,7 +103,7 @@ def show(table: str, row: str | None, column: str | None, budget: str, as_json: 
 def _show_table(table: Table, as_json: bool) -> None:
     found = rendering.findings(table, ledger.read())
     if as_json:
-        fields = ("status", "value", "low", "high", "n", "budget", "protocol", "verdict", "note")
+        fields = ("status", "text", "value", "low", "high", "n", "budget", "protocol", "verdict", "note")
         return print_json(
             [
                 {"row": f.cell.row, "column": f.cell.column, "published": f.cell.published} | {k: getattr(f, k) for k in fields}
@@ -299,7 +306,7 @@ def compare(other: str, as_json: bool) -> None:
     """Values of this ledger beside those of another results folder OTHER, for experiments in both."""
     mine = {(line.experiment, line.measure, line.protocol): line for line in ledger.read() if line.status == "ok"}
     os.environ["BENCH_RESULTS"] = other
-    rows = []
+    rows: list[dict[str, Any]] = []
     for line in ledger.read():
         here = mine.get((line.experiment, line.measure, line.protocol))
         if here is None or line.status != "ok" or here.value is None or line.value is None:

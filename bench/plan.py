@@ -105,21 +105,34 @@ def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: 
 
 
 def expected_seconds(job: Job, lines: Iterable[Line]) -> float | None:
+    """``usual_seconds`` of a job; weights that are kept here cost nothing."""
+    lines = list(lines)
+    if (paths.home() / "experiments" / job.experiment.id / "weights.pt").exists():
+        return _reading(job.experiment, job.measures, lines) or 1.0
+    return usual_seconds(job.experiment, job.measures, lines)
+
+
+def usual_seconds(experiment: Experiment, measures: Iterable[Measure], lines: Iterable[Line]) -> float | None:
     """Median wall time of earlier trainings of the same task and budget, of the same model where there is one, and of its measures.
 
-    ``None`` without an earlier training. Weights that are kept here cost nothing.
+    ``None`` without an earlier training.
     """
-    experiment = job.experiment
-    here = (experiment.task.name, experiment.budget)
-    same = [line for line in lines if line.status == "ok" and line.wall_s and (line.task, line.budget) == here]
+    lines = list(lines)
+    trainings = [_usual(experiment, m.name, lines) for m in MEASURES.values() if not m.reader]
+    reading = _reading(experiment, measures, lines)
+    return next((seconds + reading for seconds in trainings if seconds is not None), None)
 
-    def usual(name: str) -> float | None:
-        named = [line for line in same if line.measure == name]
-        closest = [line for line in named if line.model == experiment.model.name] or named
-        return median(line.wall_s for line in closest if line.wall_s) if closest else None
 
-    read = sum(usual(m.name) or 0.0 for m in job.measures if m.reader)
-    if (paths.home() / "experiments" / experiment.id / "weights.pt").exists():
-        return read or 1.0
-    trainings = [usual(m.name) for m in MEASURES.values() if not m.reader]
-    return next((seconds + read for seconds in trainings if seconds is not None), None)
+def _reading(experiment: Experiment, measures: Iterable[Measure], lines: list[Line]) -> float:
+    return sum(_usual(experiment, m.name, lines) or 0.0 for m in measures if m.reader)
+
+
+def _usual(experiment: Experiment, measure: str, lines: list[Line]) -> float | None:
+    named = [
+        line
+        for line in lines
+        if line.status == "ok" and line.wall_s and line.measure == measure
+        and (line.task, line.budget) == (experiment.task.name, experiment.budget)
+    ]  # fmt: skip
+    closest = [line for line in named if line.model == experiment.model.name] or named
+    return median(line.wall_s for line in closest if line.wall_s) if closest else None

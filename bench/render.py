@@ -37,6 +37,9 @@ COLUMNS = [
 ]
 
 
+STATUSES = ("measured", "ready to run", "data missing", "not reported", "not applicable")
+
+
 def findings(table: Table, lines: Iterable[Line]) -> list[Finding]:
     lines = list(lines)
     return [find(table, cell, lines) for cell in table.cells]
@@ -239,13 +242,15 @@ def index(lines: list[Line]) -> str:
         out += [
             f"## {paper.id}: {paper.title}",
             "",
-            "| table or figure | title | cells | measured | not run | other |",
-            "| --- | --- | --- | --- | --- | --- |",
+            "| table or figure | title | cells | measured | ready to run | data missing | nothing to measure | other |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
         ]
         for table in (t for t in TABLES.values() if t.paper is paper):
             counts = coverage(findings(table, lines))
-            other = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if status not in ("measured", "not run"))
-            numbers = f"{len(table.cells)} | {counts.get('measured', 0)} | {counts.get('not run', 0)}"
+            other = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if status not in STATUSES)
+            shown = [counts.get("measured", 0), counts.get("ready to run", 0), counts.get("data missing", 0)]
+            shown.append(sum(counts.get(status, 0) for status in STATUSES[3:]))
+            numbers = " | ".join(map(str, [len(table.cells), *shown]))
             out.append(f"| [{table.id}](tables/{table.id}.md) | {table.title} | {numbers} | {other} |")
         out.append("")
     out += _speed()

@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 from bench import facts
 from bench.experiment import Experiment
 from bench.ledger import Line
-from bench.plan import valid
+from bench.plan import usual_seconds, valid
 from bench.table import Cell, Table
 from datamodules.sources import SOURCES
 
@@ -92,46 +92,75 @@ def find(table: Table, cell: Cell, lines: Iterable[Line]) -> Finding:
         return Finding(cell, cell.absent or "not run", cell.note)
     assert cell.task is not None and cell.model is not None and cell.measure is not None
     task, model, measure = cell.task, cell.model, cell.measure
-    lines = [line for line in lines if line.task == task.name and line.measure == measure.name]
+    everything = list(lines)
     for budget in ("paper", "laptop"):
-        if budget != "paper" and budget not in task.budgets:
-            continue
-        current: dict[str, dict[int, Line]] = {}
-        for line in sorted(lines, key=lambda line: line.started_utc):
-            if line.status == "ok" and line.budget == budget:
-                experiment = Experiment(task, model, line.seed, budget)
-                if line.experiment == experiment.id and valid(line, experiment, measure):
-                    current.setdefault(line.protocol, {})[line.seed] = line
-        if current:
+        if current := results(cell, budget, everything):
             protocol = table.protocol if table.protocol in current else min(current)
             return _measured(cell, budget, protocol, current)
+    lines = [line for line in everything if line.task == task.name and line.measure == measure.name]
     mine = [line for line in lines if line.model == model.name and line.budget in ("paper", "laptop")]
     stale = [line for line in mine if line.status == "ok" and line.protocol == table.protocol]
     if stale:
         last = max(stale, key=lambda line: line.started_utc)
         was = f"measured {last.started_utc[:10]} by another version ({last.version}, config {last.config_hash})"
         return Finding(cell, "stale", _join(cell.note, was), last.value, n=1, budget=last.budget, protocol=last.protocol, data=last.data)
-    if mine:
-        last = max(mine, key=lambda line: line.started_utc)
-        if last.status == "data missing":
-            where = f"{SOURCES[task.data].title} was not there on {last.started_utc[:10]}: python -m bench data status"
-            return Finding(cell, "data missing", _join(cell.note, where), data=last.data)
-        if last.status == "not applicable":
-            return Finding(cell, "not applicable", _join(cell.note, last.error))
-        return Finding(cell, "not run", _join(cell.note, f"last attempt ({last.budget}): {last.status}, {last.error}"))
-    return Finding(cell, "not run", cell.note)
+    last_try = max(mine, key=lambda line: line.started_utc, default=None)
+    if last_try and last_try.status == "not applicable":
+        return Finding(cell, "not applicable", _join(cell.note, last_try.error))
+    looked = max((line for line in everything if line.data == task.data), key=lambda line: line.started_utc, default=None)
+    if looked and looked.status == "data missing":
+        where = f"{SOURCES[task.data].title} was not there on {looked.started_utc[:10]}: python -m bench data status"
+        return Finding(cell, "data missing", _join(cell.note, where), data=task.data)
+    failed = f"last attempt ({last_try.budget}): {last_try.status}, {last_try.error}" if last_try and last_try.status != "ok" else ""
+    about = cell.note if cell.published or cell.absent else ""  # of a stand-in: its real column says it
+    return Finding(cell, "ready to run", _join(about, failed, _ready(table, cell, everything)))
+
+
+def results(cell: Cell, budget: str, lines: Iterable[Line]) -> dict[str, dict[int, Line]]:
+    """Current finished lines of a runnable ``cell`` at ``budget``: protocol -> seed -> line. Empty without any."""
+    assert cell.task is not None and cell.model is not None and cell.measure is not None
+    if budget != "paper" and budget not in cell.task.budgets:
+        return {}
+    found: dict[str, dict[int, Line]] = {}
+    known: dict[int, Experiment] = {}
+    named = [x for x in lines if (x.task, x.measure, x.status, x.budget) == (cell.task.name, cell.measure.name, "ok", budget)]
+    for line in sorted(named, key=lambda line: line.started_utc):
+        if line.seed not in known:
+            known[line.seed] = Experiment(cell.task, cell.model, line.seed, budget)
+        if line.experiment == known[line.seed].id and valid(line, known[line.seed], cell.measure):
+            found.setdefault(line.protocol, {})[line.seed] = line
+    return found
+
+
+def _ready(table: Table, cell: Cell, lines: list[Line]) -> str:
+    """How to run a cell, and how long its experiment took before."""
+    assert cell.task is not None and cell.model is not None and cell.measure is not None
+    budget = "laptop" if "laptop" in cell.task.budgets else "paper"
+    seconds = usual_seconds(Experiment(cell.task, cell.model, 0, budget), (cell.measure,), lines)
+    time = f"about {duration(seconds)} an experiment" if seconds else "time not known yet"
+    return f'{time} at {budget} budget: python -m bench run {table.id} --column "{cell.column}" --budget {budget}'
+
+
+def duration(seconds: float) -> str:
+    """``80 s``, ``12 min`` or ``3.4 h``."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def interval(lines: list[Line]) -> tuple[float, float | None, float | None]:
+    """Mean of ``lines`` (one a seed) and its 95 % interval: over seeds, or of the test sample where there is one seed."""
+    values = [line.value for line in lines if line.value is not None]
+    value, first = fmean(values), lines[0]
+    if len(values) > 1:
+        return value, *seeds_interval(values)
+    if first.unit == "%" and first.n_test:
+        return value, *sampling_interval(value, first.n_test)
+    return value, None, None
 
 
 def _measured(cell: Cell, budget: str, protocol: str, current: dict[str, dict[int, Line]]) -> Finding:
     chosen = [line for _, line in sorted(current[protocol].items())]
-    values = [line.value for line in chosen if line.value is not None]
-    value = fmean(values)
+    value, low, high = interval(chosen)
     first = chosen[0]
-    low = high = None
-    if len(values) > 1:
-        low, high = seeds_interval(values)
-    elif first.unit == "%" and first.n_test:
-        low, high = sampling_interval(value, first.n_test)
     others = [
         f"{name} {fmean(line.value for line in by_seed.values() if line.value is not None):.2f}"
         for name, by_seed in current.items()
@@ -139,7 +168,7 @@ def _measured(cell: Cell, budget: str, protocol: str, current: dict[str, dict[in
     ]
     note = _join(cell.note, *others)
     verdict, seeds = _verdict(cell, budget, value, low, high), tuple(line.seed for line in chosen)
-    return Finding(cell, "measured", note, value, low, high, len(values), budget, protocol, first.data, first.params, verdict, seeds=seeds)
+    return Finding(cell, "measured", note, value, low, high, len(chosen), budget, protocol, first.data, first.params, verdict, seeds=seeds)
 
 
 def _verdict(cell: Cell, budget: str, value: float, low: float | None, high: float | None) -> str:

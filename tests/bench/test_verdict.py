@@ -66,13 +66,27 @@ def test_results_of_another_version_are_stale_and_get_no_verdict() -> None:
 def test_absent_failed_and_missing_cells_each_say_why() -> None:
     absent = Cell("a", "b", None, absent="not applicable", note="the paper leaves it out")
     assert find(TABLE, absent, []).status == "not applicable"
-    assert find(TABLE, CELL, []).status == "not run"
+    assert find(TABLE, CELL, []).status == "ready to run"
+    assert 'time not known yet at laptop budget: python -m bench run roles-6 --column "MNIST"' in find(TABLE, CELL, []).note
     failed = find(TABLE, CELL, [result(None, status="diverged", error="loss nan")])
-    assert failed.status == "not run"
+    assert failed.status == "ready to run"
     assert "diverged, loss nan" in failed.note
     missing = find(TABLE, CELL, [result(None, status="data missing")])
     assert missing.status == "data missing"
     assert "bench data status" in missing.note
+
+
+def test_a_cell_that_can_run_says_how_long_it_took_before() -> None:
+    other = finished(Experiment(MNIST, replace(LIF, name="other", settings={"leak": 0.7}), 0, "laptop"), value=90.0, wall_s=82.0)
+    assert "about 82 s an experiment at laptop budget" in find(TABLE, CELL, [other]).note
+
+
+def test_data_that_was_missing_for_one_row_is_missing_for_all_until_it_was_there() -> None:
+    row = replace(LIF, name="other", settings={"leak": 0.7})
+    absent = finished(Experiment(MNIST, row, 0, "laptop"), value=None, status="data missing", started_utc="2026-01-01T00:00:00Z")
+    assert find(TABLE, CELL, [absent]).status == "data missing"
+    later = finished(Experiment(MNIST, row, 0, "laptop"), started_utc="2026-01-02T00:00:00Z")
+    assert find(TABLE, CELL, [absent, later]).status == "ready to run"
 
 
 def test_a_cell_needs_a_reason_to_be_absent() -> None:
