@@ -110,9 +110,10 @@ class Task:
 class Model:
     """A neuron variant or baseline with its settings: a row.
 
-    ``settings`` override the task's neuron settings, which are LIF's: another neuron takes its own defaults and ``settings`` alone, and a
-    network without neurons ("") none. ``changes`` replace fields of any task's recipe and ``by_task`` those of the named ones (widths,
-    network, learning rate, …); what ``budgets`` says for a reduced budget is the last word. ``sources`` says where all that comes from.
+    ``settings`` override the task's neuron settings, which are LIF's: another neuron takes its own defaults and ``settings`` alone (and
+    what ``by_task`` has under "neuron"), and a network without neurons ("") none. ``changes`` replace fields of any task's recipe and
+    ``by_task`` those of the named ones (widths, network, learning rate, …); what ``budgets`` says for a reduced budget is the last word.
+    ``sources`` says where all that comes from.
     """
 
     name: str
@@ -143,6 +144,11 @@ class Experiment:
         task = self.task.changed(model.changes).changed(model.by_task.get(self.task.name, {})).at(self.budget)
         return task.changed(model.budgets.get(self.budget, {}))
 
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """Of the model's neuron."""
+        return {**self.model.settings, **self.model.by_task.get(self.task.name, {}).get("neuron", {})}
+
     @cached_property
     def config(self) -> dict[str, Any]:
         """All that decides the weights besides the seed, data and versions, in plain types. Names of rows and tables are not in it."""
@@ -150,7 +156,7 @@ class Experiment:
         hidden = {"name", "title", "budgets", "sources", "instead_of", "version"}
         hidden |= {name for name in LATER if getattr(task, name) == _DEFAULTS[name]}
         config = {k: v for k, v in asdict(task).items() if k not in hidden}
-        config["neuron"] = {"name": model.neuron, **(task.neuron if model.neuron == "lif" else {}), **model.settings}
+        config["neuron"] = {"name": model.neuron, **(task.neuron if model.neuron == "lif" else {}), **self._settings}
         config["recurrent"] = self.model.recurrent
         for path, value in self.overrides:
             part = config
@@ -171,7 +177,7 @@ class Experiment:
         said = dict(task.sources)
         row = {**model.changes, **model.by_task.get(task.name, {})}
         if model.settings or model.neuron != "lif":
-            row["neuron"] = {"name": model.neuron, **model.settings}
+            row["neuron"] = {"name": model.neuron, **self._settings}
         if model.recurrent:
             row["recurrent"] = True
         for name, value in row.items():

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 MODULES = {
     "delayed-xor": "datamodules.xor:DelayedXOR",
     "mnist": "datamodules.mnist:MNIST",
+    "sequential-mnist": "datamodules.sequential_mnist:SequentialMNIST",
+    "adding": "datamodules.memory:Adding",
+    "copy-memory": "datamodules.memory:CopyMemory",
     "shd": "datamodules.shd:SHD",
     "ssc": "datamodules.shd:SSC",
     "nmnist": "datamodules.nmnist:NMNIST",

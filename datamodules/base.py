@@ -116,3 +116,38 @@ def random_bytes(rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
     count = math.prod(shape)
     words = rng.integers(0, 1 << 32, size=-(-count // 4), dtype=np.uint32).astype("<u4", copy=False)
     return torch.from_numpy(words.view(np.uint8)[:count].reshape(shape))
+
+
+class Generated(SequenceData):
+    """Base of generated data: ``batches`` fresh batches an epoch, and ``test`` samples that stay the same."""
+
+    def __init__(self, batch_size: int, seed: int, batches: int, test: int) -> None:
+        super().__init__(batch_size, seed)
+        self.batches, self.test = batches, test
+        self.fixed: Batch | None = None
+
+    def generate(self, count: int, rng: np.random.Generator) -> Batch:
+        """``count`` samples: input [T, count, N], of bytes where that is exact, and targets."""
+        raise NotImplementedError
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.fixed is None:
+            self.fixed = self.generate(self.test, np.random.default_rng([self.test_seed, TEST]))
+
+    def train_batches(self, epoch: Callable[[], int]) -> Batches:
+        def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
+            x, target = self.generate(len(indices), rng)
+            return x.float(), target
+
+        return Batches(self.batches * self.batch_size, self.batch_size, make, self.seed, TRAIN, epoch)
+
+    def test_batches(self) -> Batches:
+        self.setup()
+        assert self.fixed is not None
+        x, target = self.fixed
+
+        def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
+            chosen = slice(int(indices[0]), int(indices[-1]) + 1)
+            return x[:, chosen].float(), target[chosen]
+
+        return Batches(self.test, self.batch_size, make, self.test_seed, TEST, None)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
-from torch import Tensor
 
-from datamodules.base import TEST, TRAIN, Batch, Batches, SequenceData
+from datamodules.base import Batch, Generated
 
 
-class DelayedXOR(SequenceData):
+class DelayedXOR(Generated):
     """Spikes ``steps`` x batch x ``channels`` (generator of the public DH-SNN code).
 
     Background spikes of probability ``noise`` everywhere; first pattern in the first, second in the last ``pattern`` steps, each with
@@ -32,17 +29,15 @@ class DelayedXOR(SequenceData):
         batches: int = 100,
         test: int = 10_000,
     ) -> None:
-        super().__init__(batch_size, seed)
+        super().__init__(batch_size, seed, batches, test)
         if not 0 < 2 * pattern <= steps:
             raise ValueError(f"two patterns of {pattern} steps do not fit into {steps} steps")
         if not all(0.0 <= p <= 1.0 for p in (low, high, noise)):
             raise ValueError(f"low, high and noise are probabilities, got {low}, {high}, {noise}")
         self.steps, self.channels, self.pattern, self.noise = steps, channels, pattern, noise
         self.rates = np.array([low, high])
-        self.batches, self.test = batches, test
-        self.fixed: tuple[Tensor, Tensor] | None = None
 
-    def generate(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def generate(self, count: int, rng: np.random.Generator) -> Batch:
         """``count`` samples: spikes as uint8 [T, count, channels], labels [count]."""
         bits = rng.integers(0, 2, (2, count))
         spikes = self._bernoulli(rng, (self.steps, count, self.channels), np.array(self.noise))
@@ -54,25 +49,3 @@ class DelayedXOR(SequenceData):
     def _bernoulli(rng: np.random.Generator, shape: tuple[int, ...], p: np.ndarray) -> np.ndarray:
         draws = np.frombuffer(rng.bytes(2 * int(np.prod(shape))), np.uint16).reshape(shape)
         return draws < np.rint(p * 65536).astype(np.uint32)
-
-    def setup(self, stage: str | None = None) -> None:
-        if self.fixed is None:
-            self.fixed = self.generate(self.test, np.random.default_rng([self.test_seed, TEST]))
-
-    def train_batches(self, epoch: Callable[[], int]) -> Batches:
-        def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
-            spikes, labels = self.generate(len(indices), rng)
-            return spikes.float(), labels
-
-        return Batches(self.batches * self.batch_size, self.batch_size, make, self.seed, TRAIN, epoch)
-
-    def test_batches(self) -> Batches:
-        self.setup()
-        assert self.fixed is not None
-        spikes, labels = self.fixed
-
-        def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
-            chosen = slice(int(indices[0]), int(indices[-1]) + 1)
-            return spikes[:, chosen].float(), labels[chosen]
-
-        return Batches(self.test, self.batch_size, make, self.test_seed, TEST, None)

@@ -46,6 +46,14 @@ def mean_ce(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return F.cross_entropy(logits, target), logits
 
 
+def sum_ce(output: Tensor, target: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of the output (spikes: their count) summed over the steps from ``first`` on (public code of Yin et al.)."""
+    if first >= output.shape[0]:
+        raise ValueError(f"the loss starts at step {first}, the sequence has {output.shape[0]}")
+    logits = output[first:].sum(0)
+    return F.cross_entropy(logits, target), logits
+
+
 def step_ce(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Cross-entropy at every step, averaged over steps (copy memory, Chen et al. 2023, supplement)."""
     scores = output.transpose(0, 1)
@@ -63,6 +71,7 @@ OBJECTIVES: dict[str, Objective] = {
     "softmax-sum-ce": softmax_sum_ce,
     "sum-softmax-ce": sum_softmax_ce,
     "mean-ce": mean_ce,
+    "sum-ce": sum_ce,
     "step-ce": step_ce,
     "last-mse": last_mse,
 }

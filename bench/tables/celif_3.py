@@ -1,7 +1,9 @@
 """CE-LIF Table 3 (supplement): CE-LIF with and without recurrence."""
 
 from bench.measures import ACCURACY
+from bench.models.celif import CELIF_154K, CELIF_REC_158K, CELIF_REC_181K
 from bench.table import CELIF, Table, grid
+from bench.tasks.celif import PS_MNIST, SEQ_MNIST
 
 TABLE = Table(
     "celif-3",
@@ -15,9 +17,14 @@ TABLE = Table(
     CE-LIF | Recurrent    | 181.4k     | [64, 152, 152]    | 98.91     | 98.09
     """,
         key={"Architecture": "{}", "Parameters": "{}"},
+        models={
+            "CE-LIF | Feedforward | 153.9k": CELIF_154K,
+            "CE-LIF | Recurrent | 158.3k": CELIF_REC_158K,
+            "CE-LIF | Recurrent | 181.4k": CELIF_REC_181K,
+        },
+        tasks={"Seq-MNIST": SEQ_MNIST, "P-MNIST": PS_MNIST},
         measure={"Seq-MNIST": ACCURACY, "P-MNIST": ACCURACY},
         unit={"Parameters": "k", "Seq-MNIST": "%", "P-MNIST": "%"},
-        note="the CE-LIF neuron and the sequential MNIST tasks are not built yet",
         waiting=dict.fromkeys(("Architecture", "Parameters", "Hidden dimensions"), "computed from the recipes: not built yet"),
     ),
     notes=(

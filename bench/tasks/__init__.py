@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bench.experiment import Task
-from bench.tasks import roles
+from bench.tasks import celif, roles
 
-TASKS = {t.name: t for module in (roles,) for t in vars(module).values() if isinstance(t, Task)}
+TASKS = {t.name: t for module in (celif, roles) for t in vars(module).values() if isinstance(t, Task)}
 
 
 def elsewhere(task: Task) -> list[Task]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,10 @@ MNIST = Source(
     citation="LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition. Proc. IEEE 86(11), 1998",
     samples={"train": 60_000, "test": 10_000},
 )
+SEQUENTIAL_MNIST = replace(MNIST, name="sequential-mnist", title="MNIST as sequences of pixels", place="mnist")
+_HOCHREITER = "Hochreiter, Schmidhuber: Long short-term memory. Neural Computation 9(8), 1997 (task)"
+ADDING = Source("adding", "adding problem (generated)", licence="generated here", citation=_HOCHREITER)
+COPY_MEMORY = Source("copy-memory", "copy memory (generated)", licence="generated here", citation=_HOCHREITER)
 XOR = Source(
     "delayed-xor",
     "delayed spiking XOR (generated)",
@@ -213,4 +217,21 @@ CIFAR10_SUBSET = Source(
     place="cifar10",
 )
 
-SOURCES = {s.name: s for s in (MNIST, XOR, SHD, SSC, NMNIST, NMNIST_SUBSET, DVS_GESTURE, DVS_CLIPS, CIFAR10, CIFAR10_SUBSET)}
+SOURCES = {
+    s.name: s
+    for s in (
+        MNIST,
+        SEQUENTIAL_MNIST,
+        XOR,
+        ADDING,
+        COPY_MEMORY,
+        SHD,
+        SSC,
+        NMNIST,
+        NMNIST_SUBSET,
+        DVS_GESTURE,
+        DVS_CLIPS,
+        CIFAR10,
+        CIFAR10_SUBSET,
+    )
+}
