@@ -71,7 +71,7 @@ class Task:
     network: str = "dense"
     neuron: Mapping[str, Any] = field(default_factory=dict)  # settings of the hidden neurons
     readout: str = "spiking"  # spiking: the same neuron as the hidden layers; leaky-readout: non-spiking integrator
-    init: str = "default"  # weight initialisation: default (the framework's) or xavier-normal (bias 0)
+    init: str = "default"  # weight initialisation: one of lightning_modules.networks.dense.INITS
     loss: str = "mse-rate"  # a key of lightning_modules.objectives.OBJECTIVES
     loss_settings: Mapping[str, Any] = field(default_factory=dict)
     optimiser: str = "adam"

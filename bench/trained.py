@@ -68,7 +68,7 @@ class Trained:
 
     @property
     def params(self) -> int:
-        return sum(p.numel() for p in self.module("last", "cpu").parameters())
+        return self.module("last", "cpu").network.parameter_count
 
     def module(self, protocol: str, device: str | None = None) -> SpikingModule:
         """The LightningModule with the weights of ``protocol``, in eval mode, on the GPU if there is one."""

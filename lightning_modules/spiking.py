@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules import networks
+from lightning_modules.networks.base import check_fit
 from lightning_modules.objectives import OBJECTIVES
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adamax": torch.optim.Adamax, "sgd": torch.optim.SGD}
@@ -74,6 +75,8 @@ class SpikingModule(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         x, target = batch
         loss, _ = self.objective(self.network(x), target, **self.loss_settings)
+        if self.network.penalty is not None:
+            loss = loss + self.network.penalty
         if index % self.check_every == 0:
             value = float(loss.detach())
             if value != value or value in (float("inf"), float("-inf")):
@@ -83,7 +86,7 @@ class SpikingModule(pl.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Any, index: int) -> None:
         for module in self.constrained:  # constraints on weights: a module's own ``constrain``
-            module.constrain()  # type: ignore[operator]
+            module.constrain(self.optimizers().param_groups[0]["lr"])  # type: ignore[operator, union-attr]
 
     def on_train_epoch_start(self) -> None:
         # whatever is random in the network (dropout, …) follows from seed and epoch: resuming repeats it
@@ -144,6 +147,7 @@ class SpikingModule(pl.LightningModule):
         checkpoint["history"], checkpoint["best"] = self.history, self.best
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        check_fit(self, checkpoint["state_dict"])
         self.history, self.best = checkpoint["history"], checkpoint["best"]
 
 

@@ -26,6 +26,12 @@ class Network(nn.Module):
     """
 
     takes_events: ClassVar[bool] = False
+    penalty: Tensor | None = None  # what the last forward pass adds to the loss in training
+
+    @property
+    def parameter_count(self) -> int:
+        """Trained parameters as the papers count them."""
+        return sum(p.numel() for p in self.parameters())
 
     @property
     def neurons(self) -> list[Neuron]:
@@ -35,6 +41,16 @@ class Network(nn.Module):
     def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
         """The same output as ``forward``, with what it cost in spikes; nothing for a network without neurons."""
         return self(x), Activity([], x.new_zeros(()))
+
+
+def check_fit(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Raise ``ValueError``, naming the first difference, unless the weights ``state`` are of a network with these layers and widths."""
+    own = network.state_dict()
+    wrong = [f"{name} is {list(own[name].shape)}, there {list(value.shape)}" for name, value in state.items()
+             if name in own and own[name].shape != value.shape]  # fmt: skip
+    wrong += [f"{name} is missing there" for name in own if name not in state] + [f"it has {name} too" for name in state if name not in own]
+    if wrong:
+        raise ValueError(f"the checkpoint is of another network: {wrong[0]}")
 
 
 def neuron_of(name: str, settings: Mapping[str, Any]) -> tuple[type[Neuron], Any]:

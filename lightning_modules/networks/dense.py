@@ -13,26 +13,33 @@ from lightning_modules import scan
 from lightning_modules.networks.base import Activity, Network, input_rate, neuron_of
 from lightning_modules.neurons import Neuron
 
+INITS = ("default", "xavier-normal", "xavier-orthogonal", "xavier-zero")
 LINEAR = ("linear", "linear-mean", "linear-last")
 
 
 class Layer(nn.Module):
-    """Linear projection, optional recurrence ``V o[t-1] (+ bias)``, and a neuron: ``[T, B, inputs] -> [T, B, size]``."""
+    """Linear projection, optional recurrence ``V o[t-1] (+ bias)``, and a neuron: ``[T, B, inputs] -> [T, B, size]``.
+
+    ``init``: "default" is the framework's; "xavier-normal" has Xavier-normal weights and biases 0; "xavier-orthogonal" and "xavier-zero"
+    Xavier-uniform weights, recurrent ones orthogonal or 0, and all biases 0 (Yin et al.'s ALIF on S-MNIST and on PS-MNIST).
+    """
 
     def __init__(self, inputs: int, neuron: Neuron, recurrent: bool, init: str, recurrent_bias: bool = False) -> None:
         super().__init__()
+        if init not in INITS:
+            raise ValueError(f"init {init!r} is not one of {', '.join(INITS)}")
         self.linear = nn.Linear(inputs, neuron.size)
-        if init == "xavier-normal":
-            nn.init.xavier_normal_(self.linear.weight)
+        if init != "default":
+            (nn.init.xavier_normal_ if init == "xavier-normal" else nn.init.xavier_uniform_)(self.linear.weight)
             nn.init.zeros_(self.linear.bias)
-        elif init != "default":
-            raise ValueError(f"init {init!r} is not one of default, xavier-normal")
         self.neuron = neuron
         self.recurrent = nn.Parameter(torch.empty(neuron.size, neuron.size)) if recurrent else None
         self.recurrent_bias = nn.Parameter(torch.empty(neuron.size)) if recurrent and recurrent_bias else None
         for parameter in (self.recurrent, self.recurrent_bias):
             if parameter is not None:
                 nn.init.uniform_(parameter, -1 / math.sqrt(neuron.size), 1 / math.sqrt(neuron.size))
+                if init in ("xavier-orthogonal", "xavier-zero"):
+                    (nn.init.orthogonal_ if init == "xavier-orthogonal" and parameter.dim() == 2 else nn.init.zeros_)(parameter)
 
     @property
     def spec(self) -> scan.Dense:
@@ -69,7 +76,7 @@ class Dense(Network):
         output = None if readout == "spiking" or readout in LINEAR else neuron_of(readout, {})[0]
         last, self.readout, self.detach_every = len(layers) - 2, readout, detach_every
         deep = last if recurrent_layers is None else recurrent_layers
-        shared = hidden.shared(layers[1:-1], config)
+        shared = hidden.shared(layers[1:] if readout == "spiking" else layers[1:-1], config)
         built: list[Layer] = []
         for place, (inputs, size) in enumerate(zip(layers, layers[1:], strict=False)):
             if place == last and readout in LINEAR:

@@ -49,9 +49,6 @@ class Neuron(nn.Module):
         """Parameters that all layers of a network (``sizes`` neurons each) have in common, as arguments of their constructors."""
         return {}
 
-    def constrain(self) -> None:
-        """Bring the parameters back to where they are allowed to be; called after every step of the optimiser."""
-
     def initial_state(self, batch: int, like: Tensor) -> NamedTuple:
         """State before the first step, ``[batch, size]`` each, dtype and device of ``like``. Zeros unless the neuron says otherwise."""
         zero = torch.zeros(batch, self.size, dtype=like.dtype, device=like.device)

@@ -40,7 +40,8 @@ class IndRNN(Neuron, name="indrnn"):
         self.bound = self.config.magnitude ** (1.0 / self.config.steps)
         self.u = nn.Parameter(torch.empty(size).uniform_(1.0 / self.bound if self.config.long else 0.0, self.bound))
 
-    def constrain(self) -> None:
+    def constrain(self, lr: float) -> None:
+        """Bring u back within its bound, after a step of the optimiser."""
         with torch.no_grad():
             self.u.clamp_(-self.bound, self.bound)
 

@@ -182,7 +182,7 @@ def test_the_recurrence_of_indrnn_stays_within_its_bound() -> None:
     assert 0.0 <= float(u.min()) < 0.01 and 0.99 < float(u.max()) <= bound
     assert 1 / bound <= float(long.min()) and float(long.max()) <= bound
     torch.nn.init.uniform_(neuron.u, -2.0, 2.0)
-    neuron.constrain()
+    neuron.constrain(1.0)
     assert float(u.abs().max()) == pytest.approx(bound)
 
 
