@@ -19,7 +19,7 @@ from bench.data_commands import data
 from bench.errors import BenchError, unknown
 from bench.experiment import BUDGETS
 from bench.measures import MEASURES
-from bench.table import Cell, Table
+from bench.table import PAPERS, Cell, Table
 from bench.tables import TABLES
 
 
@@ -40,6 +40,11 @@ def selection(command: Callable) -> Callable:
     ):
         command = option(command)
     return command
+
+
+def _expanded(names: Iterable[str]) -> tuple[str, ...]:
+    """Table names, with a paper's name standing for all of its tables and figures."""
+    return tuple(t for name in names for t in ([t.id for t in TABLES.values() if t.paper.id == name] or [name]))
 
 
 def _selected(tables: Iterable[str], rows: Iterable[str], columns: Iterable[str], measures: Iterable[str]) -> list[tuple[str, Cell]]:
@@ -128,6 +133,7 @@ def plan(
     """What is still missing of TABLES: declared minus finished."""
     if budget == "smoke":
         _aside()
+    tables = _expanded(tables)
     chosen = _selected(tables, rows, columns, measures)
     lines = ledger.read()
     made = planning.make(chosen, budget, seeds, lines)
@@ -218,6 +224,7 @@ def train(
     threads = threads or max(1, cores // workers)
     if workers * threads > cores:
         click.echo(f"warning: {workers} workers x {threads} threads on {cores} cores will be slower than fewer", err=True)
+    tables = _expanded(tables)
     chosen = _selected(tables, rows, columns, measures)
     changed = tuple(sorted(_override(text) for text in overrides))
     official = not changed and budget != "smoke"
@@ -320,6 +327,28 @@ def compare(other: str, as_json: bool) -> None:
         weights = "equal weights" if row["weights_equal"] else "other weights"
         click.echo(f"{row['name']:60} {row['here']:9.3f} {row['other']:9.3f} {row['difference']:+8.3f}  {weights}")
     click.echo(f"{len(rows)} results in both", err=True)
+
+
+@cli.command()
+@click.argument("papers", nargs=-1)
+@as_json
+def claims(papers: tuple[str, ...], as_json: bool) -> None:
+    """Whether what PAPERS claim holds (roles, celif; both where none is named): on their own numbers, real data, subsets, stand-ins."""
+    from bench import claims as claiming
+    from bench.claims import report
+
+    for paper in papers:
+        if paper not in PAPERS:
+            raise unknown("paper", paper, PAPERS)
+    judged = claiming.judgements(ledger.read(), papers or tuple(PAPERS))
+    if as_json:
+        found = [j for judgements in judged.values() for j in judgements]
+        keys = ("data", "verdict", "budget", "text")
+        about = ("id", "section", "sentence", "source")
+        return print_json([{k: getattr(j.claim, k) for k in about} | {k: getattr(j, k) for k in keys} for j in found])
+    for paper, judgements in judged.items():
+        click.echo(report.plain(judgements))
+        click.echo(f"{paper}: {report.counts(judgements)}", err=True)
 
 
 @cli.command()

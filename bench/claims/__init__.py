@@ -1,0 +1,183 @@
+"""The papers' sentences as predicates over cells, and what the ledger says about each. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+
+from bench.claims.predicates import FAILS, HOLDS, UNDECIDED, Estimate, Predicate
+from bench.facts import answer
+from bench.ledger import Line
+from bench.measures import MEASURES
+from bench.models import MODELS
+from bench.table import PAPERS, Cell
+from bench.tables import TABLES
+from bench.tasks import TASKS, elsewhere
+from bench.verdict import interval, published_number, results
+from datamodules.sources import SOURCES
+
+UNTESTED = "untested"
+PROTOCOL = "best_test"  # as the papers report; the last epoch where a measure has no other
+KINDS = ("full", "subset", "stand-in")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """``predicate`` of the values of ``cells``, in this order."""
+
+    predicate: Predicate
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence: it holds where all ``conditions`` do. ``source`` says where we have it from.
+
+    ``budget``: only experiments of this budget answer it; otherwise paper before laptop, never mixed.
+    """
+
+    id: str
+    section: str
+    sentence: str
+    conditions: tuple[Condition, ...]
+    source: str
+    budget: str = ""
+
+    @property
+    def paper(self) -> str:
+        return self.id.split("-")[0]
+
+    @property
+    def cells(self) -> list[Cell]:
+        return [cell for condition in self.conditions for cell in condition.cells]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """``data``: published (the paper's own numbers), full (its data), subset or stand-in. ``text`` has the numbers, or what is missing."""
+
+    claim: Claim
+    data: str
+    verdict: str
+    budget: str = ""
+    text: str = ""
+
+
+def at(table: str, row: str, *columns: str) -> tuple[Cell, ...]:
+    """Cells of one row of a published table."""
+    return tuple(_cells(table)[row, column] for column in columns)
+
+
+def down(table: str, column: str, *rows: str) -> tuple[Cell, ...]:
+    """Cells of one column of a published table."""
+    return tuple(_cells(table)[row, column] for row in rows)
+
+
+@cache
+def _cells(table: str) -> dict[tuple[str, str], Cell]:
+    return {(c.row, c.column): c for c in TABLES[table].cells}
+
+
+def value(task: str, model: str, measure: str) -> Cell:
+    """What no table prints, a value of a figure or of the text, by the names of task, model and measure."""
+    t, m, read = TASKS.get(task), MODELS.get(model), MEASURES.get(measure)
+    column = f"{t.title if t else task}, {read.title if read else measure}"
+    return Cell(m.title if m else model, column, None, read.unit if read else "", t, m, read)
+
+
+def published(cell: Cell) -> Estimate | None:
+    number = published_number(cell)
+    return None if number is None else Estimate(number * (1000 if cell.unit == "k" else 1), 0.0, name(cell), digits(cell))
+
+
+def name(cell: Cell) -> str:
+    return f"{cell.row}, {cell.column}"
+
+
+def digits(cell: Cell) -> int:
+    return cell.measure.digits if cell.measure else 0
+
+
+def measured(cell: Cell, budget: str, lines: list[Line]) -> Estimate | None:
+    """The value at ``budget`` with half its interval; with one seed and no interval the measure's tolerance stands for it."""
+    if cell.fact:
+        number = answer(cell).params
+        return None if number is None else Estimate(float(number), 0.0, name(cell), 0)
+    if not cell.runnable:
+        return None
+    found = results(cell, budget, lines)
+    if not found:
+        return None
+    by_seed = found.get(PROTOCOL) or found[min(found)]
+    mean, low, high = interval([line for _, line in sorted(by_seed.items())])
+    assert cell.measure is not None
+    half = cell.measure.tolerance if low is None or high is None else (high - low) / 2
+    epochs = {line.epochs for line in by_seed.values()}
+    return Estimate(mean, half, name(cell), digits(cell), len(by_seed), next(iter(epochs)) if len(epochs) == 1 else None)
+
+
+def variants(claim: Claim) -> Iterator[tuple[str, Claim]]:
+    """The claim on the paper's data, and on subsets and stand-ins where all of its cells have one."""
+    yield "full", claim
+    for kind in KINDS[1:]:
+        moved = {id(c): _moved(c, kind) for c in claim.cells}
+        if all(moved.values()):
+            yield kind, replace(claim, conditions=tuple(replace(c, cells=tuple(moved[id(x)] for x in c.cells)) for c in claim.conditions))  # type: ignore[misc]
+
+
+def _moved(cell: Cell, kind: str) -> Cell | None:
+    tasks = [t for t in elsewhere(cell.task) if SOURCES[t.data].kind == kind] if cell.task and cell.runnable else []
+    return replace(cell, task=tasks[0], published=None) if tasks else None
+
+
+def judge(claim: Claim, lines: Iterable[Line]) -> list[Judgement]:
+    """On the paper's own numbers where it prints them all, then on each kind of data."""
+    lines = list(lines)
+    out = []
+    printed = {id(c): published(c) for c in claim.cells}
+    if all(printed.values()):
+        out.append(_judged(claim, "published", "", printed))
+    for kind, moved in variants(claim):
+        budgets = (claim.budget,) if claim.budget else ("paper", "laptop")
+        tried = {budget: {id(c): measured(c, budget, lines) for c in moved.cells} for budget in budgets}
+        whole = next((budget for budget in budgets if all(tried[budget].values())), None)
+        if whole is not None:
+            out.append(_judged(moved, kind, whole, tried[whole]))
+            continue
+        most = max(budgets, key=lambda budget: sum(e is not None for e in tried[budget].values()))
+        lacking = list(dict.fromkeys(name(c) for c in moved.cells if tried[most][id(c)] is None))
+        have = len(tried[most]) - sum(e is None for e in tried[most].values())
+        if have or kind == "full":
+            more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+            text = f"{have} of {len(tried[most])} values measured; not: {'; '.join(lacking[:3])}{more}"
+            out.append(Judgement(claim, kind, UNTESTED, most if have else "", text))
+    return out
+
+
+def _judged(claim: Claim, kind: str, budget: str, known: dict[int, Estimate | None]) -> Judgement:
+    verdicts, texts = [], []
+    for condition in claim.conditions:
+        estimates = [e for c in condition.cells if (e := known[id(c)]) is not None]
+        verdict, text = condition.predicate.judge(estimates)
+        verdicts.append(verdict)
+        texts.append(text)
+    every = FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
+    epochs = sorted({e.epochs for e in known.values() if e and e.epochs is not None})
+    seeds = sorted({e.n for e in known.values() if e and e.n})
+    about = [f"seeds a value: {'–'.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))}"] if seeds else []
+    about += [f"trained for different numbers of epochs: {', '.join(map(str, epochs))}"] if len(epochs) > 1 else []
+    return Judgement(claim, kind, every, budget, "; ".join([*texts, *about]))
+
+
+def of(paper: str) -> tuple[Claim, ...]:
+    """All claims of a paper."""
+    from bench.claims import celif, roles  # they need the names above
+
+    return {"celif": celif.CLAIMS, "roles": roles.CLAIMS}[paper]
+
+
+def judgements(lines: Iterable[Line], papers: Iterable[str] = tuple(PAPERS)) -> dict[str, list[Judgement]]:
+    """By paper."""
+    lines = list(lines)
+    return {paper: [j for claim in of(paper) for j in judge(claim, lines)] for paper in papers}

@@ -1,0 +1,215 @@
+"""The claims of the roles paper (sections 4.1 to 4.3 and 5)."""
+
+from __future__ import annotations
+
+from bench.claims import Claim, Condition, at, down, value
+from bench.claims.predicates import Alike, Descending, Highest, LosesLess, Near, NotBelow, Predicate
+from bench.table import Cell
+
+BASE, NO_LEAK, FULL_LEAK, NO_RESET, RECURRENT = "Baseline", "Without leakage", "Complete leakage", "Without reset", "With recurrence"
+TEMPORAL = ("XOR", "SHD", "SSC")
+SPATIAL = ("N-MNIST", "DVS128 Gesture", "MNIST", "CIFAR10")
+BEST_LEAK = {"SHD": "0.5", "SSC": "0.9", "N-MNIST": "0.9", "DVS128 Gesture": "0.4", "MNIST": "0.9", "CIFAR10": "0.4"}
+LEAKS = tuple(f"k_tau = {k}" for k in ("0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1.0"))
+_TABLE = "read off Table {}"
+_GUESS = "guess [U]: what the figure is drawn for; it prints no numbers"
+
+
+def _claim(name: str, section: str, sentence: str, source: str, *conditions: tuple[Predicate, tuple[Cell, ...]]) -> Claim:
+    return Claim(f"roles-{name}", section, sentence, tuple(Condition(*c) for c in conditions), source)
+
+
+def _six(column: str, *rows: str) -> tuple[Cell, ...]:
+    return down("roles-6", column, *rows)
+
+
+def _temporal() -> list[Claim]:
+    claims = [
+        _claim(
+            "xor-memory",
+            "4.1",
+            "XOR needs a memory that forgets: without leakage and with complete leakage the network is near chance",
+            "read off Table 6; near: 5 points",
+            (Near(50.0, 5.0), _six("XOR", NO_LEAK, FULL_LEAK)),
+        ),
+        _claim(
+            "xor-order",
+            "4.1",
+            "On XOR, without reset and with recurrence are best, the baseline lies between them and the two other leaks",
+            _TABLE.format(6),
+            (Highest(), _six("XOR", NO_RESET, BASE)),
+            (Highest(), _six("XOR", RECURRENT, BASE)),
+            (Highest(), _six("XOR", BASE, NO_LEAK, FULL_LEAK)),
+        ),
+    ]
+    for column in TEMPORAL:
+        claims += [
+            _claim(
+                f"recurrence-{column.lower()}",
+                "4.1",
+                f"Recurrence gives the best accuracy in temporal tasks: {column}",
+                _TABLE.format(6),
+                (Highest(), _six(column, RECURRENT, BASE, NO_LEAK, FULL_LEAK, NO_RESET)),
+            ),
+            _claim(
+                f"leakage-{column.lower()}",
+                "4.1",
+                f"Temporal tasks need leakage, neither none nor complete: {column}",
+                _TABLE.format(6),
+                (Highest(), _six(column, BASE, NO_LEAK, FULL_LEAK)),
+            ),
+        ]
+    for column in ("SHD", "SSC"):
+        claims.append(
+            _claim(
+                f"learnable-leak-{column.lower()}",
+                "4.1",
+                f"A learnable leak lies above every fixed one: {column}",
+                "read off Tables 6 and 7",
+                (Highest(), (*_six(column, BASE), *down("roles-7", column, *LEAKS))),
+            )
+        )
+    return claims
+
+
+def _every_task() -> list[Claim]:
+    claims = []
+    for column in (*TEMPORAL, *SPATIAL):
+        short = column.split()[0].lower()
+        claims.append(
+            _claim(
+                f"reset-{short}",
+                "4.1",
+                f"The reset can be left out: that is neutral or helps: {column}",
+                "read off Table 6; neutral: 1 point",
+                (NotBelow(1.0), _six(column, NO_RESET, BASE)),
+            )
+        )
+        if column in BEST_LEAK:
+            best = f"k_tau = {BEST_LEAK[column]}"
+            claims.append(
+                _claim(
+                    f"best-leak-{short}",
+                    "4.1",
+                    f"The best fixed leak is k = {BEST_LEAK[column]}: {column}",
+                    _TABLE.format(7),
+                    (Highest(), down("roles-7", column, best, *(k for k in LEAKS if k != best))),
+                )
+            )
+    return claims
+
+
+def _row(leakage: str, reset: str, recurrence: str, name: str = "SNN") -> str:
+    return f"{name} | leakage {leakage} | reset {reset} | recurrence {recurrence}"
+
+
+_BASE8 = _row("Normal", "Normal", "Without", "SNN (Baseline)")
+_NO_LEAK8 = _row("Without", "Normal", "Without")
+_REC8 = _row("Normal", "Normal", "With")
+_NO_LEAK_REC8 = _row("Without", "Normal", "With")
+
+
+def _lost(row: str, at_ms: str) -> tuple[Cell, ...]:
+    return at("roles-8", row, "3ms", at_ms)
+
+
+def _generalisation() -> list[Claim]:
+    claims = []
+    for ms in ("1ms", "10ms"):
+        claims += [
+            _claim(
+                f"generalise-recurrence-{ms}",
+                "4.2",
+                f"Recurrence hurts generalisation over temporal resolution: {ms}",
+                _TABLE.format(8),
+                (LosesLess(), (*_lost(_BASE8, ms), *_lost(_REC8, ms))),
+            ),
+            _claim(
+                f"generalise-leakage-recurrent-{ms}",
+                "4.2",
+                f"Leakage helps a recurrent network to generalise over resolution: {ms}",
+                _TABLE.format(8),
+                (LosesLess(), (*_lost(_REC8, ms), *_lost(_NO_LEAK_REC8, ms))),
+            ),
+            _claim(
+                f"generalise-rnn-{ms}",
+                "4.2",
+                f"Recurrent networks without spikes generalise worse than a recurrent SNN: {ms}",
+                _TABLE.format(8),
+                *((LosesLess(), (*_lost(_REC8, ms), *_lost(row, ms))) for row in ("LSTM", "GRU", "Vanilla RNN")),
+            ),
+        ]
+    claims.append(
+        _claim(
+            "generalise-leakage",
+            "4.2",
+            "Leakage helps generalisation over temporal resolution: 1ms",
+            _TABLE.format(8),
+            (LosesLess(), (*_lost(_BASE8, "1ms"), *_lost(_NO_LEAK8, "1ms"))),
+        )
+    )
+    return claims
+
+
+def _nmnist(model: str, measure: str) -> Cell:
+    return value("nmnist", model, measure)
+
+
+def _attack(*models: str) -> tuple[Cell, ...]:
+    return tuple(_nmnist(model, "attack-500") for model in models)
+
+
+_REST = [
+    _claim(
+        "landscape",
+        "4.2",
+        "The minimum of the leaky SNN is flatter than that of the SNN without leakage and with recurrence, and the LSTM's",
+        _GUESS + " (Figure 5)",
+        *((Highest(), (_nmnist(m, "loss-landscape@9"), _nmnist("lif", "loss-landscape@9"))) for m in ("lif-no-leak-recurrent", "lstm-512")),
+    ),
+    _claim(
+        "silhouette",
+        "5",
+        "Features cluster best with recurrence, then without leakage; reset and complete leakage change little",
+        _TABLE.format(9),
+        (Descending(), down("roles-9", "Silhouette Coefficient", RECURRENT, NO_LEAK, BASE)),
+        (NotBelow(0.05), down("roles-9", "Silhouette Coefficient", BASE, NO_RESET, FULL_LEAK)),
+    ),
+    _claim(
+        "event-drop",
+        "4.3",
+        "Under EventDrop: without reset > complete leakage > baseline > recurrence > without leakage",
+        _TABLE.format(10),
+        (Descending(), down("roles-10", "Accuracy", NO_RESET, FULL_LEAK, BASE, RECURRENT, NO_LEAK)),
+    ),
+    _claim(
+        "attack-leakage",
+        "4.3",
+        "A smaller k makes a network more robust: the attack must change more of its input",
+        "our reading of Figure 8",
+        (Descending(), _attack("lif-full-leak", "lif", "lif-no-leak")),
+    ),
+    _claim(
+        "attack-recurrence",
+        "4.3",
+        "Recurrence makes a network less robust against the attack",
+        "our reading of Figure 8",
+        (Highest(), _attack("lif", "lif-recurrent")),
+    ),
+    _claim(
+        "attack-reset",
+        "4.3",
+        "The reset does not matter for robustness against the attack",
+        "our reading of Figure 8; alike: within 10 %",
+        (Alike(0.1), _attack("lif-no-reset", "lif")),
+    ),
+    _claim(
+        "spike-rate-reset",
+        "5",
+        "Without reset neurons fire more",
+        _GUESS + " (Figure 3)",
+        (Highest(), (_nmnist("lif-no-reset", "spike-rate"), _nmnist("lif", "spike-rate"))),
+    ),
+]
+
+CLAIMS = (*_temporal(), *_every_task(), *_generalisation(), *_REST)

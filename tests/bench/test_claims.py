@@ -1,0 +1,120 @@
+"""Claims: each is borne out by the paper's own numbers, and judged by intervals on what was measured."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench import claims
+from bench.claims import Claim, Condition, judge, value
+from bench.claims import predicates as p
+from bench.experiment import Experiment
+from bench.ledger import Line
+from bench.table import PAPERS, Cell
+from bench.tasks import TASKS, elsewhere
+from tests.bench.test_plan import finished
+from tests.conftest import bench
+
+ALL = [claim for paper in PAPERS for claim in claims.of(paper)]
+
+
+def e(value: float, half: float = 0.0) -> p.Estimate:
+    return p.Estimate(value, half, str(value))
+
+
+@pytest.mark.parametrize(
+    ("predicate", "values", "verdict"),
+    [
+        (p.Highest(), [e(3), e(2), e(1)], "holds"), (p.Highest(), [e(2), e(3), e(1)], "fails"),
+        (p.Highest(), [e(3, 1), e(2, 1)], "undecided"),
+        (p.Highest(), [e(3, 0.5), e(2, 0.5)], "holds"), (p.Highest(), [e(3), e(3)], "fails"),  # 1 > sqrt(.5)
+        (p.Highest(), [e(3, 1), e(2.9, 1), e(9)], "fails"),
+        (p.Descending(), [e(3), e(2), e(1)], "holds"), (p.Descending(), [e(3), e(1), e(2)], "fails"),
+        (p.Descending(), [e(3), e(2, 2)], "undecided"),
+        (p.NotBelow(1), [e(9), e(9.5)], "holds"), (p.NotBelow(1), [e(9), e(10)], "holds"), (p.NotBelow(1), [e(9), e(10.5)], "fails"),
+        (p.NotBelow(1), [e(9, 1), e(9.5, 1)], "undecided"),
+        (p.NotAbove(), [e(9), e(9)], "holds"), (p.NotAbove(0.1), [e(9.2), e(9)], "fails"), (p.NotAbove(0.1), [e(9.05), e(9)], "holds"),
+        (p.Near(50, 5), [e(52, 1), e(48, 1)], "holds"), (p.Near(50, 5), [e(60, 1)], "fails"), (p.Near(50, 5), [e(54.5, 1)], "undecided"),
+        (p.AtLeast(97), [e(97)], "holds"), (p.AtLeast(97), [e(96.9)], "fails"), (p.AtLeast(97), [e(97.1, 0.5)], "undecided"),
+        (p.AtMost(1), [e(1)], "holds"), (p.AtMost(1), [e(2)], "fails"),
+        (p.LosesLess(), [e(90), e(88), e(95), e(80)], "holds"), (p.LosesLess(), [e(95), e(80), e(90), e(88)], "fails"),
+        (p.LosesLess(), [e(90, 5), e(88, 5), e(95, 5), e(90, 5)], "undecided"),
+        (p.Alike(0.1), [e(1.05), e(1.0)], "holds"), (p.Alike(0.1), [e(1.5), e(1.0)], "fails"),
+        (p.Ratio(50), [e(100), e(1)], "holds"), (p.Ratio(50), [e(40), e(1)], "fails"),
+        (p.RatioNear(1.18, 0.005), [e(181_378), e(153_962)], "holds"), (p.RatioNear(1.18, 0.005), [e(190_000), e(153_962)], "fails"),
+    ],
+)  # fmt: skip
+def test_predicates_are_judged_by_intervals(predicate: p.Predicate, values: list[p.Estimate], verdict: str) -> None:
+    found, text = predicate.judge(values)
+    assert found == verdict
+    assert str(values[0].value).split(".")[0] in text.replace(",", "")
+
+
+def test_claims_have_names_of_their_own_and_say_where_they_come_from() -> None:
+    assert len({claim.id for claim in ALL}) == len(ALL)
+    assert all(claim.sentence and claim.section and claim.source and claim.cells for claim in ALL)
+    assert {claim.paper for claim in ALL} == set(PAPERS)
+
+
+@pytest.mark.parametrize("claim", ALL, ids=lambda c: c.id)
+def test_the_papers_own_numbers_bear_each_claim_out(claim: Claim) -> None:
+    assert [j.verdict for j in judge(claim, []) if j.data == "published"] in ([], ["holds"])
+
+
+def results_of(cell: Cell, number: float, budget: str = "paper", seeds: int = 1, spread: float = 0.0) -> list[Line]:
+    assert cell.task is not None and cell.model is not None and cell.measure is not None
+    return [
+        finished(
+            Experiment(cell.task, cell.model, seed, budget),
+            value=number + spread * (seed - 1),
+            protocol="best_test",
+            n_test=10_000,
+            epochs=5,
+        )
+        for seed in range(seeds)
+    ]
+
+
+A, B = value("nmnist", "lif", "accuracy"), value("nmnist", "lif-no-leak", "accuracy")
+CLAIM = Claim("roles-test", "4", "A is above B", (Condition(p.Highest(), (A, B)),), "a test")
+
+
+def test_a_claim_is_untested_until_all_its_values_are_there_at_one_budget() -> None:
+    assert [(j.data, j.verdict) for j in judge(CLAIM, [])] == [("full", "untested")]
+    mixed = judge(CLAIM, [*results_of(A, 95), *results_of(B, 90, "laptop")])
+    assert (mixed[0].verdict, "1 of 2 values" in mixed[0].text) == ("untested", True)
+    both = judge(CLAIM, [*results_of(A, 95), *results_of(B, 90), *results_of(A, 80, "laptop"), *results_of(B, 90, "laptop")])
+    assert [(j.verdict, j.budget) for j in both] == [("holds", "paper")]
+
+
+def test_seeds_that_spread_leave_a_claim_undecided() -> None:
+    lines = [*results_of(A, 95, seeds=3, spread=2), *results_of(B, 94, seeds=3, spread=2)]
+    found = judge(CLAIM, lines)[0]
+    assert (found.verdict, "seeds a value: 3" in found.text) == ("undecided", True)
+    assert judge(CLAIM, [*results_of(A, 95, seeds=3, spread=0.01), *results_of(B, 94, seeds=3, spread=0.01)])[0].verdict == "holds"
+
+
+def test_stand_ins_and_subsets_are_judged_apart_and_never_mixed_with_the_real_data() -> None:
+    standin, subset = elsewhere(TASKS["nmnist"])
+    lines = [*results_of(replace(A, task=standin), 90, "laptop"), *results_of(replace(B, task=standin), 95, "laptop")]
+    assert [(j.data, j.verdict) for j in judge(CLAIM, lines)] == [("full", "untested"), ("stand-in", "fails")]
+    lines += [*results_of(A, 95), *results_of(replace(B, task=subset), 90, "laptop")]
+    assert [(j.data, j.verdict) for j in judge(CLAIM, lines)] == [
+        ("full", "untested"), ("subset", "untested"), ("stand-in", "fails"),
+    ]  # fmt: skip
+
+
+def test_values_of_different_lengths_of_training_say_so() -> None:
+    lines = [*results_of(A, 95), *(replace(line, epochs=1) for line in results_of(B, 90))]
+    assert "different numbers of epochs: 1, 5" in judge(CLAIM, lines)[0].text
+
+
+def test_the_command_prints_every_claim_of_a_paper(places: Path) -> None:
+    found = json.loads(bench("claims", "roles", "--json").stdout)
+    assert {row["id"] for row in found} == {claim.id for claim in claims.of("roles")}
+    assert {row["verdict"] for row in found if row["data"] == "full"} == {"untested"}
+    done = bench("claims", "rolls")
+    assert done.returncode == 1 and "did you mean roles" in done.stderr and "Traceback" not in done.stderr
