@@ -23,7 +23,7 @@ from typing import Any
 from bench import paths, reading
 
 PEERS = {"spikingjelly": "spikingjelly==2.0.0", "snntorch": "snntorch==1.0.0"}
-COLUMNS = ("workload", "implementation", "median_ms", "p10_ms", "p90_ms", "peak_mb", "threads", "torch", "git_commit")
+COLUMNS = ("workload", "implementation", "median_ms", "p10_ms", "p90_ms", "peak_mb", "repeats", "threads", "torch", "git_commit")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Workload:
     """A network and its input. ``readout`` linear: the last layer is a plain projection of the mean spikes, as celif has it."""
 
     layers: tuple[int, ...]
-    neuron: str
+    neuron: str  # its name, or module:class of one that is not registered
     steps: int
     batch: int
     settings: tuple[tuple[str, Any], ...] = ()
@@ -44,6 +44,7 @@ class Workload:
 
 
 OWN = ("ours", "loop", "floor")
+USER = "tests.lightning_modules.scan.user_neuron:Resonant"  # as a user's own: no code of ours knows it
 LEARNED = (("learn_leak", True),)
 WORKLOADS = {
     "lif-seq": Workload((1, 64, 256, 256, 10), "lif", 784, 256),
@@ -60,6 +61,7 @@ WORKLOADS = {
     "celif-neurons": Workload((152, 152), "celif", 784, 256, projected=False, implementations=("ours", "loop")),
     "glif-neurons": Workload((40, 40), "glif", 784, 256, projected=False, implementations=("ours", "loop")),
     "alif-neurons": Workload((256, 256), "alif", 784, 256, projected=False, implementations=("ours", "loop")),
+    "user-neurons": Workload((152, 152), USER, 784, 256, projected=False, implementations=("ours", "loop")),
 }
 
 
@@ -139,7 +141,7 @@ def measure(name: str, repeat: int, threads: int, python: Path, processor_time: 
             ordered = sorted(times[implementation])
             at = [ordered[min(len(ordered) - 1, round(q * (len(ordered) - 1)))] for q in (0.1, 0.9)]
             row |= {"median_ms": f"{statistics.median(ordered):.1f}", "p10_ms": f"{at[0]:.1f}", "p90_ms": f"{at[1]:.1f}"}
-            row |= {"peak_mb": last[implementation][1], "torch": last[implementation][2]}
+            row |= {"repeats": str(len(ordered)), "peak_mb": last[implementation][1], "torch": last[implementation][2]}
         rows.append(row)
         print(f"{name:18} {implementation:13} {row['median_ms'] or 'failed':>8} ms   {row['peak_mb']:>6} MB", flush=True)
     return rows

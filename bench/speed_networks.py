@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -46,7 +47,8 @@ def neuron_of(work: Workload, size: int, steps: int | None = None, te: nn.Parame
     settings = dict(work.settings)
     if work.neuron in ("celif", "glif"):
         settings["steps"] = steps or work.steps
-    kind = NEURONS[work.neuron]
+    module, _, name = work.neuron.rpartition(":")
+    kind = getattr(import_module(module), name) if module else NEURONS[work.neuron]
     return kind(size, kind.Config(**settings), te) if te is not None else kind(size, kind.Config(**settings))  # type: ignore[call-arg]
 
 

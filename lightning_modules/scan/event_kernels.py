@@ -1,31 +1,38 @@
 """Products with a sparse matrix given as events. Compiled as a copy in the kernel folder, so this file imports nothing of the package's."""
 
-from lightning_modules.scan.kernels import kernel
+import numpy as np
+
+from lightning_modules.scan.kernels import kernel, nonzeros
+
+BITS = (np.arange(256)[:, None] >> np.arange(8)) & 1
+COUNT = BITS.sum(1)
+PLACES = np.argsort(1 - BITS, axis=1, kind="stable").astype(np.int32)  # row m: the places of the bits of m, then the others
 
 
 @kernel
-def find(x, bits, t_first, steps, b_first, rows, limit, starts, places, values):
-    """The non-zeros of ``x[t_first : t_first + steps, b_first : b_first + rows]``, row after row; ``bits`` is ``x`` seen as integers.
+def find(x, t_first, steps, b_first, rows, limit, starts, places, values):
+    """The non-zeros of ``x[t_first : t_first + steps, b_first : b_first + rows]``, row after row.
 
     Row r of the chunk has ``places[starts[r] : starts[r + 1]]`` and ``values`` there. Returns their number, or gives up at the end of a
-    row once there are more than ``limit``; there must be room for a row and one more than that.
+    row once there are more than ``limit``; there must be room for a row and eight more than that.
     """
-    count = 0
+    count, width = 0, x.shape[2]
     for t in range(steps):
         for b in range(rows):
             if count > limit:
                 return count
-            starts[t * rows + b] = count
-            row, raw = x[t_first + t, b_first + b], bits[t_first + t, b_first + b]
-            width = row.shape[0]
-            for first in range(0, width, 8):
-                last = min(first + 8, width)
-                k = min(first, width - 8)  # most groups of eight are empty: one look at all of them
-                if raw[k] | raw[k + 1] | raw[k + 2] | raw[k + 3] | raw[k + 4] | raw[k + 5] | raw[k + 6] | raw[k + 7]:
-                    for j in range(first, last):
-                        places[count] = j  # without a branch: overwritten unless the next line moves on
-                        values[count] = row[j]
-                        count += row[j] != 0
+            start = starts[t * rows + b] = count
+            row = x[t_first + t, b_first + b]
+            for first in range(0, width - 7, 8):
+                found = nonzeros(row, first)  # type: ignore[call-arg, var-annotated]
+                for k in range(8):  # all eight, the real ones first: the next group overwrites the others
+                    places[count + k] = first + PLACES[found, k]
+                count += COUNT[found]
+            for j in range(width // 8 * 8, width):
+                places[count] = j
+                count += row[j] != 0
+            for k in range(start, count):
+                values[k] = row[places[k]]
     starts[steps * rows] = count
     return count
 

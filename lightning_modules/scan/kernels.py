@@ -32,13 +32,13 @@ FLUSH = 0x8040  # bits of MXCSR: results and operands too small to be normal are
 _seconds: dict[str, float] = {}  # module of a kernel -> time spent compiling in this process
 
 
-def kernel(function: Callable[..., Any]) -> Any:
+def kernel(function: Callable[..., Any], fastmath: Any = False) -> Any:
     """``numba.njit`` for a printed function.
 
     No fast-math: products and sums are neither fused nor reordered, so every value is the one torch computes. ``nogil``: blocks of
     the batch run in threads. Arrays never overlap unless they are the same argument, and telling LLVM so lets it vectorise.
     """
-    compiled: Any = numba.njit(function, cache=True, nogil=True, error_model="numpy")
+    compiled: Any = numba.njit(function, cache=True, nogil=True, error_model="numpy", fastmath=fastmath)
 
     def without_aliases(flags: Any) -> Any:
         flags.noalias = True
@@ -59,6 +59,11 @@ def kernel(function: Callable[..., Any]) -> Any:
     return compiled
 
 
+def contracted(function: Callable[..., Any]) -> Any:
+    """``kernel`` for a function whose last bit is its own business: a product and a sum may become one operation."""
+    return kernel(function, {"contract"})
+
+
 @intrinsic
 def keep_denormals(typing: Any, keep: Any) -> Any:
     """In a kernel: whether numbers below 1e-38 are kept, as everywhere, or become 0 until further notice. Only x86 knows the difference."""
@@ -77,6 +82,20 @@ def keep_denormals(typing: Any, keep: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.boolean), generate
+
+
+@intrinsic
+def nonzeros(typing: Any, row: Any, first: Any) -> Any:
+    """In a kernel: which of ``row[first : first + 8]`` are not 0, as the bits of a number."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        eight = ir.VectorType(array.data.type.pointee, 8)
+        values = builder.load(builder.bitcast(builder.gep(array.data, [args[1]]), eight.as_pointer()), align=4)
+        bits = builder.fcmp_unordered("!=", values, ir.Constant(eight, None))
+        return builder.zext(builder.bitcast(bits, ir.IntType(8)), ir.IntType(64))
+
+    return types.uint64(row, types.intp), generate
 
 
 def load(source: str, title: str) -> ModuleType:

@@ -12,13 +12,13 @@ import math
 
 import numpy as np
 
-from lightning_modules.scan.kernels import keep_denormals, kernel
+from lightning_modules.scan.kernels import contracted, keep_denormals, kernel
 
 real, integer = np.{real}, np.{integer}
 '''
 EXP = '''
 
-@kernel
+@contracted
 def exp(x):
     """e^x, branch-free so that it vectorises: 2^n times a polynomial in the remainder (Cephes expf); within 2 ulp."""
     y = min(max(x, real(-87.0)), real(88.5))

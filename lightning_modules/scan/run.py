@@ -39,6 +39,7 @@ class Layer:
 
     def __post_init__(self) -> None:
         self.size = self.previous.shape[1]
+        self._repeated: dict[int, list[np.ndarray]] = {}
         self.in_place = self.weight is None and self.recurrent is None  # the input is the current
         self.linked = self.recurrent is not None
         empty = self.previous.new_empty(0)
@@ -61,8 +62,13 @@ class Layer:
         """How many samples one inner loop takes."""
         if self.linked:
             return 1
-        per_step = any(d.shape[0] > 1 for d in self.drives)  # such rows are repeated in memory: not far
-        return gcd(rows, 1 << max(0, int((ROW // 4 if per_step else ROW) // self.size).bit_length() - 1))
+        return gcd(rows, 1 << max(0, int(ROW // self.size).bit_length() - 1))
+
+    def repeated(self, fold: int) -> list[np.ndarray]:
+        """The drives as [*, fold N], made once for all blocks."""
+        if fold not in self._repeated:
+            self._repeated[fold] = [np.tile(d.numpy(), (1, fold)) if fold > 1 else np.ascontiguousarray(d.numpy()) for d in self.drives]
+        return self._repeated[fold]
 
 
 @dataclass
@@ -159,11 +165,6 @@ def folded(tensor: Tensor, fold: int) -> np.ndarray:
     """[..., rows, N] as [..., rows / fold, fold N], sharing memory."""
     *before, rows, size = tensor.shape
     return tensor.numpy().reshape(*before, rows // fold, fold * size)
-
-
-def repeated(tensor: Tensor, fold: int) -> np.ndarray:
-    """[*, N] as [*, fold N]."""
-    return np.tile(tensor.numpy(), (1, fold)) if fold > 1 else np.ascontiguousarray(tensor.numpy())
 
 
 def unfolded(array: np.ndarray, fold: int) -> Tensor:

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from lightning_modules.scan import kernels, memory
 from lightning_modules.scan.event_input import EventInput
-from lightning_modules.scan.run import Gradients, Kept, Layer, Run, folded, repeated, unfolded
+from lightning_modules.scan.run import Gradients, Kept, Layer, Run, folded, unfolded
 
-SPARSE = 0.1  # below this share of non-zeros a product from events is the faster one
+SPARSE = 0.3  # below this share of non-zeros a product from events is the faster one
+SPARSE_BACK = 0.2  # the same for the gradient of the weights
 WIDE = 32  # outputs below which finding the events costs more than the dense product
 WAIT = 8  # chunks to go dense before looking again
 
@@ -36,7 +37,7 @@ class Block:
         self.totals = [memory.zeros(rows, layer.size, dtype=self.kind) for layer in layers]
         self.folds = [layer.fold(rows) for layer in layers]
         self.driven = [
-            [a for d in layer.drives for a in (repeated(d, fold), int(d.shape[0] > 1))]
+            [a for d, long in zip(layer.drives, layer.repeated(fold), strict=True) for a in (long, int(len(d) > 1))]
             for layer, fold in zip(layers, self.folds, strict=True)
         ]
         self.rows_of = [[layer.empty(layer.size * fold) for _ in layer.states] for layer, fold in zip(layers, self.folds, strict=True)]
@@ -61,12 +62,12 @@ class Block:
             return self.sheet[:steps]
         return self.inputs[0][t : t + steps] if self.whole else self.sheet[:steps].copy_(self.inputs[0][t : t + steps])
 
-    def _find(self, i: int, t: int, steps: int, kept: Kept) -> bool:
+    def _find(self, i: int, t: int, steps: int, kept: Kept, share: float = SPARSE_BACK) -> bool:
         """Look for events in the input of layer i; False if it is better taken as dense. Those of the first layer are kept."""
         if i:
-            return self.events[i].find(self.outputs[i - 1].numpy(), 1, steps, 0, self.rows)
+            return self.events[i].find(self.outputs[i - 1].numpy(), 1, steps, 0, self.rows, share)
         if t not in kept.events:
-            found = self.events[0].find(self.raw, t, steps, self.first, self.rows, self.run.events)
+            found = self.events[0].find(self.raw, t, steps, self.first, self.rows, SPARSE_BACK, self.run.events)
             kept.events[t] = self.events[0].copy(steps * self.rows) if found else ()
         if kept.events[t]:
             self.events[0].arrays = kept.events[t]
@@ -81,7 +82,7 @@ class Block:
         layer = self.layers[i]
         if layer.weight is None:
             out.copy_(self._dense(i, t, steps))
-        elif self._find(i, t, steps, kept):
+        elif self._find(i, t, steps, kept, SPARSE):
             self.events[i].project(layer.transposed.numpy(), layer.bias_row, out.numpy())
         elif layer.bias is None:
             torch.mm(self._dense(i, t, steps), layer.transposed, out=out)
@@ -277,23 +278,22 @@ class Events:
         if not self.wait:
             self.kernels = kernels.load(Path(__file__).with_name("event_kernels.py").read_text(), "event products")
 
-    def find(self, x: np.ndarray, t: int, steps: int, first: int, rows: int, given: EventInput | None = None) -> bool:
+    def find(self, x: np.ndarray, t: int, steps: int, first: int, rows: int, share: float, given: EventInput | None = None) -> bool:
         """Find the events of ``x[t : t + steps, first : first + rows]``, or take them from the ``given`` ones of all of ``x``.
 
-        False if there are many, or were in a chunk not long ago.
+        False if there are more than a ``share``, or were in a chunk not long ago.
         """
         if self.wait:
             self.wait -= self.wait > 0
             return False
         if not self.room:
-            size = int(SPARSE * self.rows * self.width) + self.width + 1
+            size = int(SPARSE * self.rows * self.width) + self.width + 8
             places = memory.empty(size, dtype=torch.float32).numpy().view(np.int32)
             self.room = (np.empty(self.rows + 1, np.int64), places, memory.empty(size, dtype=self.kind).numpy())
         self.arrays = self.room
-        limit = int(SPARSE * steps * rows * self.width)
+        limit = int(share * steps * rows * self.width)
         if given is None:
-            bits = x.view(np.int32 if self.kind == torch.float32 else np.int64)
-            count = self.kernels.find(x, bits, t, steps, first, rows, limit, *self.arrays)
+            count = self.kernels.find(x, t, steps, first, rows, limit, *self.arrays)
         else:
             count = self.kernels.take(*_arrays(given), t, steps, first, rows, limit, *self.arrays)
         if count > limit:

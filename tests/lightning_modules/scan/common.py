@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lightning_modules.neurons import NEURONS, Neuron
 from lightning_modules.scan import Scanned
+from tests.lightning_modules.scan.user_neuron import Resonant
 
 NAMES = sorted(NEURONS)
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
@@ -76,3 +77,10 @@ class Bursting(Neuron):
         v = decay * state.v + current - w * clock
         y = torch.sigmoid(4.0 * (v - 0.5)) if self.config.smooth else spike(v - 0.5, "arctan", 2.0)
         return self.State(v, w.clamp(-5.0, 5.0), y), y
+
+
+def neuron_of(name: str, size: int, steps: int) -> Neuron:
+    """A registered neuron, or one of the two that are a user's."""
+    if name == "user":
+        return Bursting(size, steps)
+    return Resonant(size) if name == "resonant" else NEURONS[name](size)

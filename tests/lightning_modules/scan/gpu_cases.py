@@ -14,17 +14,16 @@ os.environ["TRITON_INTERPRET"] = "1"
 
 import torch
 
-from lightning_modules.neurons import NEURONS
 from lightning_modules.neurons.lif import LIF
 from lightning_modules.scan import Dense, scan, scan_dense, scan_stack
-from tests.lightning_modules.scan.common import NAMES, Bursting, close, dyadic, gradients, same
+from tests.lightning_modules.scan.common import NAMES, close, dyadic, gradients, neuron_of, same
 
 BACKENDS = ("loop", "gpu")
 
 
 def neuron_case(name: str, dtype: torch.dtype = torch.float32) -> None:
     steps, batch, size = 7, 5, 6
-    neuron = (Bursting(size, steps) if name == "user" else NEURONS[name](size)).to(dtype)
+    neuron = neuron_of(name, size, steps).to(dtype)
     currents = [torch.randn(steps, batch, size, dtype=dtype).requires_grad_() for _ in range(neuron.inputs)]
     wanted = [*currents, *neuron.parameters()]
     loop, fused = (scan(neuron, *currents, record=neuron.State._fields, backend=b) for b in BACKENDS)
@@ -66,7 +65,7 @@ def stack_case() -> None:
         close(a, b, x.dtype)
 
 
-CASES: dict[str, Callable[[], None]] = {name: (lambda name=name: neuron_case(name)) for name in [*NAMES, "user"]}  # type: ignore[misc]
+CASES: dict[str, Callable[[], None]] = {name: (lambda name=name: neuron_case(name)) for name in [*NAMES, "user", "resonant"]}  # type: ignore[misc]
 CASES |= {
     "user-f64": lambda: neuron_case("user", torch.float64),
     "recurrent": lambda: recurrent_case(None, None),

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lightning_modules.neurons import NEURONS
 from lightning_modules.neurons.lif import LIF
 from lightning_modules.scan import Dense, scan, scan_dense, scan_stack
-from tests.lightning_modules.scan.common import NAMES, Bursting, close, dyadic, gradients, same
+from tests.lightning_modules.scan.common import NAMES, Bursting, close, dyadic, gradients, neuron_of, same
 
 BACKENDS = ("loop", "cpu")
 
@@ -22,7 +21,7 @@ DOUBLE = ("alif", "celif", "user")  # compiling takes seconds, and what differs 
 def test_spikes_are_bit_equal_and_gradients_agree(name: str, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     steps, batch, size = 40, 70, 6
-    neuron = (Bursting(size, steps) if name == "user" else NEURONS[name](size)).to(dtype)
+    neuron = neuron_of(name, size, steps).to(dtype)
     currents = [torch.randn(steps, batch, size, dtype=dtype).requires_grad_() for _ in range(neuron.inputs)]
     state = [s.detach().clone().requires_grad_() for s in neuron.initial_state(batch, currents[0])]
     wanted = [*currents, *state, *neuron.parameters()]

@@ -27,7 +27,7 @@ def outcome() -> dict[str, str]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("case", [*NAMES, "user", "user-f64", "recurrent", "recurrent-truncated-checkpointed", "stack"])
+@pytest.mark.parametrize("case", [*NAMES, "user", "resonant", "user-f64", "recurrent", "recurrent-truncated-checkpointed", "stack"])
 def test_the_kernels_equal_the_loop(case: str, outcome: dict[str, str]) -> None:
     assert outcome[case] == "ok", outcome[case]
 
