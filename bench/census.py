@@ -21,9 +21,14 @@ from lightning_modules.networks.base import neuron_of
 def _network(question: Question) -> str:
     task, model = question.subject.split("/")
     config = Experiment(TASKS[task], MODELS[model], 0, "paper").config
-    if question.fact == "parameters":
+    if question.fact in ("parameters", "te"):
         with torch.random.fork_rng(devices=[]):
-            return str(sum(p.numel() for p in networks.build(config).parameters()))
+            torch.manual_seed(0)
+            network = networks.build(config)
+        if question.fact == "parameters":
+            return str(network.parameter_count)
+        te = next(p for name, p in network.named_parameters() if name.endswith(".te"))
+        return f"N({te.mean():.2f}, {te.std():.2f})"
     name, settings = config["neuron"]["name"], {k: v for k, v in config["neuron"].items() if k != "name"}
     return words.setting(question.of, getattr(neuron_of(name, settings)[1], question.of.removeprefix("neuron.")))
 

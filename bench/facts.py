@@ -107,6 +107,8 @@ def questions(cell: Cell) -> list[Question]:
         return [about_data(fact.name, task.data) for task in (cell.task, *elsewhere(cell.task))]
     if fact.name in ("parameters", "network"):
         return [about_network("parameters", "", cell.task, model) for model in _models(cell)]
+    if fact.name == "te" and cell.model is not None:
+        return [about_network("te", "", cell.task, cell.model)]
     if fact.name == "setting" and cell.model is not None:
         config = _config(cell)
         return [about_network("setting", p, cell.task, cell.model) for p in fact.of if words.value(config, p) is None]
@@ -123,6 +125,17 @@ def lacking(cells: Iterable[Cell]) -> bool:
 
 def all_questions(tables: Mapping[str, Table]) -> set[Question]:
     return {question for table in tables.values() for cell in table.cells for question in questions(cell)}
+
+
+def _text(cell: Cell, known: Mapping[Question, str]) -> str | None:
+    assert cell.fact is not None and cell.task is not None and cell.model is not None
+    if cell.fact.name == "setting":
+        return _setting(cell, known)
+    if cell.fact.name == "te":
+        return known.get(about_network("te", "", cell.task, cell.model))
+    if cell.fact.name == "widths":
+        return "/".join(words.widths(Experiment(cell.task, model, 0, "paper").config) for model in _models(cell))
+    return words.WORDS[cell.fact.name](_config(cell))
 
 
 def _setting(cell: Cell, known: Mapping[Question, str]) -> str | None:
@@ -157,14 +170,14 @@ def answer(cell: Cell) -> Answer:
     assert fact is not None
     if fact.name == "described":
         return Answer("", "not applicable", note=f"a description, nothing to count: {fact.why}")
-    if cell.task is None:
-        return Answer("", "not run")
-    if fact.name in COUNTED:
+    if cell.task is not None and fact.name in COUNTED:
         return _data(cell, known)
+    if cell.task is None or cell.model is None:
+        return Answer("", "not run")
     counts = {q.subject.split("/")[1]: int(known[q]) for q in questions(cell) if q.fact == "parameters" and q in known}
     if fact.name == "parameters":
         return _parameters(cell, counts)
-    text = _setting(cell, known) if fact.name == "setting" else words.WORDS[fact.name](_config(cell))
+    text = _text(cell, known)
     if text is None:
         return Answer("", "ready to run", note=COMMAND)
     said = [f"{count:,} parameters ({MODELS[name].title})" for name, count in counts.items()]

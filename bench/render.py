@@ -69,7 +69,7 @@ def short(f: Finding) -> str:
     if f.status == "not applicable":
         return f"n/a ({published})" if f.cell.published else "n/a"
     if f.text:
-        same = f.verdict == "equal" and f.text == f.cell.published
+        same = f.verdict == "equal" and "".join(f.text.split()) == "".join(published.split())
         return f.text if same else f"{f.text}{' differs' if f.verdict == 'differs' else ''} ({published}{f.cell.unit})"
     if f.value is None:
         return f"{f.status} ({published})" if f.status != "not reported" else "not reported"

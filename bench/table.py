@@ -127,21 +127,21 @@ def grid(
     legend: Mapping[str, str] | None = None,
     waiting: Mapping[str, str] | None = None,
     key: Mapping[str, str] | None = None,
-    facts: Mapping[str, Fact] | None = None,
+    facts: Mapping[str, Fact] | Mapping[str | tuple[str, str], Fact] | None = None,
 ) -> tuple[Cell, ...]:
     """Cells from a text matrix that looks like the published table.
 
     The first line holds the column names, every other line a row name and its cells, separated by ``|``. ``n/a`` is not applicable,
     ``-`` and ``N.A.`` are not reported (each needs a text: in ``legend``, keyed by the sign, or in ``notes``, keyed by (row, column));
     everything else is the published text. ``models`` and ``tasks`` map row or column names; a cell is runnable where both are given.
-    ``facts`` maps columns or rows whose cells need no training.
+    ``facts`` maps columns, rows or (row, column) pairs of cells that need no training.
     ``measure`` and ``unit`` hold for all columns or map column names; a cell may carry its unit ("85.1k" in unit "k"). ``waiting`` says
     for a column, a row or a printed name what the cells wait for; ``note`` goes on every cell without another. Where printed names
     repeat, ``key`` maps the columns that tell the rows apart to how they read in the row's name: with ``{"Parameters": "{}"}`` a row
     printed "LIF*" is named "LIF* | 85.1k". Raises ``BenchError`` for a row with a wrong number of cells and for notes without a cell.
     """
     models, tasks, notes, legend, waiting, key = models or {}, tasks or {}, notes or {}, legend or {}, waiting or {}, key or {}
-    facts = facts or {}
+    stated: dict[str | tuple[str, str], Fact] = {**(facts or {})}
     lines = [[part.strip() for part in line.split("|")] for line in text.strip("\n").splitlines() if line.strip()]
     (_, *columns), *body = lines
     cells = []
@@ -156,7 +156,7 @@ def grid(
             if not absent:
                 said = said or waiting.get(column) or waiting.get(row) or waiting.get(name) or note
             units = unit if isinstance(unit, str) else unit.get(column, "")
-            fact = None if absent == "not applicable" else facts.get(column) or facts.get(row)
+            fact = None if absent == "not applicable" else stated.get((row, column)) or stated.get(column) or stated.get(row)
             read = None if fact else measure.get(column) if isinstance(measure, Mapping) else measure
             published = None if absent else value.removesuffix(units)
             task, model = tasks.get(column) or tasks.get(row), models.get(row) or models.get(column)

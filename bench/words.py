@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -101,6 +102,12 @@ def embedding(config: Config) -> str:
     return symbols[form]
 
 
+def decay(config: Config) -> str:
+    """beta of copy memory: 1 - 1/T where it is that of the delay T (celif Table 5)."""
+    beta, delay = config["neuron"].get("beta"), config["data_settings"].get("delay")
+    return "1 - 1/T" if beta and delay and math.isclose(beta, 1 - 1 / delay) else str(beta)
+
+
 WORDS: dict[str, Callable[[Config], str]] = {
-    function.__name__: function for function in (widths, architecture, snn, kind, leakage, reset, recurrence, network, embedding)
+    function.__name__: function for function in (widths, architecture, snn, kind, leakage, reset, recurrence, network, embedding, decay)
 }

@@ -2,8 +2,10 @@
 
 from bench.measures import ACCURACY
 from bench.models.celif import CELIF_154K, CELIF_REC_158K, CELIF_REC_181K
-from bench.table import CELIF, Table, grid
+from bench.table import CELIF, Fact, Table, grid
 from bench.tasks.celif import PS_MNIST, SEQ_MNIST
+
+_FACTS = {"Architecture": Fact("architecture"), "Parameters": Fact("parameters"), "Hidden dimensions": Fact("widths")}
 
 TABLE = Table(
     "celif-3",
@@ -22,10 +24,10 @@ TABLE = Table(
             "CE-LIF | Recurrent | 158.3k": CELIF_REC_158K,
             "CE-LIF | Recurrent | 181.4k": CELIF_REC_181K,
         },
-        tasks={"Seq-MNIST": SEQ_MNIST, "P-MNIST": PS_MNIST},
+        tasks={"Seq-MNIST": SEQ_MNIST, "P-MNIST": PS_MNIST, **dict.fromkeys(_FACTS, SEQ_MNIST)},
+        facts=_FACTS,
         measure={"Seq-MNIST": ACCURACY, "P-MNIST": ACCURACY},
         unit={"Parameters": "k", "Seq-MNIST": "%", "P-MNIST": "%"},
-        waiting=dict.fromkeys(("Architecture", "Parameters", "Hidden dimensions"), "computed from the recipes: not built yet"),
     ),
     notes=(
         "P-MNIST is PS-MNIST.",
