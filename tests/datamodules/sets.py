@@ -98,6 +98,14 @@ def npy_file(events: Events) -> bytes:
     return out.getvalue()
 
 
+def npy_with(content: bytes, row: int, column: int, value: float) -> bytes:
+    """An ``npy_file`` with one number changed."""
+    array, out = np.load(io.BytesIO(content)), io.BytesIO()
+    array[row, column] = value
+    np.save(out, array)
+    return out.getvalue()
+
+
 def nmnist_archives(train: Split, test: Split) -> dict[str, bytes]:
     def files(top: str, split: Split) -> dict[str, bytes]:
         return {f"{top}/{label}/{i + 1:05}.bin": bin_file(events) for i, (events, label) in enumerate(split)}

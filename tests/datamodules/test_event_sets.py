@@ -334,6 +334,8 @@ def test_pixels_off_the_sensor_and_empty_recordings_of_nmnist_are_counted(places
         (lambda raw: raw[:-9], "8.npy cannot be read"),
         (lambda raw: b"", "8.npy cannot be read"),
         (lambda raw: b"\x80\x04pickled", "8.npy cannot be read"),
+        (lambda raw: sets.npy_with(raw, 7, 3, np.nan), "8.npy: a time stamp is not finite"),
+        (lambda raw: sets.npy_with(raw, 7, 3, np.inf), "8.npy: a time stamp is not finite"),
     ],
 )
 def test_a_recording_of_dvs_gesture_that_cannot_be_used_is_named(places: Path, monkeypatch: pytest.MonkeyPatch, content, says: str) -> None:

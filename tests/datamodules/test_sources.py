@@ -237,6 +237,24 @@ def test_unpacked_files_that_changed_are_found_and_repaired(places: Path, monkey
     assert sources.missing("toy"), "a size that differs is seen without reading"
 
 
+def test_a_disk_that_fills_while_unpacking_is_one_message_and_leaves_nothing(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = zipped({"Train/0/1.bin": b"1" * 10})
+    where = offer(monkeypatch, content=content, unpacks=("Train",))
+    where.parent.mkdir(parents=True)
+    where.write_bytes(content)
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("datamodules.sources.unpack.shutil.copyfileobj", full)
+        with pytest.raises(DataError, match="No space left on device.*free some space or set BENCH_DATA"):
+            fetch()
+    assert [p.name for p in where.parent.iterdir() if not p.name.startswith(".fetch")] == [where.name] and sources.missing("toy")
+    fetch()
+    assert sources.missing("toy") == []
+
+
 def test_a_killed_unpacking_is_never_used(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed at every member, and between the folder and its marker: nothing counts as data until all is in place."""
     content = zipped({f"Train/0/{i}.bin": b"1" * 10 for i in range(4)})
