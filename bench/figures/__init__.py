@@ -1,7 +1,7 @@
 """Figures: a picture and the data drawn in it, from the ledger and the stored series alone. No torch; matplotlib only to draw.
 
-A figure is a ``Table`` whose ``draw`` names "module:function" of this package: ``function(table, shown) -> (picture, data)`` gets what is
-measured and gives the matplotlib figure and the columns of the data drawn.
+A figure is a ``Table`` whose ``draw`` names "module:function" of this package: ``function(table, shown) -> (picture, points)`` gets what is
+measured and gives the matplotlib figure and the points drawn in it, each with the ``row`` and ``column`` of its cell.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import io
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from bench import paths, series
 from bench.errors import BenchError
-from bench.experiment import BUDGETS, Experiment
+from bench.experiment import BUDGETS, Experiment, Task
 from bench.table import Table
 from bench.verdict import Finding
 from datamodules.sources import SOURCES
@@ -36,6 +37,20 @@ class Shown:
     @property
     def column(self) -> str:
         return self.finding.cell.column
+
+    @property
+    def task(self) -> Task:
+        assert self.finding.cell.task is not None
+        return self.finding.cell.task
+
+    def points(self, *names: str, **more: Any) -> list[dict[str, Any]]:
+        """The columns ``names`` of every seed's series as points."""
+        self.first(*names)
+        return [
+            {"row": self.row, "column": self.column, "seed": seed, **more, **dict(zip(names, values, strict=True))}
+            for seed, columns in zip(self.finding.seeds, self.series, strict=True)
+            for values in zip(*(columns[name] for name in names), strict=True)
+        ]
 
     def first(self, *needed: str) -> dict[str, list[float]]:
         """The first seed's series. Raises ``BenchError`` if it lacks one of the columns ``needed``."""
@@ -83,12 +98,12 @@ def caption(table: Table, drawn: list[Shown]) -> str:
     return "; ".join([*parts, *([f"{absent} of the figure's parts not measured yet"] if absent else [])]) + "."
 
 
-def to_csv(columns: dict[str, list]) -> str:
-    """The data drawn, numbers to 6 digits."""
+def to_csv(points: list[dict[str, Any]]) -> str:
+    """The data drawn, numbers to 6 digits; a column that a point does not have stays empty."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([f"{v:.6g}" if isinstance(v, float) else v for v in row] for row in zip(*columns.values(), strict=True))
+    writer = csv.DictWriter(out, list(dict.fromkeys(name for point in points for name in point)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in point.items()} for point in points)
     return out.getvalue()
 
 
@@ -102,7 +117,7 @@ def files(table: Table, found: list[Finding]) -> dict[Path, str | bytes | None]:
 
     module, function = table.draw.split(":")
     with style.ours():
-        picture, columns = getattr(import_module(f"bench.figures.{module}"), function)(table, drawn)
+        picture, points = getattr(import_module(f"bench.figures.{module}"), function)(table, drawn)
         style.finish(picture, table, caption(table, drawn))
-        content = {"csv": to_csv(columns), **{ending: style.saved(picture, ending, table.id) for ending in PICTURES}}
+        content = {"csv": to_csv(points), **{ending: style.saved(picture, ending, table.id) for ending in PICTURES}}
     return {places[ending]: made for ending, made in content.items()}

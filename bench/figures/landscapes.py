@@ -1,7 +1,8 @@
-"""Loss landscapes: filled contours, a panel a model and a line of panels a task, one scale of colour for all."""
+"""Loss landscapes: a panel a model and a line of panels a task, as contours with one scale of colour for all or as surfaces."""
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from matplotlib.figure import Figure
 from bench.figures import Shown
 from bench.figures.style import SEQUENTIAL, panels
 from bench.table import Table
+
+Points = list[dict[str, Any]]
 
 
 def grid_of(cell: Shown) -> tuple[np.ndarray, np.ndarray]:
@@ -25,34 +28,62 @@ def grid_of(cell: Shown) -> tuple[np.ndarray, np.ndarray]:
     return np.array(side), values
 
 
-def draw(table: Table, shown: list[Shown]) -> tuple[Figure, dict[str, list]]:
-    """Contours of the loss minus that at the centre, levels shared by all panels (logarithmic: landscapes differ in size)."""
+def points_of(cell: Shown) -> Points:
+    """The grid as it is drawn."""
+    side, values = grid_of(cell)
+    places = ((i, j) for i in range(len(side)) for j in range(len(side)))
+    return [
+        {"row": cell.row, "column": cell.column, "x": float(side[j]), "y": float(side[i]), "loss": float(values[i, j])} for i, j in places
+    ]
+
+
+def rise_of(cell: Shown) -> tuple[np.ndarray, np.ndarray]:
+    """Points along a side and the loss above that of the trained weights."""
+    side, values = grid_of(cell)
+    return side, values - values[len(side) // 2, len(side) // 2]
+
+
+def draw(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
+    """Contours of the loss above that of the trained weights, logarithmic levels shared by all panels: landscapes differ in size."""
     columns = list(dict.fromkeys(s.column for s in shown))
     across = max(sum(s.column == c for s in shown) for c in columns)
     figure, axes = panels(len(columns), across, width=2.2, height=2.5, sharex=True, sharey=True)
     for axis in (a for line in axes for a in line):
         axis.axis("off")
-    data: dict[str, list[Any]] = {name: [] for name in ("row", "column", "x", "y", "loss", "increase")}
-    found = {(s.row, s.column): grid_of(s) for s in shown}
-    rises = {place: values - values[len(side) // 2, len(side) // 2] for place, (side, values) in found.items()}
-    top = max(float(rise.max()) for rise in rises.values())
-    levels = [0.0, *np.geomspace((top if top > 0 else 1.0) / 100, top if top > 0 else 1.0, 13)]
+    top = max(float(rise_of(s)[1].max()) for s in shown)
+    top = top if top > 0 else 1.0
+    levels = [0.0, *np.geomspace(top / 100, top, 13)]
     norm = BoundaryNorm(levels, 256)
     for line, column in zip(axes, columns, strict=True):
         for axis, cell in zip(line, (s for s in shown if s.column == column), strict=False):
-            (side, values), rise = found[cell.row, column], rises[cell.row, column]
+            side, rise = rise_of(cell)
             axis.axis("on")
             filled = axis.contourf(side, side, np.maximum(rise, 0.0), levels=levels, cmap=SEQUENTIAL, norm=norm, extend="max")
             axis.contour(side, side, rise, levels=levels[1::2], colors="white", linewidths=0.4)
             axis.plot(0, 0, "+", color="white", markersize=6)
             axis.set(
-                title=f"{cell.row}, {column}\nmean rise {cell.finding.value:.3g}", aspect="equal", xticks=(-1, 0, 1), yticks=(-1, 0, 1)
+                title="\n".join([*wrap(cell.row, 26), column, f"mean rise {cell.finding.value:.3g}"]),
+                aspect="equal",
+                xticks=(-1, 0, 1),
+                yticks=(-1, 0, 1),
             )
             axis.set(xlabel="along direction 1", ylabel="along direction 2" if axis is line[0] else "")
-            for i, y in enumerate(side):
-                for j, x in enumerate(side):
-                    for name, value in zip(data, (cell.row, column, x, y, values[i, j], rise[i, j]), strict=True):
-                        data[name].append(value if isinstance(value, str) else float(value))
     bar = figure.colorbar(filled, ax=[a for line in axes for a in line], ticks=levels[1::4], format="%.2g", shrink=0.9)
     bar.set_label("training loss above that of the trained weights (+)")
-    return figure, data
+    return figure, [point for s in shown for point in points_of(s)]
+
+
+def surface(figure: Figure, place: tuple[int, int, int], cell: Shown, top: float) -> None:
+    """One landscape as a surface, its height up to ``top``."""
+    axis: Any = figure.add_subplot(*place, projection="3d")
+    side, rise = rise_of(cell)
+    x, y = np.meshgrid(side, side)
+    axis.plot_surface(x, y, rise, cmap=SEQUENTIAL, vmin=0, vmax=top, linewidth=0.2, edgecolor="white", rstride=1, cstride=1)
+    axis.set(
+        title=f"{cell.row}\nmean rise {cell.finding.value:.3g}",
+        zlim=(min(0.0, float(rise.min())), top),
+        xticks=(-1, 0, 1),
+        yticks=(-1, 0, 1),
+    )
+    axis.set(xlabel="direction 1", ylabel="direction 2", zlabel="rise of training loss")
+    axis.tick_params(pad=-2)

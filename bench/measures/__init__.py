@@ -39,6 +39,25 @@ LANDSCAPE_TE_FIXED = replace(LANDSCAPE, name="loss-landscape-te-fixed", settings
 LANDSCAPE_SMALL = replace(LANDSCAPE, name="loss-landscape@9", settings={"points": 9, "samples": 256})
 LANDSCAPE_SMALL_TE_FIXED = replace(LANDSCAPE, name="loss-landscape@9-te-fixed", settings={**LANDSCAPE_SMALL.settings, "te_fixed": True})
 
-_FIGURES = (LANDSCAPE, LANDSCAPE_TE_FIXED, LANDSCAPE_SMALL, LANDSCAPE_SMALL_TE_FIXED)
-_TABLES = (*AT_RESOLUTION.values(), *AT_RESOLUTION_FULL.values(), *EVENT_DROP.values())
-MEASURES = {m.name: m for m in (ACCURACY, LOSS, *_TABLES, *_FIGURES)}
+
+# celif Figures 2, 4, 5, 6 and 7
+LEARNING_CURVE = Measure(
+    "learning-curve", "epochs", "epochs to within 1 point of the best", reader="learning_curve:plateau", protocols=("last",)
+)
+LOSS_CURVE = Measure("loss-curve", "", "test loss after the last epoch", digits=4, reader="learning_curve:final_loss", protocols=("last",))
+GRADIENT_REACH = Measure(
+    "gradient-reach", "", "share of the gradient on the first 10 steps", digits=4, reader="gradient_reach:gradient_reach",
+    protocols=("last",),
+)  # fmt: skip
+TE_SIMILARITY = Measure(
+    "te-similarity", "", "similarity of the embedding at lags 28k minus 28k + 14", digits=4, reader="te_similarity:te_similarity",
+    protocols=("last",),
+)  # fmt: skip
+TE_MATRIX = replace(TE_SIMILARITY, name="te-similarity-matrix", settings={"block": 7})
+NEURON_TRACE = Measure(
+    "neuron-trace", "", "spikes per step of the most active output neuron", digits=4, reader="neuron_trace:neuron_trace",
+    protocols=("last",),
+)  # fmt: skip
+
+_FOUND = [v for value in list(vars().values()) for v in (value.values() if isinstance(value, dict) else (value,))]
+MEASURES = {m.name: m for m in _FOUND if isinstance(m, Measure)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bench.experiment import Model
@@ -36,6 +37,17 @@ def _celif(
 
 CELIF_84K = _celif("celif-84k", "CE-LIF, 83.5k", 88)
 CELIF_154K = _celif("celif-154k", "CE-LIF, 153.9k", 152)
+# Figure 2: the output layer is CE-LIF too, its mean rate the decision
+CELIF_OUTPUT = replace(
+    CELIF_154K,
+    name="celif-154k-output",
+    title="CE-LIF with a CE-LIF output layer",
+    changes={**CELIF_154K.changes, "readout": "spiking"},
+    sources={
+        **CELIF_154K.sources,
+        "readout": "paper, Figure 2: output neurons are CE-LIF, their mean rate the output; TE shared with them: guess [U]",
+    },
+)
 CELIF_REC_158K = _celif("celif-rec-158k", "CE-LIF, recurrent, 158.3k", 136, recurrent=True, budgets={})
 CELIF_REC_181K = _celif("celif-rec-181k", "CE-LIF, recurrent, 181.4k", 152, recurrent=True, budgets={})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench.experiment import Model
 
 LIF = Model("lif", "Baseline")
@@ -9,6 +11,7 @@ LIF_NO_LEAK = Model("lif-no-leak", "Without leakage", settings={"leak": 1.0, "le
 LIF_FULL_LEAK = Model("lif-full-leak", "Complete leakage", settings={"leak": 0.0, "learn_leak": False})
 LIF_NO_RESET = Model("lif-no-reset", "Without reset", settings={"reset": "none"})
 LIF_RECURRENT = Model("lif-recurrent", "With recurrence", recurrent=True)
+LIF_NO_LEAK_RECURRENT = replace(LIF_NO_LEAK, name="lif-no-leak-recurrent", title="Without leakage, with recurrence", recurrent=True)
 
 # k as roles Table 7 prints it: 0 and 1.0 are the same training as complete and no leakage, 0.3 as the baseline where its leak is fixed
 LIF_LEAK = tuple(

@@ -1,15 +1,17 @@
 """Roles Figure 5: loss landscapes on N-MNIST."""
 
 from bench.measures import LANDSCAPE_SMALL
-from bench.models.roles import LIF
+from bench.models.roles import LIF, LIF_NO_LEAK_RECURRENT, LSTM_512
 from bench.table import ROLES, Table, elsewhere, pictured
 from bench.tasks.roles import NMNIST, NMNIST_STANDIN
+
+_MODELS = {"Vanilla SNN": LIF, "SNN without leakage, with recurrence": LIF_NO_LEAK_RECURRENT, "LSTM": LSTM_512}
 
 TABLE = Table(
     "roles-fig-5",
     ROLES,
     "Loss landscapes on N-MNIST (3 ms windows) along two filter-normalised random directions",
-    elsewhere(pictured({"Vanilla SNN": LIF}, {"N-MNIST": NMNIST}, LANDSCAPE_SMALL), NMNIST_STANDIN),
+    elsewhere(pictured(_MODELS, {"N-MNIST": NMNIST}, LANDSCAPE_SMALL), NMNIST_STANDIN),
     protocol="last",
     notes=(
         "The value is the flatness: mean rise of the training loss over circles of radius 0.5 and 1, three pairs of directions.",

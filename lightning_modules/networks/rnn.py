@@ -68,11 +68,14 @@ class RNN(Network):
             x = unit(x)[0]
         return x
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``[T, B, inputs] -> [T, B, outputs]``, or ``[1, B, outputs]`` for a readout of the mean or the last step."""
-        h = self.hidden(x)
+    def read_out(self, h: Tensor) -> Tensor:
+        """The network's output from its last hidden layer ``[T, B, size]``."""
         if self.readout == "linear-last":
             h = h[-1:]
         elif self.readout == "linear-mean":
             h = h.mean(0, keepdim=True)
         return self.head(h)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[T, B, inputs] -> [T, B, outputs]``, or ``[1, B, outputs]`` for a readout of the mean or the last step."""
+        return self.read_out(self.hidden(x))

@@ -1,0 +1,81 @@
+"""How far back in time the gradient reaches (celif Figure 6): |dL/dS| of the last hidden layer over the steps.
+
+Measure ``gradient-reach``, of 256 training samples: the share that falls on the first 10 steps, where copy memory shows its digits. The
+derivative is total, through later states and recurrence too; absolute values are summed over neurons and divided, sample by sample, by
+their sum over all steps (the paper sums signed values, which can vanish). An LSTM's hidden state is taken in place of S.
+Series: ``t`` (from 0), ``share``, which sums to 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.measures.subset import training_batches
+from bench.trained import NotApplicable, Reading, Trained
+from lightning_modules import scan
+from lightning_modules.networks.dense import Dense
+from lightning_modules.networks.rnn import RNN
+from lightning_modules.spiking import SpikingModule
+
+
+def hidden_gradient(module: SpikingModule, x: Any, target: Tensor) -> Tensor:
+    """Total derivative [T, B, N] of the loss with respect to the last hidden layer's outputs. Raises ``NotApplicable``."""
+    network = module.network
+    if isinstance(network, Dense):
+        hidden = network.stack if network.head is not None else network.stack[:-1]
+        if not hidden:
+            raise NotApplicable("a network without a hidden layer")
+        probe = torch.zeros(x.shape[0], x.shape[1], hidden[-1].neuron.size, device=module.device, requires_grad=True)
+        if network.head is not None:
+            output = network.read_out(network.run(x, probe=probe))
+        else:
+            spikes = scan.scan_stack([layer.spec for layer in hidden], x, detach_every=network.detach_every, probe=probe).output
+            assert spikes is not None
+            last = scan.scan_stack([network.stack[-1].spec], spikes, detach_every=network.detach_every).output
+            assert last is not None
+            output = last
+    elif isinstance(network, RNN):
+        width = int(network.cells[-1].hidden_size)  # type: ignore[arg-type]
+        probe = torch.zeros(x.shape[0], x.shape[1], width, device=module.device, requires_grad=True)
+        output = network.read_out(_unrolled(network, x, probe))
+    else:
+        raise NotApplicable(f"the last hidden layer of a {type(network).__name__} is no layer of neurons over time")
+    loss, _ = module.objective(output, target, **module.loss_settings)
+    (gradient,) = torch.autograd.grad(loss, probe)
+    return gradient
+
+
+def _unrolled(network: RNN, x: Tensor, probe: Tensor) -> Tensor:
+    """The last layer's hidden states step by step, with ``probe`` added where the next step sees it: torch's own layer hides that."""
+    for unit in network.cells[:-1]:
+        x = unit(x)[0]
+    unit = network.cells[-1]
+    weights = [getattr(unit, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    h = c = x.new_zeros(x.shape[1], probe.shape[2])
+    states = []
+    for at_t, added in zip(x.unbind(0), probe.unbind(0), strict=True):
+        if isinstance(unit, nn.LSTM):
+            h, c = torch.lstm_cell(at_t, (h, c), *weights)
+        else:
+            h = (torch.gru_cell if isinstance(unit, nn.GRU) else torch.rnn_tanh_cell)(at_t, h, *weights)
+        h = h + added
+        states.append(h)
+    return torch.stack(states)
+
+
+def gradient_reach(kept: Trained, protocol: str, samples: int = 256, early: int = 10) -> Reading:
+    """See above. Raises ``ValueError`` where no gradient reaches any step."""
+    module = kept.module(protocol)
+    shares = []
+    for x, target in training_batches(kept, module, samples):
+        size = hidden_gradient(module, x, target).abs().sum(2).double()
+        size = size[:, size.sum(0) > 0]
+        shares.append(size / size.sum(0))
+    share = torch.cat(shares, 1)
+    if not share.shape[1]:
+        raise ValueError("the gradient is zero at every step of every sample")
+    profile = share.mean(1)
+    return Reading(float(profile[:early].sum()), series={"t": list(range(len(profile))), "share": profile.tolist()})

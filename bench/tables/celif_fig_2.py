@@ -1,0 +1,19 @@
+"""CE-LIF Figure 2: the neuron's variables over time."""
+
+from bench.measures import NEURON_TRACE
+from bench.models.celif import CELIF_OUTPUT
+from bench.table import CELIF, Table, pictured
+from bench.tasks.celif import SEQ_MNIST
+
+TABLE = Table(
+    "celif-fig-2",
+    CELIF,
+    "Membrane potential, threshold and spikes of output neurons while an image is read pixel by pixel",
+    pictured({"CE-LIF": CELIF_OUTPUT}, {"Seq-MNIST": SEQ_MNIST}, NEURON_TRACE),
+    protocol="last",
+    notes=(
+        "As in the paper, the output layer of this network is CE-LIF and its mean rate the output; elsewhere it is linear.",
+        "Drawn: the two most active output neurons on the first test image. Which sample the paper drew is not said.",
+    ),
+    draw="embedding:traces",
+)

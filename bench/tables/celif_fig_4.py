@@ -1,0 +1,23 @@
+"""CE-LIF Figure 4: learning curves and loss landscapes on Seq-MNIST."""
+
+from bench.measures import LANDSCAPE_SMALL, LEARNING_CURVE
+from bench.models.celif import ALIF_REC, CELIF_154K, LIF_REC
+from bench.table import CELIF, Table, pictured
+from bench.tasks.celif import SEQ_MNIST
+
+_MODELS = {"LIF, recurrent": LIF_REC, "ALIF, recurrent": ALIF_REC, "CE-LIF, feedforward": CELIF_154K}
+
+TABLE = Table(
+    "celif-fig-4",
+    CELIF,
+    "Learning curves and loss landscapes on Seq-MNIST",
+    pictured(_MODELS, {"Learning curve": SEQ_MNIST}, LEARNING_CURVE) + pictured(_MODELS, {"Loss landscape": SEQ_MNIST}, LANDSCAPE_SMALL),
+    protocol="last",
+    notes=(
+        "Learning curve: the value is the number of epochs until the test accuracy is within 1 point of its best.",
+        "Loss landscape: mean rise of the training loss over circles of radius 0.5 and 1, three pairs of directions; 256 samples, 9 x 9 "
+        "points. The paper names neither grid nor samples.",
+        "Which ALIF the paper trained is not said [U]: its eq. 3.",
+    ),
+    draw="curves:curves_and_landscapes",
+)

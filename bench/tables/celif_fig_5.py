@@ -1,0 +1,20 @@
+"""CE-LIF Figure 5: learning curves of the adding problem and copy memory."""
+
+from bench.measures import LOSS_CURVE
+from bench.models.celif import ALIF_REC, CELIF, LSTM_256
+from bench.table import CELIF as PAPER
+from bench.table import Table, pictured
+from bench.tasks.celif import ADDING, COPY
+
+TABLE = Table(
+    "celif-fig-5",
+    PAPER,
+    "Test loss over iterations in the adding problem and in copy memory, at four lengths each",
+    pictured({"CE-LIF": CELIF, "LSTM": LSTM_256, "ALIF": ALIF_REC}, {t.title: t for t in (*ADDING.values(), *COPY.values())}, LOSS_CURVE),
+    protocol="last",
+    notes=(
+        "The value is the test loss after the last epoch of 100 iterations. Baselines: 1/6 for adding, 10 ln 8 / (T + 20) for copy memory.",
+        "Sizes of LSTM and ALIF are not in the paper [U].",
+    ),
+    draw="curves:losses",
+)

@@ -1,0 +1,146 @@
+"""Learning curves, gradient reach, similarity of the embedding, neuron traces: each against a computation of its own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from bench import trained
+from bench.experiment import Experiment
+from bench.measures.gradient_reach import _unrolled, gradient_reach, hidden_gradient
+from bench.measures.learning_curve import final_loss, plateau
+from bench.measures.neuron_trace import neuron_trace
+from bench.measures.te_similarity import by_lag, score, similarity, te_similarity
+from bench.models.celif import ALIF_REC, CELIF, LSTM_256
+from bench.tasks.celif import COPY_100
+from lightning_modules.networks.rnn import RNN
+from lightning_modules.spiking import SpikingModule
+from tests.bench.test_loss_landscape import E, untrained
+
+SMALL = {"layers": (10, 5, 6, 10), "epochs": 1, "data_settings": {"delay": 4, "batches": 1, "test": 8}, "batch_size": 8}
+COPY = replace(COPY_100, budgets={"smoke": SMALL})
+
+
+def small(model, **settings):  # type: ignore[no-untyped-def]
+    """An untrained network of ``model`` on a copy task of 24 steps, weights large enough to spike."""
+    last = model.by_task.get("copy-100", {})
+    layers = (10, 6, 10) if model is LSTM_256 else SMALL["layers"]
+    fitted = {**last, "layers": layers, **({"neuron": {**last["neuron"], "steps": 24}} if "steps" in last.get("neuron", {}) else {})}
+    kept = untrained(Experiment(COPY, replace(model, by_task={"copy-100": fitted}), 0, "smoke"))
+    for name, value in kept.states["last"].items():
+        if "linear.weight" in name:
+            value *= 4
+    return kept
+
+
+def plain_loop(module: SpikingModule, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """The network step by step with autograd alone; gives its output and the last hidden layer's spikes."""
+    for layer in module.network.layers:  # type: ignore[union-attr]
+        current = layer.linear(x)
+        neuron, steps = layer.neuron, len(x)
+        drive = neuron.drive(steps)
+        state, out, outs = neuron.initial_state(x.shape[1], current[0]), torch.zeros_like(current[0]), []
+        for t in range(steps):
+            now = current[t]
+            if layer.recurrent is not None:
+                now = now + out @ layer.recurrent.t() + (layer.recurrent_bias if layer.recurrent_bias is not None else 0)
+            state, out = neuron.step(state, now, **{k: v[t] if v.dim() == 2 else v for k, v in drive.items()})
+            outs.append(out)
+        x = torch.stack(outs)
+    return module.network.head(x), outs  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("model", [CELIF, ALIF_REC], ids=lambda m: m.name)
+def test_the_gradient_is_that_of_autograd_on_the_plain_loop(places: Path, model) -> None:  # type: ignore[no-untyped-def]
+    kept = small(model)
+    module = kept.module("last", "cpu")
+    x, target = next(iter(kept.data().train_batches(lambda: 0)))
+    found = hidden_gradient(module, x, target)
+    output, spikes = plain_loop(module, x)
+    loss, _ = module.objective(output, target, **module.loss_settings)
+    expected = torch.stack(torch.autograd.grad(loss, spikes))
+    assert expected.abs().sum() > 0 and torch.stack(spikes).sum() > 0
+    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-8)
+
+
+def test_an_lstm_s_hidden_state_is_that_of_torch_and_its_gradient_goes_through_time(places: Path) -> None:
+    kept = small(LSTM_256)
+    module = kept.module("last", "cpu")
+    network = module.network
+    assert isinstance(network, RNN)
+    x, target = next(iter(kept.data().train_batches(lambda: 0)))
+    probe = torch.zeros(*x.shape[:2], 6)
+    assert torch.allclose(_unrolled(network, x, probe), network.hidden(x), atol=1e-6)
+    found = hidden_gradient(module, x, target)
+
+    def loss(step: float) -> float:
+        moved = probe.clone()
+        moved[3, 2, 1] = step
+        return float(module.objective(network.read_out(_unrolled(network, x, moved)), target, **module.loss_settings)[0].detach())
+
+    network.double()
+    x, probe = x.double(), probe.double()
+    assert float(found[3, 2, 1]) == pytest.approx((loss(1e-4) - loss(-1e-4)) / 2e-4, rel=1e-3)
+
+
+def test_the_profile_sums_to_one_and_the_value_is_its_first_ten_steps(places: Path) -> None:
+    reading = gradient_reach(small(CELIF), "last", samples=8)
+    share = reading.series["share"]
+    assert len(share) == 24 and sum(share) == pytest.approx(1.0) and reading.value == pytest.approx(sum(share[:10]))
+
+
+def test_similarity_of_a_hand_made_embedding() -> None:
+    te = torch.tensor([[1.0, 0.0, 2.0, 1.0], [0.0, 3.0, 0.0, 1.0]])  # columns along x, y, x and between
+    half = math.sqrt(0.5)
+    expected = torch.tensor([[1, 0, 1, half], [0, 1, 0, half], [1, 0, 1, half], [half, half, half, 1]], dtype=torch.float64)
+    assert torch.allclose(similarity(te), expected, atol=1e-6)
+    assert by_lag(expected) == pytest.approx([1.0, half / 3 * 1, (1 + half) / 2, half], abs=1e-6)
+
+
+def test_the_score_is_high_where_columns_repeat_with_the_period() -> None:
+    t = torch.arange(784)
+    te = torch.stack([torch.cos(2 * math.pi * t / 28), torch.sin(2 * math.pi * t / 28)])
+    assert score(by_lag(similarity(te)), 28) == pytest.approx(2.0, abs=1e-5)  # 1 at whole periods, -1 half-way
+    assert score(by_lag(similarity(te)), 56) == pytest.approx(0.0, abs=1e-5)
+    with pytest.raises(ValueError, match="needs more than 42 steps"):
+        score([1.0] * 40, 28)
+
+
+def test_before_training_is_what_the_seed_makes(places: Path) -> None:
+    kept = small(CELIF)
+    reading = te_similarity(kept, "last", period=4)
+    assert reading.series["before"] == pytest.approx(reading.series["after"]) and len(reading.series["lag"]) == 24
+    kept.states["last"]["layers.0.neuron.te"].copy_(torch.randn(6, 24))
+    moved = te_similarity(kept, "last", period=4)
+    assert moved.series["before"] == reading.series["before"] and moved.series["after"] != pytest.approx(reading.series["after"])
+    matrix = te_similarity(kept, "last", period=4, block=8).series
+    assert list(zip(matrix["i"], matrix["j"], strict=True)) == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
+    with pytest.raises(trained.NotApplicable, match="without a temporal embedding"):
+        te_similarity(small(ALIF_REC), "last")
+
+
+def test_a_trace_has_the_states_that_give_the_spikes(places: Path) -> None:
+    reading = neuron_trace(small(CELIF), "last")
+    columns = reading.series
+    assert set(columns) == {"neuron", "t", "spike", "v", "s", "theta"} and len(columns["t"]) == 2 * 24
+    assert columns["spike"] == [int(v >= theta) for v, theta in zip(columns["v"], columns["theta"], strict=True)]
+    assert reading.value == pytest.approx(sum(columns["spike"][:24]) / 24) and sum(columns["spike"]) > 0
+    with pytest.raises(trained.NotApplicable):
+        neuron_trace(small(LSTM_256), "last")
+
+
+def test_curves_come_from_the_history(places: Path) -> None:
+    records = [{"epoch": e, "test/loss": 1 / e, "test/accuracy": a, "n_test": 9} for e, a in ((1, 50.0), (2, 89.5), (3, 90.4), (4, 90.0))]
+    kept = replace(untrained(E), history=records, steps=40)
+    reading = plateau(kept, "last")
+    assert reading.value == 2 and reading.series["step"] == [10, 20, 30, 40] and reading.series["test_accuracy"][2] == 90.4
+    assert (final_loss(kept, "last").value, final_loss(kept, "last").epoch) == (0.25, 4)
+    regression = replace(kept, history=[{k: v for k, v in r.items() if k != "test/accuracy"} for r in records])
+    assert set(final_loss(regression, "last").series) == {"epoch", "step", "test_loss"}
+    with pytest.raises(trained.NotApplicable, match="no accuracy"):
+        plateau(regression, "last")
