@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bench.errors import BenchError
 from bench.experiment import Measure, Model, Task
@@ -127,7 +128,7 @@ def grid(
     legend: Mapping[str, str] | None = None,
     waiting: Mapping[str, str] | None = None,
     key: Mapping[str, str] | None = None,
-    facts: Mapping[str, Fact] | Mapping[str | tuple[str, str], Fact] | None = None,
+    facts: Mapping[Any, Fact] | None = None,
 ) -> tuple[Cell, ...]:
     """Cells from a text matrix that looks like the published table.
 
@@ -141,7 +142,7 @@ def grid(
     printed "LIF*" is named "LIF* | 85.1k". Raises ``BenchError`` for a row with a wrong number of cells and for notes without a cell.
     """
     models, tasks, notes, legend, waiting, key = models or {}, tasks or {}, notes or {}, legend or {}, waiting or {}, key or {}
-    stated: dict[str | tuple[str, str], Fact] = {**(facts or {})}
+    facts = facts or {}
     lines = [[part.strip() for part in line.split("|")] for line in text.strip("\n").splitlines() if line.strip()]
     (_, *columns), *body = lines
     cells = []
@@ -156,7 +157,7 @@ def grid(
             if not absent:
                 said = said or waiting.get(column) or waiting.get(row) or waiting.get(name) or note
             units = unit if isinstance(unit, str) else unit.get(column, "")
-            fact = None if absent == "not applicable" else stated.get((row, column)) or stated.get(column) or stated.get(row)
+            fact = None if absent == "not applicable" else facts.get((row, column)) or facts.get(column) or facts.get(row)
             read = None if fact else measure.get(column) if isinstance(measure, Mapping) else measure
             published = None if absent else value.removesuffix(units)
             task, model = tasks.get(column) or tasks.get(row), models.get(row) or models.get(column)

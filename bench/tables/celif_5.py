@@ -14,6 +14,13 @@ _SETTINGS = {
     "Theta_0": "neuron.threshold",
     "Gamma": "neuron.width",
 }
+_FACTS: dict[str | tuple[str, str], Fact] = {
+    **{column: Fact("setting", (path,)) for column, path in _SETTINGS.items()},
+    "Hidden Dimensions": Fact("widths"),
+    **{(row, "Hidden Dimensions"): Fact("widths", (CELIF_154K.name,)) for row in _MNIST},
+    "TE Initialization": Fact("te"),
+    ("Copy Memory", "beta"): Fact("decay"),
+}
 
 TABLE = Table(
     "celif-5",
@@ -29,13 +36,7 @@ TABLE = Table(
     """,
         tasks={"Seq-MNIST": SEQ_MNIST, "PS-MNIST": PS_MNIST, "Adding Problem": ADDING_100, "Copy Memory": COPY_100},
         models={**dict.fromkeys(_MNIST, CELIF_84K), "Adding Problem": CELIF_256, "Copy Memory": CELIF_256},
-        facts={
-            **{column: Fact("setting", (path,)) for column, path in _SETTINGS.items()},
-            "Hidden Dimensions": Fact("widths"),
-            **{(row, "Hidden Dimensions"): Fact("widths", (CELIF_154K.name,)) for row in _MNIST},
-            "TE Initialization": Fact("te"),
-            ("Copy Memory", "beta"): Fact("decay"),
-        },
+        facts=_FACTS,
     ),
     notes=(
         "Computed from the recipes at paper budget; TE's mean and deviation from that of a built network. Adding problem and copy memory: "
