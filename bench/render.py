@@ -46,7 +46,11 @@ def findings(table: Table, lines: Iterable[Line]) -> list[Finding]:
     return [find(table, cell, lines) for cell in table.cells]
 
 
-def _number(value: float | None, digits: int = 2) -> str:
+def _digits(f: Finding) -> int:
+    return f.cell.measure.digits if f.cell.measure else 2
+
+
+def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
@@ -56,9 +60,10 @@ def to_csv(table: Table, found: list[Finding]) -> str:
     writer.writerow(COLUMNS)
     for f in found:
         c = f.cell
+        value, low, high = (_number(number, _digits(f)) for number in (f.value, f.low, f.high))
         writer.writerow(
-            [table.id, c.row, c.column, c.measure.name if c.measure else "", c.unit, c.published or "", f.text or _number(f.value)]
-            + [_number(f.low), _number(f.high), f.n or "", f.budget, f.protocol, f.data, f.params or "", f.status, f.verdict, f.note]
+            [table.id, c.row, c.column, c.measure.name if c.measure else "", c.unit, c.published or "", f.text or value]
+            + [low, high, f.n or "", f.budget, f.protocol, f.data, f.params or "", f.status, f.verdict, f.note]
         )
     return out.getvalue()
 
@@ -73,7 +78,7 @@ def short(f: Finding) -> str:
         return f.text if same else f"{f.text}{' differs' if f.verdict == 'differs' else ''} ({published}{f.cell.unit})"
     if f.value is None:
         return f"{f.status} ({published})" if f.status != "not reported" else "not reported"
-    half = "" if f.low is None or f.high is None else f" ± {(f.high - f.low) / 2:.2f}"
+    half = "" if f.low is None or f.high is None else f" ± {(f.high - f.low) / 2:.{_digits(f)}f}"
     mark = (
         ""
         if f.verdict in ("within", "")
@@ -83,7 +88,7 @@ def short(f: Finding) -> str:
         if f.status == "measured"
         else ""
     )
-    return f"{f.value:.2f}{half}{mark}{' stale' if f.status == 'stale' else ''} ({published})"
+    return f"{f.value:.{_digits(f)}f}{half}{mark}{' stale' if f.status == 'stale' else ''} ({published})"
 
 
 def legend(found: list[Finding]) -> str:

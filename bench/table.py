@@ -182,3 +182,9 @@ def elsewhere(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
                 beside = f"the paper has {cell.published} on the real data" if cell.published else cell.note
                 more.append(replace(cell, column=column, published=None, task=task, absent="", note=beside, extra=True))
     return cells + tuple(more)
+
+
+def beside(cells: tuple[Cell, ...], of: str, column: str, measure: Measure, note: str) -> tuple[Cell, ...]:
+    """The runnable cells of column ``of`` again as ``column``, read by another ``measure`` for which nothing is published."""
+    found = [cell for cell in cells if cell.column == of and cell.runnable]
+    return tuple(replace(c, column=column, published=None, unit=measure.unit, measure=measure, note=note, extra=True) for c in found)

@@ -161,8 +161,9 @@ def _measured(cell: Cell, budget: str, protocol: str, current: dict[str, dict[in
     chosen = [line for _, line in sorted(current[protocol].items())]
     value, low, high = interval(chosen)
     first = chosen[0]
+    digits = cell.measure.digits if cell.measure else 2
     others = [
-        f"{name} {fmean(line.value for line in by_seed.values() if line.value is not None):.2f}"
+        f"{name} {fmean(line.value for line in by_seed.values() if line.value is not None):.{digits}f}"
         for name, by_seed in current.items()
         if name != protocol
     ]

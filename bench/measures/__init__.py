@@ -59,5 +59,26 @@ NEURON_TRACE = Measure(
     protocols=("last",),
 )  # fmt: skip
 
+# Table 9 and Figures 3 and 6
+SPIKE_RATE = replace(_read("spike_rate:spike_rate", "spike-rate", "", "mean spikes per neuron and step"), digits=3)
+SILHOUETTE = replace(
+    _read("feature_space:silhouette", "silhouette", "", "silhouette of the last hidden layer, cosine distance"), digits=3, tolerance=0.02
+)
+T_SNE = replace(
+    _read("feature_space:t_sne", "t-sne", "", "divergence of a map of 2,000 test samples", samples=2000, perplexity=30.0),
+    protocols=("best_test",),
+)
+
+# Figure 8: 500 correctly classified test samples, up to 200 steps, random flips of 5 %, up to 5 restarts of what failed
+_ATTACK = {"samples": 500, "steps": 200, "gamma": 0.05, "restarts": 5}
+ATTACK, ATTACK_RMS, ATTACK_SUCCESS = (
+    replace(_read(f"attack:{reader}", name, unit, title, **_ATTACK, **more), protocols=("best_test",), digits=4)
+    for reader, name, unit, title, more in (
+        ("flipped", "attack-500", "", "share of input entries flipped to fool the network", {}),
+        ("flipped", "attack-500-rms", "", "root mean square of the perturbation that fools the network", {"root": True}),
+        ("success", "attack-500-success", "%", "attacked samples for which an attack succeeded", {}),
+    )
+)
+
 _FOUND = [v for value in list(vars().values()) for v in (value.values() if isinstance(value, dict) else (value,))]
 MEASURES = {m.name: m for m in _FOUND if isinstance(m, Measure)}

@@ -12,6 +12,12 @@ LIF_FULL_LEAK = Model("lif-full-leak", "Complete leakage", settings={"leak": 0.0
 LIF_NO_RESET = Model("lif-no-reset", "Without reset", settings={"reset": "none"})
 LIF_RECURRENT = Model("lif-recurrent", "With recurrence", recurrent=True)
 LIF_NO_LEAK_RECURRENT = replace(LIF_NO_LEAK, name="lif-no-leak-recurrent", title="Without leakage, with recurrence", recurrent=True)
+LIF_NO_LEAK_NO_RESET_RECURRENT = Model(
+    "lif-no-leak-no-reset-recurrent",
+    "Without leakage and reset, with recurrence",
+    settings={"leak": 1.0, "learn_leak": False, "reset": "none"},
+    recurrent=True,
+)
 
 # k as roles Table 7 prints it: 0 and 1.0 are the same training as complete and no leakage, 0.3 as the baseline where its leak is fixed
 LIF_LEAK = tuple(

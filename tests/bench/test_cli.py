@@ -45,7 +45,7 @@ def test_list_shows_every_table_of_both_papers(places: Path) -> None:
         (["run", "roles-6", "--column", "XOR", "--set", "lr"], "--set takes name=value"),
         (["run", "roles-6", "--column", "XOR", "--set", "lrr=1"], "did you mean lr"),
         (["show", "roles-6", "Baseline"], "name the column too"),
-        (["show", "roles-8", "LSTM", "3ms"], "not built yet"),
+        (["show", "roles-1", "Recordings", "SHD"], "has no recipe"),
         (["data", "fetch", "minst"], "did you mean mnist"),
         (["rnder"], "did you mean render"),
         (["compare", "/nowhere"], "does not exist"),

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from sklearn.metrics import silhouette_score
 
-from bench import run, trained
+from bench import run, series, trained
 from bench.experiment import Experiment
-from bench.measures import ACCURACY, AT_RESOLUTION, AT_RESOLUTION_FULL, EVENT_DROP, MEASURES
+from bench.measures import ACCURACY, AT_RESOLUTION, AT_RESOLUTION_FULL, EVENT_DROP, MEASURES, SILHOUETTE, SPIKE_RATE, T_SNE, feature_space
 from bench.measures.event_drop import event_drop
-from bench.models.roles import LIF, LIF_RECURRENT
+from bench.models.roles import LIF, LIF_RECURRENT, LSTM_512
 from bench.tasks.roles import NMNIST, XOR
 from datamodules import cache, events
+from lightning_modules import scan
 from tests.bench import cameras
 
 
@@ -89,3 +92,83 @@ def test_data_without_events_of_a_camera_is_said_to_have_no_such_measure(places:
 def test_every_measure_is_registered_under_its_own_name_and_says_its_parameters() -> None:
     assert all(name == measure.name for name, measure in MEASURES.items())
     assert {"accuracy@1ms", "accuracy@10ms", "accuracy@1ms-full", "event-drop@0.1", "event-drop@0.9"} <= set(MEASURES)
+
+
+def test_the_spike_rate_of_the_distribution_is_that_of_the_training(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cameras.install(monkeypatch)
+    experiment = Experiment(NMNIST, LIF_RECURRENT, 0, "smoke", (("batch_size", 7), ("layers", [2312, 24, 10]), ("neuron.threshold", 0.02)))
+    lines, _ = run.run(experiment, (SPIKE_RATE,))
+    assert [line.value for line in lines] == pytest.approx([line.spike_rate for line in lines], abs=2e-6) and lines[0].value
+    found = series.read(experiment, SPIKE_RATE, "last")
+    assert found is not None
+    assert found["layer"] == [1.0] * 24 + [2.0] * 10 and found["neuron"] == [*range(24), *range(10)]
+    assert np.mean(found["rate"]) == pytest.approx(lines[0].value, abs=1e-5)
+    assert len(set(found["rate"])) > 5, "a distribution, not one number"
+
+
+def test_the_silhouette_is_scikit_learn_s_of_the_hidden_layer_s_rates(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cameras.install(monkeypatch)
+    kept = cameras.untrained(gain=3.0)
+    module, data = kept.module("last"), kept.data("test")
+    x = torch.cat([x.dense() if hasattr(x, "dense") else x for x, _ in data.test_batches()], 1)
+    labels = torch.cat([y for _, y in data.test_batches()])
+    hidden = scan.scan_stack([module.network.stack[0].spec], x, backend="loop").output  # type: ignore[attr-defined]
+    assert hidden is not None
+    rates = hidden.mean(0).detach().double().numpy()
+    assert rates.any(1).all()
+    reading = feature_space.silhouette(kept, "last")
+    assert reading.value == pytest.approx(silhouette_score(rates, labels.numpy(), metric="cosine"), abs=1e-6)
+    assert reading.series["class"] == list(range(10)) and reading.series["samples"] == [3] * 10
+    assert np.mean(reading.series["silhouette"]) == pytest.approx(reading.value)
+
+
+def test_samples_without_a_spike_are_left_out_of_the_silhouette_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    found, classes = rng.random((30, 6)), np.arange(30) % 3
+    found[[0, 3, 7]] = 0.0
+    spiking = found.any(1)
+    monkeypatch.setattr(feature_space, "features", lambda kept, protocol: (found, classes))
+    monkeypatch.setattr(feature_space, "_classes", lambda kept: 3)
+    reading = feature_space.silhouette(cameras.untrained(), "last")
+    assert reading.n_test == 27 and reading.series["silent"] == [2, 1, 0] and reading.series["samples"] == [8, 9, 10]
+    assert reading.value == pytest.approx(silhouette_score(found[spiking], classes[spiking], metric="cosine"))
+
+
+@pytest.mark.parametrize(
+    ("classes", "test", "measure", "message"),
+    [
+        (9, 30, SILHOUETTE, "too few for: 9$"),
+        (10, 12, SILHOUETTE, "too few for: 2, 3, 4, 5, 6, 7, 8, 9$"),
+        (10, 30, T_SNE, "needs 90 samples, the test set has 30"),
+    ],
+)
+def test_absent_classes_and_too_few_samples_are_said(
+    places: Path, monkeypatch: pytest.MonkeyPatch, classes: int, test: int, measure, message: str
+) -> None:
+    cameras.install(monkeypatch, classes, {"train": 24, "test": test})
+    with pytest.raises(trained.NotApplicable, match=message):
+        list(trained.read(cameras.untrained(gain=3.0), measure))
+
+
+def test_t_sne_gives_the_same_map_again(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    found, classes = rng.random((120, 8)), np.arange(120) % 3
+    monkeypatch.setattr(feature_space, "features", lambda kept, protocol: (found, classes))
+    monkeypatch.setattr(feature_space, "_classes", lambda kept: 3)
+    one, two = (feature_space.t_sne(cameras.untrained(), "last", samples=100, perplexity=30.0) for _ in range(2))
+    assert one == two and len(one.series["x"]) == len(one.series["class"]) == 100 and one.n_test == 100
+
+
+@pytest.mark.parametrize("measure", [SPIKE_RATE, SILHOUETTE, T_SNE])
+def test_a_network_without_spikes_has_no_measure_of_spikes(places: Path, monkeypatch: pytest.MonkeyPatch, measure) -> None:
+    cameras.install(monkeypatch)
+    with pytest.raises(trained.NotApplicable, match="LSTM has no spikes"):
+        list(trained.read(cameras.untrained(LSTM_512), measure))
+
+
+@pytest.mark.parametrize("model", [LIF, LSTM_512], ids=lambda m: m.name)
+def test_every_network_is_measured_at_other_resolutions_and_under_event_drop(places: Path, monkeypatch: pytest.MonkeyPatch, model) -> None:
+    cameras.install(monkeypatch)
+    kept = cameras.untrained(model)
+    for measure in (AT_RESOLUTION[10], EVENT_DROP[0.5]):
+        assert all(0 <= reading.value <= 100 and reading.n_test == 30 for _, reading in trained.read(kept, measure))
