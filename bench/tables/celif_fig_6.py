@@ -14,6 +14,7 @@ TABLE = Table(
     protocol="last",
     notes=(
         "Absolute values, normalised sample by sample over 256 training samples: the paper's signed sums can vanish.",
+        "The paper writes the gradient once as Grad(n, t) and once as Grad(t, n): here by step t and neuron n.",
         "The value is the share on the first 10 steps, where the digits are shown.",
     ),
     draw="embedding:reach",
