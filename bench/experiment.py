@@ -98,11 +98,12 @@ class Task:
         return self.changed(self.budgets.get(budget, {}))
 
     def changed(self, changes: Mapping[str, Any]) -> Task:
-        """This recipe with ``changes``: mappings are merged (an empty one empties), other fields replaced."""
+        """This recipe with ``changes``: mappings are merged (an empty one empties), a schedule and other fields replaced."""
         merged: dict[str, Any] = {}
         for name, value in changes.items():
             old = getattr(self, name)
-            merged[name] = {**old, **value} if isinstance(value, Mapping) and isinstance(old, Mapping) and value else value
+            both = isinstance(value, Mapping) and isinstance(old, Mapping) and bool(value) and name != "schedule"
+            merged[name] = {**old, **value} if both else value
         return replace(self, **merged)
 
 

@@ -181,3 +181,54 @@ LSTM_128 = _lstm(
         "clip": "guess [U]",
     },
 )  # fmt: skip
+
+_INDRNN_CODE = "code: public IndRNN_pytorch, as its logs name it"
+INDRNN = Model(
+    "indrnn",
+    "IndRNN",
+    "indrnn",
+    {"steps": 784},
+    changes={
+        "network": "indrnn",
+        "network_settings": {"dropout": 0.1},
+        "layers": (1, *[128] * 6, 10),
+        "readout": "linear-last",
+        "data_settings": {"scale": "bipolar"},
+        "optimiser": "adam",
+        "lr": 2e-4,
+        "weight_decay": 1e-4,
+        "clip": 10.0,
+        "schedule": {},
+        "batch_size": 32,
+    },
+    budgets={"laptop": {"lr": 1e-3, "batch_size": 128}},
+    sources={
+        **dict.fromkeys(("network", "network_settings", "layers", "readout", "data_settings", "optimiser", "lr"), _INDRNN_CODE),
+        **dict.fromkeys(("weight_decay", "clip", "batch_size"), _INDRNN_CODE),
+        "schedule": "guess [U]: none; the code divides the rate by 10 on a plateau",
+        "neuron": _INDRNN_CODE + ": |u| below 5^(1/784)",
+    },
+)
+_TCN_CODE = "code: public locuslab/TCN"
+TCN = Model(
+    "tcn",
+    "TCN",
+    "",
+    changes={
+        "network": "tcn",
+        "network_settings": {"kernel": 7, "dropout": 0.05},
+        "layers": (1, *[25] * 8, 10),
+        "readout": "linear-last",
+        "data_settings": {"scale": "standard"},
+        "optimiser": "adam",
+        "lr": 2e-3,
+        "schedule": {"every": 10, "factor": 0.1},
+        "batch_size": 64,
+        "epochs": 20,
+    },
+    sources={
+        **dict.fromkeys(("network", "network_settings", "layers", "readout", "data_settings", "optimiser", "lr"), _TCN_CODE),
+        **dict.fromkeys(("batch_size", "epochs"), _TCN_CODE),
+        "schedule": _TCN_CODE + ": a tenth of the rate every 10 epochs",
+    },
+)

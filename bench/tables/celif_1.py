@@ -6,6 +6,7 @@ from bench.models.celif import (
     CELIF_154K,
     GLIF_FF,
     GLIF_REC,
+    INDRNN,
     LIF_FF,
     LIF_REC,
     LSTM_128,
@@ -13,6 +14,7 @@ from bench.models.celif import (
     LTMD_REC,
     PLIF_FF,
     PLIF_REC,
+    TCN,
 )
 from bench.table import CELIF, Fact, Table, grid
 from bench.tasks.celif import PS_MNIST, SEQ_MNIST
@@ -48,6 +50,8 @@ TABLE = Table(
         key={"Architecture": "{}", "Parameters": "{}"},
         models={
             "LSTM | Recurrent | 66.5k": LSTM_128,
+            "IndRNN | Recurrent | 99.2k": INDRNN,
+            "TCN | Convolution | 70.0k": TCN,
             "LIF* | Feedforward | 85.1k": LIF_FF,
             "LTMD* | Feedforward | 85.1k": LTMD_FF,
             "PLIF* | Feedforward | 85.1k": PLIF_FF,
@@ -69,8 +73,6 @@ TABLE = Table(
             "DEEP-R LSNN": "the LSNN network is not built yet",
             "DEXAT": "the LSNN network is not built yet",
             "AHP": "the LSNN network is not built yet",
-            "IndRNN": "the IndRNN network is not built yet",
-            "TCN": "the TCN network is not built yet",
             "ALIF": "its weight initialisation is not built yet",
         },
     ),

@@ -8,11 +8,13 @@ from typing import Any
 
 from lightning_modules.networks.base import Activity, Network
 from lightning_modules.networks.dense import Dense
+from lightning_modules.networks.indrnn import IndRNNNetwork
 from lightning_modules.networks.lsnn import LSNNNetwork
 from lightning_modules.networks.resnet18 import ResNet18
 from lightning_modules.networks.rnn import RNN
+from lightning_modules.networks.tcn import TCN
 
-NETWORKS = {"dense": Dense, "resnet18": ResNet18, "rnn": RNN, "lsnn": LSNNNetwork}
+NETWORKS = {"dense": Dense, "resnet18": ResNet18, "rnn": RNN, "indrnn": IndRNNNetwork, "tcn": TCN, "lsnn": LSNNNetwork}
 
 
 def build(config: Mapping[str, Any]) -> Network:

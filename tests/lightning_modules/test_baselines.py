@@ -6,9 +6,13 @@ import pytest
 import torch
 
 from bench.experiment import Experiment
+from bench.models.celif import INDRNN, TCN
 from bench.models.roles import GRU_512, LSTM_512, RNN_512
+from bench.tasks.celif import SEQ_MNIST
 from bench.tasks.roles import NMNIST
+from lightning_modules.networks.indrnn import IndRNNNetwork
 from lightning_modules.networks.rnn import RNN
+from lightning_modules.networks.tcn import TCN as TCNNetwork
 from lightning_modules.spiking import SpikingModule
 
 
@@ -73,3 +77,65 @@ def test_readouts_differ_only_in_what_they_read(readout: str) -> None:
 def test_what_a_recurrent_baseline_cannot_have_is_refused(change: dict, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         RNN(**{"layers": [3, 4, 2], **change})
+
+
+def test_the_published_sizes_of_indrnn_and_tcn() -> None:
+    indrnn, tcn = (SpikingModule(Experiment(SEQ_MNIST, m, 0, "paper").config).network for m in (INDRNN, TCN))
+    assert sum(p.numel() for p in indrnn.parameters()) == 86_410
+    assert sum(p.numel() for p in tcn.parameters()) == 66_910
+
+
+@pytest.mark.parametrize("steps", [1, 2, 9, 16, 33])
+def test_a_tcn_read_at_the_last_step_computes_no_less_than_the_whole(steps: int) -> None:
+    torch.manual_seed(0)
+    whole, last = (TCNNetwork([2, 4, 4, 4, 3], readout=readout, kernel=3).double().eval() for readout in ("linear", "linear-last"))
+    with torch.no_grad():
+        for p in whole.parameters():
+            p.normal_(0.0, 0.5)
+    last.load_state_dict(whole.state_dict())
+    x = torch.randn(steps, 5, 2, dtype=torch.float64)
+    assert torch.allclose(last(x), whole(x)[-1:])
+
+
+def test_a_tcn_sees_no_future() -> None:
+    torch.manual_seed(0)
+    network = TCNNetwork([1, 4, 4, 2], readout="linear", kernel=3).eval()
+    x = torch.randn(12, 1, 1)
+    changed = x.clone()
+    changed[7:] += 1
+    assert torch.equal(network(x)[:7], network(changed)[:7]) and not torch.equal(network(x)[7:], network(changed)[7:])
+
+
+def test_indrnn_follows_its_equation_in_every_layer() -> None:
+    torch.manual_seed(0)
+    network = IndRNNNetwork([2, 3, 3, 4], settings={"steps": 6}).double().train()
+    network.dropout = 0.0
+    x = torch.randn(6, 5, 2, dtype=torch.float64)
+    found, layer = network(x), x
+    for linear, unit, norm in zip(network.linears, network.units, network.norms, strict=True):
+        h, outputs = torch.zeros(5, 3, dtype=torch.float64), []
+        for step in layer:
+            h = torch.relu(linear(step) + unit.u * h)
+            outputs.append(h)
+        layer = torch.stack(outputs)
+        mean, deviation = layer.mean((0, 1)), layer.var((0, 1), unbiased=False)
+        layer = (layer - mean) / torch.sqrt(deviation + norm.eps)
+    assert torch.allclose(found, network.head(layer[-1:]), atol=1e-9)
+    assert float(network.units[-1].u.min()) >= 1 / network.units[-1].bound, "the last layer remembers the whole sequence"
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "says"),
+    [
+        (TCNNetwork, {"readout": "linear-mean"}, "linear, linear-last"),
+        (TCNNetwork, {"neuron": "lif"}, "no neurons"),
+        (TCNNetwork, {"kernel": 0}, "kernel must be 1"),
+        (TCNNetwork, {"layers": [1, 2]}, "a hidden and an output width"),
+        (IndRNNNetwork, {"neuron": "lif"}, "indrnn neurons"),
+        (IndRNNNetwork, {"dropout": 1.0}, "dropout must be"),
+        (IndRNNNetwork, {"layers": [1, 2]}, "a hidden and an output width"),
+    ],
+)
+def test_what_indrnn_and_tcn_cannot_have_is_refused(kind: type, change: dict, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        kind(**{"layers": [3, 4, 2], **change})
