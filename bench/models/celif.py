@@ -232,3 +232,52 @@ TCN = Model(
         "schedule": _TCN_CODE + ": a tenth of the rate every 10 epochs",
     },
 )
+
+_BELLEC = "code: public LSNN scripts of Bellec et al."
+
+
+def _lsnn(name: str, title: str, neuron: str, size: int, says: Mapping[str, str], connectivity: float | None = None) -> Model:
+    """One recurrent layer of ``size`` neurons on LSNN's input code of 80 lines, trained as LSNN is."""
+    return Model(
+        name,
+        title,
+        neuron,
+        recurrent=True,
+        changes={
+            "network": "lsnn",
+            "network_settings": {} if connectivity is None else {"connectivity": connectivity},
+            "layers": (80, size, 10),
+            "readout": "filtered-mean",
+            "data_settings": {"coding": "crossings"},
+            "optimiser": "adam",
+            "lr": 1e-2,
+            "schedule": {"every": 11, "factor": 0.8},
+            "epochs": 153,
+        },
+        sources={
+            **dict.fromkeys(("network", "network_settings", "layers", "readout", "data_settings", "optimiser", "lr", "neuron"), _BELLEC),
+            "schedule": _BELLEC + ": x 0.8 every 2,500 iterations",
+            "epochs": _BELLEC + ": 36,000 iterations",
+            **says,
+        },
+    )
+
+
+_TRAINED = "guess [U]: no training code is public: as LSNN"
+LSNN = _lsnn("lsnn", "LSNN", "lsnn", 220, {})
+DEEP_R_LSNN = _lsnn(
+    "deep-r-lsnn", "DEEP-R LSNN", "lsnn", 700, {"layers": "derived: 700 neurons at 12 % connectivity count 66,360; not in the paper"}, 0.12
+)
+DEXAT = _lsnn("dexat", "DEXAT", "dexat", 220, {"layers": "guess [U]: LSNN's", "network": _TRAINED, "neuron": "guess [U]: see the neuron"})
+AHP = _lsnn(
+    "ahp",
+    "AHP",
+    "ahp",
+    220,
+    {
+        "layers": "derived: 220 neurons count 68,200, with a bias each the printed 68.4k; the released chip network is 80-240-10, a fifth "
+        "of it connected",
+        "network": _TRAINED,
+        "neuron": "partly verified; see the neuron",
+    },
+)
