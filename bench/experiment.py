@@ -53,6 +53,7 @@ class Measure:
     reader: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     protocols: tuple[str, ...] = ("last", "best_test")
+    series: bool = True  # a reader's value has a series behind it, which a figure of it needs
 
 
 @dataclass(frozen=True)

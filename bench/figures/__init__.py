@@ -71,10 +71,10 @@ def shown(table: Table, found: list[Finding]) -> list[Shown]:
         for seed in finding.seeds:
             experiment = Experiment(cell.task, cell.model, seed, finding.budget)
             columns = series.read(experiment, cell.measure, finding.protocol)
-            if columns is None:
+            if columns is None and cell.measure.series:
                 lost.append(str(series.path(experiment, cell.measure, finding.protocol).relative_to(paths.results())))
             else:
-                kept.append(columns)
+                kept.append(columns or {})
         chosen.append(Shown(finding, tuple(kept)))
     if lost:
         raise BenchError(

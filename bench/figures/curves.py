@@ -57,7 +57,7 @@ def losses(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
         axis.set(title=column, xlabel="iterations", ylim=(0, None))
         axis.set_ylabel("test MSE" if inside[0].task.data == "adding" else "test cross-entropy (nats)")
         named |= {label: handle for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(named.values(), named.keys(), loc="outside right upper")
+    figure.legend(named.values(), named.keys(), loc="outside right center")
     return figure, points
 
 

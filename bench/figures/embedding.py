@@ -48,7 +48,7 @@ def traces(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
         axes[0][place].set_title(cell.row)
         axes[1][place].set_xlabel("time step")
     handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper")
+    figure.legend(handles, labels, loc="outside right center")
     return figure, points
 
 

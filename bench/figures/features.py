@@ -87,48 +87,33 @@ def embeddings(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
 
 
 def attacks(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
-    """Share of flipped input entries that fools a model: mean and 95 % interval over samples, quartiles as a box (roles Figure 8)."""
+    """Share of flipped input entries that fools a model: mean and 95 % interval over samples, quartiles as a box (roles Figure 8).
+
+    The share of samples that was fooled stands beside the model's name.
+    """
+    fooled = {(s.row, s.task.name): s.finding.value for s in shown if s.finding.cell.unit == "%"}
     found = [s for s in shown if "flipped" in s.series[0]]
-    rate = {(s.row, s.task.name): s.finding.value for s in shown if "flipped" not in s.series[0]}
-    tasks = list(dict.fromkeys(s.task.title for s in found))
-    figure, ((*axes,),) = panels(1, max(1, len(tasks)), width=3.6, height=0.6 + 0.32 * len(table.rows))
-    points: Points = []
-    for axis, title in zip(axes, tasks, strict=False):
+    points: Points = [{"row": s.row, "column": s.column, "value": s.finding.value} for s in shown]
+    tasks = list(dict.fromkeys(s.task.title for s in shown))
+    figure, ((*axes,),) = panels(1, len(tasks), width=3.9, height=0.6 + 0.32 * len(table.rows))
+    for axis, title in zip(axes, tasks, strict=True):
         inside = [s for s in found if s.task.title == title]
         labels = []
         for place, cell in enumerate(inside):
-            values = [100 * v for s in cell.series for v in s["flipped"] if math.isfinite(v)]
-            if not values:
-                raise ValueError(f"{cell.row}: no attack succeeded")
-            mean, half = fmean(values), 1.96 * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+            values = [100 * v for s in cell.series for v in s["flipped"] if math.isfinite(v)]  # nan: not fooled
+            share = fooled.get((cell.row, cell.task.name))
+            labels.append(cell.row + ("" if share is None else f"\n({share:.1f} % fooled)"))
+            if len(values) < 2:
+                continue
+            mean, half = fmean(values), 1.96 * stdev(values) / math.sqrt(len(values))
             low, middle, high = (float(q) for q in np.quantile(values, (0.25, 0.5, 0.75)))
             style = look(table.rows, cell.row)
             axis.barh(place, high - low, left=low, height=0.5, color=style["color"], alpha=0.25, linewidth=0)
             axis.plot([middle, middle], [place - 0.25, place + 0.25], color=style["color"], linewidth=0.8)
             axis.errorbar(mean, place, xerr=half, fmt=style["marker"], color=style["color"], capsize=2)
-            name = cell.task.name
-            success = rate.get((cell.row, name))
-            labels.append(cell.row + (f"\n({success:.1f} % fooled)" if success is not None else ""))
-            points.append(
-                {
-                    "row": cell.row,
-                    "column": cell.column,
-                    "mean": mean,
-                    "ci_half": half,
-                    "quartile_1": low,
-                    "median": middle,
-                    "quartile_3": high,
-                    "samples": len(values),
-                }
-                | ({"success": success} if success is not None else {})
-            )
-        axis.set(
-            title=title,
-            xlabel="input entries flipped (%): mean, 95 % interval, quartiles",
-            yticks=range(len(inside)),
-            yticklabels=labels,
-            xlim=(0, None),
-        )
+            drawn = {"mean": mean, "ci_half": half, "quartile_1": low, "median": middle, "quartile_3": high, "samples": len(values)}
+            points.append({"row": cell.row, "column": cell.column, **drawn})
+        axis.set(title=title, xlabel="flipped input entries (%): mean ± 95 %, box: quartiles", xlim=(0, None))
+        axis.set(yticks=range(len(inside)), yticklabels=labels)
         axis.invert_yaxis()
-    points += [{"row": s.row, "column": s.column, "success": s.finding.value} for s in shown if "flipped" not in s.series[0]]
     return figure, points

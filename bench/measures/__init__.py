@@ -72,7 +72,9 @@ T_SNE = replace(
 # Figure 8: 500 correctly classified test samples, up to 200 steps, random flips of 5 %, up to 5 restarts of what failed
 _ATTACK = {"samples": 500, "steps": 200, "gamma": 0.05, "restarts": 5}
 ATTACK, ATTACK_RMS, ATTACK_SUCCESS = (
-    replace(_read(f"attack:{reader}", name, unit, title, **_ATTACK, **more), protocols=("best_test",), digits=4)
+    replace(
+        _read(f"attack:{reader}", name, unit, title, **_ATTACK, **more), protocols=("best_test",), digits=4, series=name == "attack-500"
+    )
     for reader, name, unit, title, more in (
         ("flipped", "attack-500", "", "share of input entries flipped to fool the network", {}),
         ("flipped", "attack-500-rms", "", "root mean square of the perturbation that fools the network", {"root": True}),

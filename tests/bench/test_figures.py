@@ -65,7 +65,34 @@ def trace(seed: int) -> dict[str, list]:
     return {"neuron": [3] * 784 + [5] * 784, "t": t, "spike": spike, "v": v, "s": spike, "theta": theta}
 
 
+def rates(seed: int) -> dict[str, list]:
+    rate = [0.2 * (n / 512) ** (1 + seed % 3) for n in range(512)]
+    return {"layer": [1] * 512 + [2] * 10, "neuron": [*range(512), *range(10)], "rate": [*rate, *[0.1] * 10]}
+
+
+def flips(seed: int) -> dict[str, list]:
+    share = [0.01 + 0.002 * (seed % 5) + 0.004 * math.sin(i) for i in range(100)]
+    return {
+        "sample": [*range(100)],
+        "class": [i % 10 for i in range(100)],
+        "flipped": [*share[:99], math.nan],
+        "taken_for": [3] * 99 + [-1],
+    }
+
+
+def classes(seed: int) -> dict[str, list]:
+    return {"class": [*range(10)], "samples": [9] * 10, "silent": [0] * 10, "silhouette": [0.3] * 10}
+
+
+def plane(seed: int) -> dict[str, list]:
+    kind = [i % 10 for i in range(500)]
+    x, y = ([10 * f(k) + 2 * f(i * i) for i, k in enumerate(kind)] for f in (math.sin, math.cos))
+    return {"x": x, "y": y, "class": kind}
+
+
 SERIES = {
+    "spike-rate": rates, "attack-500": flips, "attack-500-rms": lambda seed: {}, "attack-500-success": lambda seed: {},
+    "silhouette": classes, "t-sne": plane,
     "loss-landscape": landscape_series, "learning-curve": history, "loss-curve": losses, "gradient-reach": profile, "te-similarity": lags,
     "te-similarity-matrix": matrix, "neuron-trace": trace,
 }  # fmt: skip

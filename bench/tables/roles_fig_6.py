@@ -1,0 +1,24 @@
+"""Roles Figure 6: the last hidden layer as a feature space."""
+
+from bench.measures import SILHOUETTE, T_SNE
+from bench.models.roles import LIF, LIF_FULL_LEAK, LIF_NO_LEAK, LIF_NO_RESET, LIF_RECURRENT
+from bench.table import ROLES, Table, elsewhere, pictured
+from bench.tasks.roles import NMNIST, NMNIST_STANDIN
+
+_MODELS = {m.title: m for m in (LIF, LIF_NO_LEAK, LIF_FULL_LEAK, LIF_NO_RESET, LIF_RECURRENT)}
+
+TABLE = Table(
+    "roles-fig-6",
+    ROLES,
+    "t-SNE of the last hidden layer on N-MNIST, and its silhouette coefficient",
+    elsewhere(
+        pictured(_MODELS, {"t-SNE": NMNIST}, T_SNE)
+        + pictured(_MODELS, {"Silhouette": NMNIST}, SILHOUETTE, "a picture; the coefficient is printed in Table 9"),
+        NMNIST_STANDIN,
+    ),
+    notes=(
+        "The silhouette is that of roles-9: cosine distance in the whole space of mean rates. The map is of 2,000 test samples, one seed.",
+        "Distances in a t-SNE map mean little: compare the silhouettes.",
+    ),
+    draw="features:embeddings",
+)
