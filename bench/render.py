@@ -75,7 +75,11 @@ def short(f: Finding) -> str:
         return f"n/a ({published})" if f.cell.published else "n/a"
     if f.text:
         same = f.verdict == "equal" and "".join(f.text.split()) == "".join(published.split())
-        return f.text if same else f"{f.text}{' differs' if f.verdict == 'differs' else ''} ({published}{f.cell.unit})"
+        return (
+            f.text
+            if same
+            else f"{f.text}{' differs' if f.verdict == 'differs' else ''} ({published}{f.cell.unit if f.cell.published else ''})"
+        )
     if f.value is None:
         return f"{f.status} ({published})" if f.status != "not reported" else "not reported"
     half = "" if f.low is None or f.high is None else f" ± {(f.high - f.low) / 2:.{_digits(f)}f}"
