@@ -167,9 +167,16 @@ def _measured(cell: Cell, budget: str, protocol: str, current: dict[str, dict[in
         for name, by_seed in current.items()
         if name != protocol
     ]
-    note = _join(cell.note, *others)
+    note = _join(cell.note, _reduced(cell, budget, first), *others)
     verdict, seeds = _verdict(cell, budget, value, low, high), tuple(line.seed for line in chosen)
     return Finding(cell, "measured", note, value, low, high, len(chosen), budget, protocol, first.data, first.params, verdict, seeds=seeds)
+
+
+def _reduced(cell: Cell, budget: str, line: Line) -> str:
+    """What a reduced budget leaves of the epochs: rows of a table may differ."""
+    assert cell.task is not None and cell.model is not None
+    whole = Experiment(cell.task, cell.model, line.seed, "paper").recipe.epochs
+    return f"{line.epochs} of {whole} epochs" if budget != "paper" and line.epochs not in (None, whole) else ""
 
 
 def _verdict(cell: Cell, budget: str, value: float, low: float | None, high: float | None) -> str:

@@ -82,5 +82,25 @@ ATTACK, ATTACK_RMS, ATTACK_SUCCESS = (
     )
 )
 
+# celif Table 4, in its convention (an analog input is free) and in the honest one (it costs a MAC a weight)
+ENERGY, ENERGY_HONEST, ENERGY_INFERENCE, ENERGY_INFERENCE_HONEST = (
+    Measure(
+        f"energy-{per}-{convention}", "nJ", f"energy of one {words}, {said}", reader="energy:energy",
+        settings={"convention": convention, "per": per}, protocols=("best_test",),
+    )
+    for per, words in (("step", "time step"), ("inference", "inference"))
+    for convention, said in (("celif", "an analog input free"), ("honest", "an analog input counted"))
+)  # fmt: skip
+SYNOPS, UPDATES, MACS, MACS_HONEST, SPIKES = (
+    Measure(name, "", f"{words} in a time step", reader="energy:count", settings={"what": what, **more}, protocols=("best_test",))
+    for name, words, what, more in (
+        ("synops", "synaptic operations", "synops", {}),
+        ("update-acs", "accumulations in the neurons' updates", "updates", {}),
+        ("macs", "multiplications, an analog input free,", "macs", {}),
+        ("macs-honest", "multiplications, an analog input counted,", "macs", {"convention": "honest"}),
+        ("spikes", "spikes", "spikes", {}),
+    )
+)
+
 _FOUND = [v for value in list(vars().values()) for v in (value.values() if isinstance(value, dict) else (value,))]
 MEASURES = {m.name: m for m in _FOUND if isinstance(m, Measure)}

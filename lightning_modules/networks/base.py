@@ -38,6 +38,11 @@ class Network(nn.Module):
         """The neurons, one entry a layer."""
         return [m for m in self.modules() if isinstance(m, Neuron)]
 
+    def dense_macs(self, steps: int) -> int:
+        """Multiply-accumulates of one sample in products that spikes do not make sparse: of the input layer's, of everything where
+        nothing spikes."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how many multiplications its dense products take")
+
     def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
         """The same output as ``forward``, with what it cost in spikes; nothing for a network without neurons."""
         return self(x), Activity([], x.new_zeros(()))

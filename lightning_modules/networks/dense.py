@@ -109,6 +109,9 @@ class Dense(Network):
         """``[T, B, inputs] -> [T, B, outputs]``, or ``[1, B, outputs]`` for a readout of the mean or the last step."""
         return self.read_out(self.run(x))
 
+    def dense_macs(self, steps: int) -> int:
+        return steps * self.stack[0].linear.weight.numel()
+
     def observe(self, x: scan.Input) -> tuple[Tensor, Activity]:
         done = self.run(x)
         steps = x.shape[0]

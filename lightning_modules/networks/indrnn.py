@@ -50,6 +50,11 @@ class IndRNNNetwork(Network):
         self.norms = nn.ModuleList(nn.BatchNorm1d(m) for _, m in hidden)
         self.head = nn.Linear(layers[-2], layers[-1])
 
+    def dense_macs(self, steps: int) -> int:
+        """With one for each unit's recurrence."""
+        products = sum(p.numel() for p in self.linears.parameters())  # a weight each; as many biases as there are recurrences
+        return steps * products + self.head.weight.numel()
+
     def forward(self, x: Tensor) -> Tensor:
         """``[T, B, inputs] -> [1, B, outputs]``."""
         for linear, unit, norm in zip(self.linears, self.units, self.norms, strict=True):

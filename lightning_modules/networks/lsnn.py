@@ -93,6 +93,9 @@ class LSNNNetwork(Network):
         self.penalty = self.rate_weight * ((spikes.mean((0, 1)) - self.rate) ** 2).sum() if self.training else None
         return self.read_out(spikes)[None]
 
+    def dense_macs(self, steps: int) -> int:
+        return steps * self.incoming.weight.numel()
+
     def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
         spikes = self.spikes(x)
         per_neuron = spikes.sum(0).mean(0)

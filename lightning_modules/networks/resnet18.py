@@ -100,6 +100,11 @@ class ResNet18(Network):
         """``[T, B, C, H, W] -> [T, B, classes]``."""
         return self._walk(x, None)
 
+    def dense_macs(self, steps: int) -> int:
+        conv = self.stem.conv
+        assert conv is not None
+        return steps * conv.weight.numel() * self.stem_neuron.neuron.size // conv.out_channels
+
     def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
         rates: list[Tensor] = []
         output = self._walk(x, rates)

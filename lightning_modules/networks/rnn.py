@@ -46,7 +46,7 @@ class RNN(Network):
             raise ValueError("the two biases of a gru are not the same: one_bias is for rnn and lstm")
         if forget_bias and cell != "lstm":
             raise ValueError(f"only an lstm has forget gates, forget_bias is not for {cell}")
-        self.readout = readout
+        self.readout, self.cell, self.widths = readout, cell, list(layers[1:-1])
         built = [CELLS[cell](inputs, size) for inputs, size in zip(layers[:-2], layers[1:-1], strict=True)]
         with torch.no_grad():
             for unit in built:
@@ -75,6 +75,10 @@ class RNN(Network):
         elif self.readout == "linear-mean":
             h = h.mean(0, keepdim=True)
         return self.head(h)
+
+    def dense_macs(self, steps: int) -> int:
+        products = sum(p.numel() for name, p in self.cells.named_parameters() if "weight" in name)
+        return steps * products + self.head.weight.numel() * (steps if self.readout == "linear" else 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[T, B, inputs] -> [T, B, outputs]``, or ``[1, B, outputs]`` for a readout of the mean or the last step."""

@@ -64,6 +64,11 @@ class TCN(Network):
         self.blocks = nn.ModuleList(Block(n, m, kernel, dropout) for n, m in zip(layers[:-2], layers[1:-1], strict=True))
         self.head = nn.Linear(layers[-2], layers[-1])
 
+    def dense_macs(self, steps: int) -> int:
+        """Of every step in turn, as a stream has it; what the last step alone depends on is about a quarter."""
+        convs = sum(conv.weight.numel() for conv in self.blocks.modules() if isinstance(conv, nn.Conv1d))
+        return steps * convs + self.head.weight.numel() * (steps if self.readout == "linear" else 1)
+
     def forward(self, x: Tensor) -> Tensor:
         """``[T, B, inputs] -> [T, B, outputs]``, or ``[1, B, outputs]`` for the last step."""
         x = x.permute(1, 2, 0)
