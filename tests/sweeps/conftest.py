@@ -26,3 +26,10 @@ def storage(request: pytest.FixtureRequest, places: Path) -> str:
     if request.param == "postgresql":
         return request.getfixturevalue("postgres").address
     return f"{request.param}:///{places}/queue.{request.param}"
+
+
+@pytest.fixture
+def study(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A study of the test's own; workers elsewhere count as dead after a few seconds."""
+    monkeypatch.setenv("BENCH_GRACE", "4")
+    return request.node.name

@@ -26,12 +26,6 @@ from sweeps.queue import Queue
 from sweeps.status import status
 
 
-@pytest.fixture
-def study(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("BENCH_GRACE", "4")
-    return request.node.name
-
-
 def job(seed: int = 0, model: str = "lif") -> Job:
     return Job(Experiment(TASKS["xor"], MODELS[model], seed, "smoke"), (ACCURACY,), ("roles-6",))
 

@@ -1,0 +1,132 @@
+"""The soak: workers killed every few seconds, the server restarted, and in the end every result is there once and right.
+
+``python -m tests.sweeps.soak`` (``make soak``) runs it at full length on each storage; the suite runs a short one.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.conftest import ROOT
+from tests.sweeps import servers
+
+TINY = ["data_settings.batches=1", "data_settings.test=50", "data_settings.steps=20", "loss_settings.first=10", "batch_size=10"]
+
+
+def command(experiments: int, workers: int, storage: str | None) -> list[str]:
+    chosen = ["roles-6", "--column", "XOR", "--row", "Baseline", "--budget", "smoke", "--seeds", str(experiments)]
+    settings = [part for text in TINY for part in ("--set", text)]
+    where = ["--storage", storage, "--study", "soak"] if storage else []
+    return [sys.executable, "-m", "sweeps", "table", *chosen, *settings, "--workers", str(workers), "--threads", "1", *where]
+
+
+def home(folder: Path, kernels: Path) -> dict[str, str]:
+    """Environment of a home of its own."""
+    (folder / "home").mkdir(parents=True)
+    (folder / "home" / "kernels").symlink_to(kernels)
+    places = {f"BENCH_{name.upper()}": str(folder / name) for name in ("home", "results", "data")}
+    return {**os.environ, **places, "WANDB_MODE": "offline", "BENCH_GRACE": "8"}
+
+
+def results(folder: Path) -> Counter[tuple[str, ...]]:
+    """Finished lines without what differs from run to run, and how often each is in the ledger."""
+    path = folder / "home" / "exploratory" / "runs" / "xor.csv"
+    lines = csv.DictReader(path.open(encoding="utf-8")) if path.exists() else []
+    names = ("experiment", "measure", "protocol", "value", "checkpoint_sha256")
+    return Counter(tuple(line[name] for name in names) for line in lines if line["status"] == "ok")
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def undisturbed(folder: Path, kernels: Path, experiments: int) -> Counter[tuple[str, ...]]:
+    """What one worker gives whom nobody kills."""
+    subprocess.run(command(experiments, 1, None), cwd=ROOT, env=home(folder, kernels), check=True, capture_output=True)
+    return results(folder)
+
+
+def soak(
+    folder: Path,
+    kernels: Path,
+    experiments: int,
+    workers: int,
+    storage: str,
+    every_s: float,
+    server: servers.Postgres | None,
+    restarts: int,
+) -> tuple[Counter[tuple[str, ...]], int, str]:
+    """Results, number of workers killed and what the command said; kills one every ``every_s`` seconds."""
+    rng = random.Random(experiments)
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command(experiments, workers, storage), cwd=ROOT, env=home(folder, kernels), stdout=said, stderr=said)
+        killed, next_kill, left = 0, time.monotonic() + every_s, restarts
+        while process.poll() is None:
+            time.sleep(0.2)
+            done = len(results(folder)) / (2 * experiments)  # two protocols
+            if server is not None and left and done > (restarts - left + 1) / (restarts + 1.5):
+                server.stop()
+                time.sleep(2.0)
+                server.start()
+                left -= 1
+            alive = [worker for child in _children(process.pid) for worker in _children(child)]
+            if alive and time.monotonic() > next_kill:
+                os.kill(rng.choice(alive), signal.SIGKILL)
+                killed, next_kill = killed + 1, time.monotonic() + every_s
+        said.seek(0)
+        text = said.read()
+    assert process.returncode == 0, text[-3000:]
+    assert not left, "the server was not restarted as often as asked"
+    return results(folder), killed, text
+
+
+def check(found: Counter[tuple[str, ...]], expected: Counter[tuple[str, ...]], experiments: int) -> None:
+    """Raises ``AssertionError`` unless all are there, none twice, all as an undisturbed worker gives them."""
+    assert set(found.values()) == {1}, "something is in the ledger twice"
+    assert len({key[0] for key in found}) == experiments, "something is lost"
+    assert found == expected, "a value differs"
+
+
+def main() -> None:
+    experiments = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    kernels = Path(os.environ.get("BENCH_TEST_KERNELS", ROOT / ".bench" / "kernels")).resolve()
+    kernels.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        begun = time.monotonic()
+        expected = undisturbed(folder / "alone", kernels, experiments)
+        print(f"undisturbed, 1 worker: {time.monotonic() - begun:.0f} s", flush=True)
+        for kind, workers in (("postgresql", 4), ("sqlite", 2), ("journal", 4)):
+            server = None
+            if kind == "postgresql":
+                if servers.binaries() is None:
+                    print("postgresql: skipped, no server binaries (apt-get install postgresql)", flush=True)
+                    continue
+                server = servers.Postgres()
+            try:
+                begun = time.monotonic()
+                address = server.address if server else f"{kind}:///{folder}/queue.{kind}"
+                found, killed, _ = soak(folder / kind, kernels, experiments, workers, address, 4.0, server, 2 if server else 0)
+                check(found, expected, experiments)
+                more = ", server restarted twice" if server else ""
+                took = time.monotonic() - begun
+                print(f"{kind}: {experiments} of {experiments}, {workers} workers, {killed} killed{more}, {took:.0f} s", flush=True)
+            finally:
+                if server:
+                    server.remove()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""Signals, time limits, torn journals, storages that go away: nothing lost, nothing different."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bench import ledger
+from bench.errors import BenchError
+from bench.experiment import Experiment
+from bench.measures import ACCURACY
+from bench.models import MODELS
+from bench.plan import Job
+from bench.tasks import TASKS
+from sweeps import storage as storages
+from sweeps import worker
+from sweeps.journal import Journal
+from sweeps.queue import Queue
+from tests.conftest import ROOT
+from tests.sweeps import servers, soak
+
+SMALL = (
+    ("batch_size", 10),
+    ("data_settings.batches", 4),
+    ("data_settings.steps", 20),
+    ("data_settings.test", 20),
+    ("epochs", 3),
+    ("loss_settings.first", 10),
+)
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before():
+    before = {number: signal.getsignal(number) for number in worker.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def job(seed: int = 0, **changes: object) -> Job:
+    overrides = tuple(sorted({**dict(SMALL), **changes}.items()))
+    return Job(Experiment(TASKS["xor"], MODELS["lif"], seed, "smoke", overrides), (ACCURACY,), ("roles-6",))
+
+
+def once(queue: Queue, limit_s: float | None = None, **changes: object) -> tuple[int, ledger.Line]:
+    with queue.planning():
+        queue.enqueue([(job(**changes), None)], limit_s)
+    code = worker.work(queue, most=1)
+    with queue.planning():
+        found = queue.collect()
+    return code, found[-1].lines[0]
+
+
+def test_interrupted_at_a_random_batch_it_ends_with_the_same_weights_in_20_of_20_tries(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, undisturbed = once(Queue())
+    rng, check, same = random.Random(7), worker.Watch.check, 0
+    batches = 3 * (4 + 2)  # three epochs of four batches to train and two to test
+    for attempt in range(20):
+        monkeypatch.setenv("BENCH_HOME", str(places / f"home-{attempt}"))
+        monkeypatch.setenv("BENCH_RESULTS", str(places / f"results-{attempt}"))
+        (places / f"home-{attempt}").mkdir()
+        (places / f"home-{attempt}" / "kernels").symlink_to((places / "home" / "kernels").resolve())
+        at, calls = rng.randint(1, batches), Counter[str]()
+
+        def signalled(self: worker.Watch, at: int = at, calls: Counter[str] = calls, number: int = attempt) -> None:
+            calls["n"] += 1
+            if calls["n"] == at:
+                os.kill(os.getpid(), worker.SIGNALS[number % 3])
+            check(self)
+
+        monkeypatch.setattr(worker.Watch, "check", signalled)
+        queue = Queue()
+        code, preempted = once(queue)
+        assert (code, preempted.status) == (75, "preempted"), at
+        monkeypatch.setattr(worker.Watch, "check", check)
+        assert worker.work(queue) == 0  # it was queued again
+        with queue.planning():
+            ((line, *_),) = [c.lines for c in queue.collect()]
+        same += (line.checkpoint_sha256, line.value) == (undisturbed.checkpoint_sha256, undisturbed.value)
+    assert same == 20
+
+
+def test_an_experiment_over_its_time_is_recorded_as_timeout_and_the_next_one_runs(places: Path) -> None:
+    queue = Queue()
+    _, late = once(queue, limit_s=0.0)
+    assert late.status == "timeout"
+    _, fine = once(queue, seed=1)
+    assert fine.status == "ok"
+
+
+def test_a_worker_told_to_stop_by_a_signal_exits_75_and_another_finishes_its_experiment(places: Path) -> None:
+    queue = Queue()
+    with queue.planning():
+        queue.enqueue([(job(epochs=400), None)])
+    command = [sys.executable, "-m", "sweeps", "worker", "--study", queue.name]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert "start" in process.stderr.readline()
+    until = time.monotonic() + 60
+    while not list((places / "home" / "experiments").glob("*/last.ckpt")) and time.monotonic() < until:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(60) == 75
+    with queue.planning():
+        assert [line.status for c in queue.collect() for line in c.lines] == ["preempted"]
+    assert len(queue.storage.waiting(queue.study_id)) == 1
+
+
+def test_a_journal_cut_off_in_the_middle_of_a_line_is_mended_and_a_copy_kept(places: Path) -> None:
+    path = places / "q.journal"
+    queue = Queue(str(path), "s")
+    with queue.planning():
+        queue.enqueue([(job(0), None), (job(1), None)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-25])
+    mended = Queue(str(path), "s")
+    assert [c.name for c in places.glob("q.journal.damaged-*")] == ["q.journal.damaged-1"]
+    assert (places / "q.journal.damaged-1").read_bytes() == whole[:-25]
+    assert len(mended.storage.waiting(mended.study_id)) == 1
+    with mended.planning():
+        assert mended.enqueue([(job(0), None), (job(1), None)]) == 1
+    with path.open("ab") as file:  # torn while it is open: the next writer mends it
+        file.write(b'{"op_code": 4, "wor')
+    assert mended.claim() is not None
+    assert len(Queue(str(path), "s").storage.waiting(mended.study_id)) == 1
+
+
+def test_a_server_that_is_away_is_waited_for(postgres: servers.Postgres, places: Path, study: str) -> None:
+    queue = Queue(postgres.address, study)
+    with queue.planning():
+        queue.enqueue([(job(), None)])
+    postgres.stop()
+    timer = threading.Timer(3.0, postgres.start)
+    timer.start()
+    begun = time.monotonic()
+    assert queue.claim() is not None
+    assert time.monotonic() - begun > 2
+    timer.join()
+
+
+def test_a_storage_that_cannot_be_used_says_why(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BenchError, match="not an address; known: sqlite"):
+        storages.connect("mysql://somewhere/x")
+    with pytest.raises(BenchError, match="cannot be used"):
+        storages.connect(f"postgresql://a:secret@127.0.0.1:{servers.free_port()}/x")
+    (places / "text.db").write_text("not a database " * 100)
+    with pytest.raises(BenchError, match="not a database"):
+        storages.connect(f"sqlite:///{places}/text.db")
+    monkeypatch.setattr(storages, "disk", lambda folder: "nfs4")
+    with pytest.raises(BenchError, match="network disk"):
+        storages.connect(f"sqlite:///{places}/q.db")
+
+
+def test_a_wrong_password_is_said_at_once_and_never_shown(postgres: servers.Postgres) -> None:
+    wrong = postgres.address.replace(servers.PASSWORD, "wrong-horse")
+    with pytest.raises(BenchError, match="password") as raised:
+        storages.connect(wrong, wait=60)
+    assert "wrong-horse" not in str(raised.value)
+
+
+def test_the_clock_of_another_host_is_compared_with_the_storages(
+    places: Path, postgres: servers.Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for storage in (storages.connect(postgres.address), Journal(places / "j", 8, 8.0)):
+        assert abs(storage.skew()) < 5
+        with monkeypatch.context() as patched:
+            ahead = time.time() + 300
+            patched.setattr(time, "time", lambda ahead=ahead: ahead)
+            assert storage.skew() > 200
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, ...]]:
+    folder = tmp_path_factory.mktemp("alone")
+    kernels = Path(os.environ.get("BENCH_TEST_KERNELS", ROOT / ".bench" / "kernels")).resolve()
+    return soak.undisturbed(folder / "alone", kernels, 24)
+
+
+@pytest.mark.parametrize(("kind", "workers"), [("postgresql", 4), ("sqlite", 2), ("journal", 4)])
+def test_workers_killed_and_servers_restarted_everything_is_there_once_and_right(
+    kind: str, workers: int, places: Path, expected: Counter[tuple[str, ...]], request: pytest.FixtureRequest
+) -> None:
+    """A short soak; ``make soak`` runs 200 experiments on each storage."""
+    server = request.getfixturevalue("postgres") if kind == "postgresql" else None
+    address = server.address if server else f"{kind}:///{places}/queue.{kind}"
+    kernels = (places / "home" / "kernels").resolve()
+    found, killed, _ = soak.soak(places / "soak", kernels, 24, workers, address, 2.0, server, 1 if server else 0)
+    soak.check(found, expected, 24)
+    assert killed
