@@ -9,6 +9,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
+from bench import tuned
 from bench.errors import BenchError, unknown
 from datamodules.sources import SOURCES
 from lightning_modules.versions import NEURON_VERSIONS, neuron_version
@@ -127,6 +128,7 @@ class Model:
     by_task: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    tuned: str = ""  # name of the model whose search's settings are used (``bench.tuned``)
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,9 @@ class Experiment:
         config = {k: v for k, v in asdict(task).items() if k not in hidden}
         config["neuron"] = {"name": model.neuron, **(task.neuron if model.neuron == "lif" else {}), **self._settings}
         config["recurrent"] = self.model.recurrent
+        if model.tuned:
+            searched = replace(self, model=replace(model, tuned=""), overrides=())
+            config["neuron"] |= tuned.settings(model.tuned, task.name, searched.versions)
         for path, value in self.overrides:
             part = config
             *parents, last = path.split(".")
@@ -182,6 +187,8 @@ class Experiment:
             row["neuron"] = {"name": model.neuron, **self._settings}
         if model.recurrent:
             row["recurrent"] = True
+        if model.tuned:
+            said["neuron"] = f"search: {tuned.path(model.tuned, task.name).name}; {said.get('neuron', '')}"
         for name, value in row.items():
             said[name] = "; ".join(filter(None, [f"row {model.title!r}: {_plain(value)}", model.sources.get(name, ""), said.get(name, "")]))
         if self.budget != "paper":

@@ -105,6 +105,7 @@ def run(
     threads: int = 1,
     report: Report = lambda _: None,
     check: Check = lambda: None,
+    callbacks: tuple[Callback, ...] = (),
 ) -> tuple[list[Line], Profile]:
     """Give the ledger lines of ``measures``: from kept weights, or after training (on from the last epoch, if one was saved).
 
@@ -140,7 +141,9 @@ def run(
             return None, failed(measures, "failed", f"{type(error).__name__}: {error}", begun)
 
     begun = time.perf_counter()
-    kept, problem = attempt(begun, measures, lambda: trained.load(experiment) or _trained(experiment, profile, report, check, where))
+    kept, problem = attempt(
+        begun, measures, lambda: trained.load(experiment) or _trained(experiment, profile, report, check, callbacks, where)
+    )
     profile.total = time.perf_counter() - begun
     if kept is None:
         return problem, profile
@@ -171,16 +174,20 @@ def run(
     return done, profile
 
 
-def _trained(experiment: Experiment, profile: Profile, report: Report, check: Check, where: dict[str, Any]) -> trained.Trained:
+def _trained(
+    experiment: Experiment, profile: Profile, report: Report, check: Check, callbacks: tuple[Callback, ...], where: dict[str, Any]
+) -> trained.Trained:
     begun = time.perf_counter()
     _reset_peak()
-    module, steps = _train(experiment, profile, report, check)
+    module, steps = _train(experiment, profile, report, check, callbacks)
     commit, dirty = provenance.git()
     spent = {"wall_s": round(time.perf_counter() - begun, 1), "peak_mb": _peak_mb(), "git_commit": commit, "git_dirty": dirty}
     return trained.keep(experiment, module, steps, {**spent, **where})
 
 
-def _train(experiment: Experiment, profile: Profile, report: Report, check: Check) -> tuple[SpikingModule, int]:
+def _train(
+    experiment: Experiment, profile: Profile, report: Report, check: Check, callbacks: tuple[Callback, ...]
+) -> tuple[SpikingModule, int]:
     last = trained.folder(experiment) / "last.ckpt"
     config = {**experiment.config, "seed": experiment.seed}
     data = datamodules.build(config["data"], config["data_settings"], config["batch_size"], experiment.seed)
@@ -198,7 +205,7 @@ def _train(experiment: Experiment, profile: Profile, report: Report, check: Chec
             deterministic=True,
             gradient_clip_val=config.get("clip") or None,
             logger=WandbLogger(experiment=tracked),
-            callbacks=[watch, _Checkpoint(last, profile)],
+            callbacks=[watch, _Checkpoint(last, profile), *callbacks],
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,

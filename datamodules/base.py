@@ -14,7 +14,7 @@ from torch import Tensor
 Batch = tuple[Tensor, Tensor]  # input [T, B, N], class index [B]
 Make = Callable[[np.ndarray, np.random.Generator], Batch]
 
-TRAIN, TEST = 0, 1  # random streams
+TRAIN, TEST, VALIDATION = 0, 1, 2  # random streams
 VALIDATION_SEED = 20240325  # which training samples are set aside
 
 
@@ -119,20 +119,22 @@ def random_bytes(rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
 
 
 class Generated(SequenceData):
-    """Base of generated data: ``batches`` fresh batches an epoch, and ``test`` samples that stay the same."""
+    """Base of generated data: ``batches`` fresh batches an epoch, ``test`` samples that stay the same, and ``validation`` times as many
+    others that do."""
 
-    def __init__(self, batch_size: int, seed: int, batches: int, test: int) -> None:
-        super().__init__(batch_size, seed)
+    def __init__(self, batch_size: int, seed: int, batches: int, test: int, validation: float = 0.0) -> None:
+        super().__init__(batch_size, seed, validation)
         self.batches, self.test = batches, test
-        self.fixed: Batch | None = None
+        self.fixed: dict[int, Batch] = {}  # by random stream
 
     def generate(self, count: int, rng: np.random.Generator) -> Batch:
         """``count`` samples: input [T, count, N], of bytes where that is exact, and targets."""
         raise NotImplementedError
 
     def setup(self, stage: str | None = None) -> None:
-        if self.fixed is None:
-            self.fixed = self.generate(self.test, np.random.default_rng([self.test_seed, TEST]))
+        counts = {TEST: self.test} | ({VALIDATION: max(1, int(self.validation * self.test))} if self.has_validation else {})
+        for stream in counts.keys() - self.fixed.keys():
+            self.fixed[stream] = self.generate(counts[stream], np.random.default_rng([self.test_seed, stream]))
 
     def train_batches(self, epoch: Callable[[], int]) -> Batches:
         def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
@@ -141,13 +143,20 @@ class Generated(SequenceData):
 
         return Batches(self.batches * self.batch_size, self.batch_size, make, self.seed, TRAIN, epoch)
 
+    def validation_batches(self) -> Batches:
+        if not self.has_validation:
+            raise ValueError(f"{type(self).__name__} has no validation samples: ask for them with validation=0.1")
+        return self._fixed(VALIDATION)
+
     def test_batches(self) -> Batches:
+        return self._fixed(TEST)
+
+    def _fixed(self, stream: int) -> Batches:
         self.setup()
-        assert self.fixed is not None
-        x, target = self.fixed
+        x, target = self.fixed[stream]
 
         def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
             chosen = slice(int(indices[0]), int(indices[-1]) + 1)
             return x[:, chosen].float(), target[chosen]
 
-        return Batches(self.test, self.batch_size, make, self.test_seed, TEST, None)
+        return Batches(len(target), self.batch_size, make, self.test_seed, TEST, None)

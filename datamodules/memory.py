@@ -15,8 +15,10 @@ class Adding(Generated):
     """``steps`` x batch x 2: a value from U(0, 1), and 1 at two different steps drawn from all of them. Target: the sum of the two
     marked values, [B]. Always saying 1 has a mean squared error of 1/6."""
 
-    def __init__(self, batch_size: int, seed: int, steps: int = 100, batches: int = 100, test: int = 1_000) -> None:
-        super().__init__(batch_size, seed, batches, test)
+    def __init__(
+        self, batch_size: int, seed: int, steps: int = 100, batches: int = 100, test: int = 1_000, validation: float = 0.0
+    ) -> None:
+        super().__init__(batch_size, seed, batches, test, validation)
         if steps < 2:
             raise ValueError(f"the adding problem marks two different steps: it needs at least 2, got {steps}")
         self.steps = steps
@@ -39,8 +41,10 @@ class CopyMemory(Generated):
     Saying 0 and then any of the eight digits has a cross-entropy per step of 10 ln 8 / (delay + 20).
     """
 
-    def __init__(self, batch_size: int, seed: int, delay: int = 100, batches: int = 100, test: int = 1_000) -> None:
-        super().__init__(batch_size, seed, batches, test)
+    def __init__(
+        self, batch_size: int, seed: int, delay: int = 100, batches: int = 100, test: int = 1_000, validation: float = 0.0
+    ) -> None:
+        super().__init__(batch_size, seed, batches, test, validation)
         if delay < 1:
             raise ValueError(f"the delay of copy memory is at least 1 step, got {delay}")
         self.delay = delay

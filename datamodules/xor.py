@@ -12,8 +12,8 @@ class DelayedXOR(Generated):
     """Spikes ``steps`` x batch x ``channels`` (generator of the public DH-SNN code).
 
     Background spikes of probability ``noise`` everywhere; first pattern in the first, second in the last ``pattern`` steps, each with
-    rate ``low`` or ``high`` drawn independently. ``batches`` fresh batches an epoch; ``test`` fixed samples. Probabilities are exact
-    to 2^-17.
+    rate ``low`` or ``high`` drawn independently. ``batches`` fresh batches an epoch; ``test`` and ``validation`` as for all generated
+    data. Probabilities are exact to 2^-17.
     """
 
     def __init__(
@@ -28,8 +28,9 @@ class DelayedXOR(Generated):
         noise: float = 0.01,
         batches: int = 100,
         test: int = 10_000,
+        validation: float = 0.0,
     ) -> None:
-        super().__init__(batch_size, seed, batches, test)
+        super().__init__(batch_size, seed, batches, test, validation)
         if not 0 < 2 * pattern <= steps:
             raise ValueError(f"two patterns of {pattern} steps do not fit into {steps} steps")
         if not all(0.0 <= p <= 1.0 for p in (low, high, noise)):

@@ -42,11 +42,30 @@ def where(command: Callable) -> Callable:
 @click.option(
     "--detach", is_flag=True, help="Queue the experiments for workers elsewhere and come back at once; `collect` gets the results."
 )
-def table(storage: str | None, study: str | None, **options: Any) -> None:
+@click.option("--slurm", is_flag=True, help="Workers are jobs of a Slurm array.")
+@click.option("--cluster", type=click.Choice(["slurm", "local"]), help="As --slurm; local: as processes of this host, to try it out.")
+@click.option("--hours", default=4.0, show_default=True, help="Time of a Slurm job.")
+@click.option("--slurm-option", "slurm_options", multiple=True, metavar="NAME=VALUE", help="partition=…, account=…, gpus_per_node=1, …")
+def table(
+    storage: str | None,
+    study: str | None,
+    slurm: bool,
+    cluster: str | None,
+    hours: float,
+    slurm_options: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Train and measure what is missing of TABLES with workers here and elsewhere, then render them."""
     if storage and not study and (options["overrides"] or options["budget"] == "smoke"):
         study = "exploratory"
-    train(**options, storage=storage, study=study)
+    launch = None
+    if slurm or cluster:
+        from sweeps.slurm import launcher
+
+        named = dict(text.partition("=")[::2] for text in slurm_options)
+        values = {name: int(value) if value.isdigit() else value for name, value in named.items()}
+        launch = launcher(cluster or "slurm", options["workers"] or 1, options["threads"] or 1, hours, values)
+    train(**options, storage=storage, study=study, launch=launch)
 
 
 @cli.command()
@@ -101,6 +120,131 @@ def collect(storage: str | None, study: str | None) -> None:
     if study == "exploratory":
         os.environ["BENCH_RESULTS"] = str(paths.home() / "exploratory")
     click.echo(f"{collecting(storage, study)} experiments collected into {paths.results() / 'runs'}", err=True)
+
+
+@cli.command()
+@click.argument("task")
+@click.argument("model")
+@click.option("--trials", default=20, show_default=True, help="The search ends when the study has this many, pruned ones among them.")
+@click.option("--budget", default="laptop", show_default=True, help="Budget of each training.")
+@click.option("--pruner", default="median", show_default=True, help="median, asha or none.")
+@click.option("--seed", type=int, help="Of the sampler (TPE).")
+@click.option("--threads", default=1, show_default=True, help="Threads of the training.")
+@click.option("--storage", help="As of `table`. The same command elsewhere on the same storage shares the search.")
+def search(task: str, model: str, trials: int, budget: str, pruner: str, seed: int | None, threads: int, storage: str | None) -> None:
+    """Search the settings of MODEL's neuron on TASK, on validation data, and write the best to sweeps/best/MODEL-TASK.toml."""
+    from sweeps.search import Names, Search
+
+    if trials < 1:
+        raise BenchError(f"trials must be at least 1, got {trials}")
+    looking = Search(Names.of(task, model, budget), pruner, storage, seed)
+    looking.run(trials, threads)
+    best = looking.study.best_trial
+    click.echo(f"best of {len(looking.study.trials)} trials: {best.value:.2f} % on validation data with {best.params}")
+    click.echo(f"written to {looking.export()}")
+
+
+@cli.group(cls=Commands)
+def wandb() -> None:
+    """W&B sweeps of tables and searches, and uploading what was tracked offline."""
+
+
+@wandb.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail where a file is not what the declarations give.")
+def write(check: bool) -> None:
+    """Write sweeps/wandb/TABLE.yaml for every table."""
+    from sweeps import agent
+
+    if check and (differing := agent.differing()):
+        raise BenchError(f"not what the tables declare: {', '.join(differing)}; run: python -m sweeps wandb write")
+    if not check:
+        click.echo(f"{agent.write()} sweeps in {agent.folder()}", err=True)
+
+
+@wandb.command("space")
+@click.argument("task")
+@click.argument("model")
+@click.option("--budget", default="laptop", show_default=True)
+def wandb_space(task: str, model: str, budget: str) -> None:
+    """Print the sweep that searches MODEL's neuron on TASK."""
+    from bench.errors import unknown
+    from bench.models import MODELS
+    from bench.tasks import TASKS
+    from sweeps.agent import search_yaml
+
+    for kind, name, known in (("task", task, TASKS), ("model", model, MODELS)):
+        if name not in known:
+            raise unknown(kind, name, known)
+    click.echo(search_yaml(task, model, budget), nl=False)
+
+
+@wandb.command("run")
+@click.option("--table", "table_id", required=True)
+@click.option("--cell", required=True, help="task/model")
+@click.option("--seed", type=int, required=True)
+@click.option("--budget", required=True)
+@click.option("--threads", default=1, show_default=True)
+def wandb_run(table_id: str, cell: str, seed: int, budget: str, threads: int) -> None:
+    """What an agent of a table's sweep calls: one experiment, into the ledger."""
+    from sweeps import agent
+
+    job = agent.job(table_id, cell, seed, budget)
+    if budget == "smoke":
+        os.environ["BENCH_RESULTS"] = str(paths.home() / "exploratory")
+    lines = agent.run(job, threads)
+    click.echo("\n".join(f"{line.experiment} {line.measure} {line.protocol}: {line.status} {line.value}" for line in lines))
+    sys.exit(any(line.status not in ("ok", "not applicable") for line in lines))
+
+
+@wandb.command("trial", context_settings={"ignore_unknown_options": True})
+@click.option("--task", required=True)
+@click.option("--model", required=True)
+@click.option("--budget", required=True)
+@click.argument("settings", nargs=-1, type=click.UNPROCESSED)
+def wandb_trial(task: str, model: str, budget: str, settings: tuple[str, ...]) -> None:
+    """What an agent of a search calls: one training with --NAME=VALUE for the neuron; nothing enters the ledger."""
+    import json
+
+    from bench import run as training
+    from bench.measures import ACCURACY
+    from sweeps.search import Names, experiment
+
+    looking = Names.of(task, model, budget)
+    values = {}
+    for text in settings:
+        name, mark, value = text.removeprefix("--").partition("=")
+        if not mark or name not in looking.space:
+            raise BenchError(f"{text!r} is not --NAME=VALUE of one of {', '.join(looking.space)}")
+        values[name] = json.loads(value) if value.replace(".", "").replace("-", "").replace("e", "").isdigit() else value
+    chosen = experiment(looking.task, looking.model, budget, values)
+    lines, _ = training.run(chosen, (ACCURACY,), 1)
+    click.echo(f"{chosen.id}: {lines[0].status} {lines[0].error}")
+    sys.exit(lines[0].status != "ok")
+
+
+@wandb.command("sync")
+def wandb_sync() -> None:
+    """Upload offline runs, each once: what was uploaded before is left out."""
+    import subprocess
+    from pathlib import Path
+
+    from sweeps.agent import offline
+
+    runs = offline()
+    if not runs:
+        return click.echo("nothing to upload", err=True)
+    command = [str(Path(sys.executable).parent / "wandb"), "sync", "--yes", *map(str, runs)]
+    sys.exit(subprocess.run(command).returncode)
+
+
+@cli.command()
+@click.option("--storage", help="As of `table`.")
+@click.option("--port", default=8080, show_default=True)
+def dashboard(storage: str | None, port: int) -> None:
+    """optuna-dashboard on the queue and the searches, at http://127.0.0.1:PORT."""
+    from sweeps.dashboard import serve
+
+    serve(storage, port)
 
 
 if __name__ == "__main__":

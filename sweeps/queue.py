@@ -27,7 +27,7 @@ from bench.ledger import Line
 from bench.lines import lines as lines_of
 from bench.locks import folder_key, lock
 from bench.measures import MEASURES
-from bench.models import MODELS
+from bench.models import find
 from bench.plan import Job
 from bench.tasks import TASKS
 from datamodules.sources import missing
@@ -329,7 +329,7 @@ def _job(trial: FrozenTrial, data: bool = True) -> Job:
     a, job = trial.user_attrs, trial.system_attrs["job"]
     try:
         overrides = tuple((key, value) for key, value in json.loads(job["overrides"]))
-        experiment = Experiment(TASKS[a["task"]], MODELS[a["model"]], a["seed"], a["budget"], overrides)
+        experiment = Experiment(TASKS[a["task"]], find(a["model"]), a["seed"], a["budget"], overrides)
         measures = tuple(MEASURES[name] for name in job["measures"])
     except KeyError as error:
         raise BenchError(f"this checkout has no {error}") from None

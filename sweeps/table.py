@@ -48,6 +48,10 @@ def preflight() -> None:
             raise BenchError(f"{folder}: {free:.0f} MB free, {NEEDED_MB} MB needed: nothing was trained")
 
 
+def _nobody() -> bool:
+    return False
+
+
 def collect(storage: str | None = None, study: str | None = None, **_: Any) -> int:
     """Write into the ledger what earlier runs and other hosts' workers have finished; the number of experiments."""
     if storages.is_default(storages.address(storage)) and not (paths.home() / "queue.db").exists():
@@ -70,13 +74,13 @@ def run(
     study: str | None = None,
     limit_s: float | None = None,
     detach: bool = False,
-    launch: Callable[[Queue, int], None] | None = None,
+    launch: Callable[[Queue, int], Callable[[], bool]] | None = None,
 ) -> Outcome:
     """Run what ``replan()`` says is missing, with ``workers`` processes of ``threads`` threads, until it is finished or has failed once.
 
     Other runs and workers on the same storage share the queue: what they have taken is waited for. ``limit_s``: seconds an experiment may
-    take. ``launch`` is called with the queue and the number of experiments instead of starting workers here (a cluster's, say). ``detach``
-    comes back once all is queued. A signal (Ctrl-C, SIGTERM, SIGUSR1) stops the workers, whose experiments are recorded as preempted, and
+    take. ``launch`` is called with the queue and the number of experiments instead of starting workers here, and gives a function that says
+    whether its workers are there (a cluster's, say). ``detach`` comes back once all is queued. A signal (Ctrl-C, SIGTERM, SIGUSR1) stops the workers, whose experiments are recorded as preempted, and
     takes back what still waits. Raises ``BenchError`` when results cannot be written or the storage stays away.
     """
     preflight()
@@ -94,6 +98,7 @@ def run(
         if abs(skew := queue.storage.skew()) > SKEW_S:
             print(f"warning: this host's clock is {skew:+.0f} s from the storage's: times in the ledger will not agree", file=sys.stderr)
         told, planned, fatal = False, 0.0, ""
+        launched, alive = 0, _nobody
         while True:
             if time.monotonic() - planned > 2.0:
                 with queue.planning():
@@ -109,8 +114,10 @@ def run(
                     break
                 if fatal:
                     raise BenchError(fatal)
-                if launch is not None and not told:
-                    launch(queue, len(jobs))
+                if launch is not None and not alive():
+                    if launched == len(jobs):
+                        raise BenchError("all workers ended and none has finished anything: see their logs")
+                    launched, alive = len(jobs), launch(queue, len(jobs))
                 if detach:
                     break
                 queue.reap()

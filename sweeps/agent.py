@@ -1,0 +1,136 @@
+"""W&B sweeps: their YAML, made from the declarations, and what an agent runs.
+
+A table's sweep is a grid over its cells (task/model) and seeds; a search's is its neuron's space. In a sweep W&B names the runs itself; the
+experiment and its id are those of every other way to train it, and the ledger line says which run it was.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from bench import ledger, paths
+from bench.errors import BenchError, unknown
+from bench.experiment import Experiment
+from bench.models import find
+from bench.plan import Job, valid
+from bench.table import Table
+from bench.tables import TABLES
+from bench.tasks import TASKS
+
+HEAD = "# Written by: python -m sweeps wandb write\n"
+
+
+def folder() -> Path:
+    return paths.ROOT / "sweeps" / "wandb"
+
+
+def cells(table: Table) -> list[str]:
+    """ "task/model" of every cell that can be trained."""
+    return list(dict.fromkeys(f"{c.task.name}/{c.model.name}" for c in table.cells if c.runnable and c.task and c.model))
+
+
+def _sweep(name: str, method: str, goal: str, command: list[str], parameters: dict[str, Any]) -> str:
+    whole = {
+        "name": name,
+        "method": method,
+        "metric": {"name": goal, "goal": "maximize"},
+        "program": "sweeps",
+        "command": ["${env}", "${interpreter}", "-m", "sweeps", "wandb", *command, "${args}"],
+        "parameters": parameters,
+    }
+    return HEAD + yaml.safe_dump(whole, sort_keys=False, width=100)
+
+
+def table_yaml(table: Table) -> str:
+    """The sweep of ``table``; one that has nothing to train yet has an empty grid, which W&B refuses."""
+    parameters = {
+        "cell": {"values": cells(table)},
+        "seed": {"values": [0, 1, 2]},
+        "budget": {"value": "paper"},
+        "table": {"value": table.id},
+    }
+    return _sweep(table.id, "grid", "test/accuracy", ["run"], parameters)
+
+
+def parameter(distribution: BaseDistribution) -> dict[str, Any]:
+    """The W&B parameter that is ``distribution``, one to one. Raises ``BenchError`` where there is none."""
+    if isinstance(distribution, CategoricalDistribution):
+        return {"values": list(distribution.choices)}
+    if isinstance(distribution, FloatDistribution) and distribution.step is None:
+        kind = "log_uniform_values" if distribution.log else "uniform"
+        return {"distribution": kind, "min": distribution.low, "max": distribution.high}
+    if isinstance(distribution, IntDistribution) and distribution.step == 1 and not distribution.log:
+        return {"distribution": "int_uniform", "min": distribution.low, "max": distribution.high}
+    raise BenchError(f"{distribution} has no counterpart in W&B")
+
+
+def search_yaml(task: str, model: str, budget: str) -> str:
+    """The sweep of the search of ``model`` on ``task``."""
+    from sweeps.search import space
+
+    parameters = {name: parameter(distribution) for name, distribution in space(find(model)).items()}
+    fixed = {"task": {"value": task}, "model": {"value": model}, "budget": {"value": budget}}
+    return _sweep(f"search {model} on {task} ({budget})", "bayes", "val/accuracy", ["trial"], fixed | parameters)
+
+
+def differing() -> list[str]:
+    """Names of the committed files that are not what the declarations give."""
+    texts = {f"{t.id}.yaml": table_yaml(t) for t in TABLES.values()}
+    there = {p.name: p.read_text(encoding="utf-8") for p in folder().glob("*.yaml")}
+    return sorted(name for name in texts.keys() | there.keys() if texts.get(name) != there.get(name))
+
+
+def write() -> int:
+    """Write the sweep of every table; their number."""
+    for name in differing():
+        (folder() / name).unlink(missing_ok=True)
+        if (table := TABLES.get(name.removesuffix(".yaml"))) is not None:
+            ledger.write(folder() / name, table_yaml(table))
+    return len(TABLES)
+
+
+def job(table: str, cell: str, seed: int, budget: str) -> Job:
+    """What one run of a table's sweep trains. Raises ``BenchError`` for anything that is not in the table."""
+    if table not in TABLES:
+        raise unknown("table", table, TABLES)
+    found = [c for c in TABLES[table].cells if c.runnable and c.task and c.model and f"{c.task.name}/{c.model.name}" == cell]
+    if not found:
+        raise unknown(f"cell of {table}", cell, cells(TABLES[table]))
+    task, model = cell.split("/")
+    measures = {c.measure.name: c.measure for c in found if c.measure}
+    return Job(Experiment(TASKS[task], find(model), seed, budget), tuple(measures.values()), (table,))
+
+
+def run(job: Job, threads: int) -> list[ledger.Line]:
+    """Train and measure ``job`` in this process, unless the ledger has it; its lines are in the ledger then."""
+    from bench import run as training
+    from bench import tracking
+    from sweeps.queue import experiment_lock
+
+    with experiment_lock(job.experiment.id) as free:
+        if not free:
+            raise BenchError(f"experiment {job.experiment.id} is running in another process of this host")
+        lines = [x for x in ledger.read([job.experiment.task.name]) if any(valid(x, job.experiment, m) for m in job.measures)]
+        missing = tuple(m for m in job.measures if not any(x.measure == m.name for x in lines if x.experiment == job.experiment.id))
+        lines = [x for x in lines if x.experiment == job.experiment.id]
+        if missing:
+            new, _ = training.run(job.experiment, missing, threads)
+            if os.environ.get("WANDB_SWEEP_ID"):  # in a sweep W&B names the run
+                new = [replace(line, wandb_run=os.environ.get("WANDB_RUN_ID", line.wandb_run)) for line in new]
+            ledger.append(new)
+            return [*lines, *new]
+        with tracking.start(job.experiment) as tracked:  # the sweep sees what is known
+            tracked.log({"test/accuracy": next((x.value for x in lines if x.measure == "accuracy"), None)})
+        return lines
+
+
+def offline() -> list[Path]:
+    """Folders of offline runs that have not been uploaded, oldest first."""
+    runs = sorted((paths.home() / "wandb" / "wandb").glob("offline-run-*"))
+    return [run for run in runs if not list(run.glob("*.synced"))]

@@ -1,0 +1,24 @@
+"""Tells Optuna how a trial does after every epoch, and stops it where it is not worth going on (``optuna_integration``'s callback imports
+the package ``lightning``, which this project does not use)."""
+
+from __future__ import annotations
+
+import optuna
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from lightning_modules.spiking import SpikingModule
+from sweeps.search import Pruned
+
+
+class Pruning(Callback):
+    """Reports the validation accuracy of each epoch to ``trial``; raises ``Pruned``."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self.trial = trial
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        assert isinstance(module, SpikingModule)
+        self.trial.report(module.history[-1]["val/accuracy"], trainer.current_epoch)
+        if self.trial.should_prune():
+            raise Pruned(0)

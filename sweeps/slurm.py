@@ -1,0 +1,67 @@
+"""Workers as an array of cluster jobs, through submitit: they claim experiments until their time is nearly up.
+
+Slurm's warning before the end comes as SIGUSR1: the experiment at hand is recorded as preempted and queued again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bench import paths
+from bench.errors import BenchError
+from sweeps import storage as storages
+from sweeps.queue import Queue
+
+WARNING_S = 120  # before the end of a job
+
+
+def serve(address: str, study: str, threads: int, seconds: float) -> int:
+    """What one job of the array does."""
+    from sweeps.worker import work
+
+    return work(Queue(address, study, wait=storages.patience()), threads, until=time.time() + seconds)
+
+
+def launcher(cluster: str, workers: int, threads: int, hours: float, options: dict[str, Any]) -> Callable[[Queue, int], Callable[[], bool]]:
+    """A function that submits up to ``workers`` jobs for a queue and gives one that says whether any is still there.
+
+    ``cluster``: "slurm", or "local" (processes of this host, for trying it out). ``options``: of the scheduler (partition, account, …).
+    Raises ``BenchError`` where submitit is missing or the cluster refuses.
+    """
+    os.environ["SUBMITIT_PREEMPT_SIGNAL"] = "USR1"  # read when submitit is imported, here and in the jobs
+    try:
+        import submitit
+    except ImportError:
+        raise BenchError("clusters need submitit: pip install submitit") from None
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(paths.ROOT), *filter(None, sys.path)]))
+    folder = paths.home() / "slurm"
+    given = {(name if name.startswith("slurm_") else f"slurm_{name}"): value for name, value in options.items()}
+
+    def launch(queue: Queue, experiments: int) -> Callable[[], bool]:
+        if cluster != "local" and storages.is_default(queue.address):
+            raise BenchError("jobs on other hosts need a storage they can reach: --storage postgresql://… or journal:///…")
+        try:
+            executor = submitit.AutoExecutor(folder=folder / "%j", cluster=cluster)
+            executor.update_parameters(
+                name="sweeps",
+                timeout_min=max(1, round(60 * hours)),
+                cpus_per_task=threads,
+                slurm_signal_delay_s=WARNING_S,
+                slurm_array_parallelism=workers,
+                **given,
+            )
+            with executor.batch():
+                jobs = [
+                    executor.submit(serve, queue.address, queue.name, threads, 3600 * hours - WARNING_S)
+                    for _ in range(min(workers, experiments))
+                ]
+        except Exception as error:  # submitit's own, and whatever sbatch says
+            raise BenchError(f"the cluster took no jobs: {error}") from None
+        print(f"{len(jobs)} jobs {jobs[0].job_id} …, logs in {folder}", file=sys.stderr)
+        return lambda: any(not job.done() for job in jobs)
+
+    return launch

@@ -1,0 +1,206 @@
+"""Search on validation data, its export, the tuned row, W&B sweeps, cluster jobs and the dashboard: by the commands that users run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import urllib.request
+from pathlib import Path
+
+import optuna
+import pytest
+import yaml
+
+from bench import tuned
+from bench.errors import BenchError
+from bench.experiment import Experiment
+from bench.models import MODELS, find
+from bench.models import tuned as tuned_model
+from bench.tables import TABLES
+from bench.tasks import TASKS
+from sweeps import agent
+from sweeps.search import Names, Search, experiment, space
+from tests.conftest import ROOT
+from tests.sweeps import soak
+
+
+def sweeps(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sweeps", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env={**os.environ, **environment})
+
+
+def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then_uses(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_BEST", str(places / "best"))
+    done = sweeps("search", "xor", "lif", "--trials", "3", "--budget", "smoke", "--seed", "1")
+    assert done.returncode == 0, done.stderr
+    found = tomllib.loads((places / "best" / "lif-xor.toml").read_text())
+    assert set(found) == {"study", "trial", "value", "budget", "version", "neuron"}
+    assert set(found["neuron"]) <= {"threshold", "width", "leak"}
+    study = optuna.load_study(study_name=found["study"], storage=f"sqlite:///{places / 'home' / 'queue.db'}")
+    assert found["value"] == pytest.approx(study.best_value, abs=1e-3)
+    chosen = experiment(TASKS["xor"], MODELS["lif"], "smoke", study.best_params)
+    assert chosen.id == study.best_trial.user_attrs["experiment"]
+    from bench import trained
+
+    kept = trained.load(chosen)
+    assert kept is not None
+    assert study.best_value == max(record["val/accuracy"] for record in kept.history)
+    assert not (places / "results" / "runs").exists()  # nothing of it enters a table
+
+    row = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke")
+    assert {k: row.config["neuron"][k] for k in found["neuron"]} == found["neuron"]
+    assert row.id != Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").id
+    assert find("lif-tuned") == tuned_model(MODELS["lif"])
+    cells = tuned.row(TABLES["roles-6"].cells, MODELS["lif"], tuned_model(MODELS["lif"]))
+    by_column = {c.column: c for c in cells}
+    assert by_column["XOR"].runnable
+    assert not by_column["MNIST"].runnable
+    assert "sweeps search mnist lif" in by_column["MNIST"].note
+
+    file = places / "best" / "lif-xor.toml"
+    file.write_text(file.read_text().replace("task=1", "task=99"))
+    with pytest.raises(BenchError, match="is for task=99"):
+        _ = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke").config
+
+
+def test_a_trial_that_does_worse_than_the_others_is_pruned(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looking = Search(Names.of("xor", "lif", "smoke"), "median", seed=0)
+    for value in (90.0, 91.0, 92.0, 93.0, 94.0):
+        good = {"threshold": 0.3, "width": 0.5, "leak": 0.5}
+        looking.study.add_trial(
+            optuna.trial.create_trial(params=good, distributions=looking.names.space, value=value, intermediate_values={0: value})
+        )
+    looking.study.enqueue_trial({"threshold": 1.0, "width": 0.1, "leak": 0.0})
+    looking.run(6)
+    assert looking.study.trials[-1].state == optuna.trial.TrialState.PRUNED
+
+
+def test_a_model_without_a_search_space_is_refused_with_those_that_have_one() -> None:
+    without = next(m for m in MODELS.values() if m.neuron == "")
+    with pytest.raises(BenchError, match=r"has no search space; those that have: .*lif"):
+        Names.of("xor", without.name, "smoke")
+    with pytest.raises(BenchError, match="unknown pruner"):
+        Search(Names.of("xor", "lif", "smoke"), "best")
+
+
+def test_every_table_has_a_wandb_sweep_that_is_what_its_declaration_gives() -> None:
+    assert agent.differing() == []
+    for table in TABLES.values():
+        sweep = yaml.safe_load((agent.folder() / f"{table.id}.yaml").read_text())
+        assert sweep["parameters"]["cell"]["values"] == agent.cells(table)
+
+
+def agent_command(sweep: dict, **chosen: object) -> list[str]:
+    """The command line as ``wandb agent`` forms it."""
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+
+    args = {k: v["value"] for k, v in sweep["parameters"].items() if "value" in v} | chosen
+    variables = create_sweep_command_args({"args": {k: {"value": v} for k, v in args.items()}})
+    variables |= {"env": ["/usr/bin/env"], "interpreter": [sys.executable], "program": [sweep["program"]]}
+    parts = [variables[p[2:-1]] if p.startswith("${") else [p] for p in create_sweep_command(sweep["command"])]
+    return [part for group in parts for part in group]
+
+
+def test_what_a_wandb_agent_calls_trains_the_same_experiment_with_the_same_id_once(places: Path) -> None:
+    sweep = yaml.safe_load((agent.folder() / "roles-6.yaml").read_text())
+    command = agent_command(sweep, cell="xor/lif", seed=0, budget="smoke")
+    environment = {**os.environ, "WANDB_RUN_ID": "agentsrun", "WANDB_SWEEP_ID": "sweep1"}
+    expected = Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").id
+    for _ in range(2):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert expected in done.stdout
+    lines = list(csv.DictReader((places / "home" / "exploratory" / "runs" / "xor.csv").open()))
+    assert {line["experiment"] for line in lines} == {expected}
+    assert len(lines) == 2  # two protocols, once
+    assert {line["wandb_run"] for line in lines} == {"agentsrun"}
+    assert list((places / "home" / "wandb" / "wandb").glob("offline-run-*-agentsrun"))
+
+
+def test_a_search_space_becomes_wandb_distributions_one_to_one_and_its_trial_runs(places: Path) -> None:
+    printed = sweeps("wandb", "space", "xor", "lif", "--budget", "smoke").stdout
+    sweep = yaml.safe_load(printed)
+    for name, distribution in space(MODELS["lif"]).items():
+        assert sweep["parameters"][name] == {"distribution": "uniform", "min": distribution.low, "max": distribution.high}
+    log = optuna.distributions.FloatDistribution(5.0, 100.0, log=True)
+    assert agent.parameter(log) == {"distribution": "log_uniform_values", "min": 5.0, "max": 100.0}
+    assert agent.parameter(optuna.distributions.CategoricalDistribution(("a", "b"))) == {"values": ["a", "b"]}
+    command = agent_command(sweep, threshold=0.4, width=0.5, leak=0.6)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ.copy())
+    assert done.returncode == 0, done.stderr
+    settings = {"threshold": 0.4, "width": 0.5, "leak": 0.6}
+    assert experiment(TASKS["xor"], MODELS["lif"], "smoke", settings).id in done.stdout
+
+
+def test_what_was_uploaded_is_not_uploaded_again(places: Path) -> None:
+    runs = places / "home" / "wandb" / "wandb"
+    for name in ("offline-run-20260101_000000-aaa", "offline-run-20260102_000000-bbb"):
+        (runs / name).mkdir(parents=True)
+    (runs / "offline-run-20260101_000000-aaa" / "run-aaa.wandb.synced").touch()
+    assert [run.name for run in agent.offline()] == ["offline-run-20260102_000000-bbb"]
+
+
+def test_cluster_jobs_claim_what_is_queued_and_the_parent_collects_it(places: Path) -> None:
+    pytest.importorskip("submitit")
+    command = soak.command(3, 2, f"sqlite:///{places}/shared.db")
+    done = subprocess.run([*command, "--cluster", "local"], cwd=ROOT, capture_output=True, text=True, timeout=300, env=os.environ.copy())
+    assert done.returncode == 0, done.stderr
+    assert "2 jobs" in done.stderr
+    assert len(list(csv.DictReader((places / "home" / "exploratory" / "runs" / "xor.csv").open()))) == 6
+
+
+def test_status_collect_and_worker_on_a_shared_storage(places: Path) -> None:
+    where = ["--storage", str(places / "q.journal"), "--study", "soak"]
+    command = soak.command(2, 1, str(places / "q.journal"))
+    assert subprocess.run([*command, "--detach"], cwd=ROOT, env=os.environ.copy()).returncode == 1  # queued, not finished
+    (queued,) = json.loads(sweeps("status", *where, "--json").stdout)
+    assert queued["tables"] == {"roles-6": {"done": 0, "running": 0, "failed": 0, "left": 2}}
+    elsewhere = places / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kernels").symlink_to((places / "home" / "kernels").resolve())
+    other = {"BENCH_HOME": str(elsewhere), "BENCH_RESULTS": str(places / "elsewhere-results")}
+    assert sweeps("worker", *where, **other).returncode == 0
+    assert not (places / "elsewhere-results" / "runs").exists()
+    ledger = places / "home" / "exploratory"
+    assert "2 experiments collected" in sweeps("collect", *where, BENCH_RESULTS=str(ledger)).stderr
+    assert "0 experiments collected" in sweeps("collect", *where, BENCH_RESULTS=str(ledger)).stderr
+    assert len(list(csv.DictReader((ledger / "runs" / "xor.csv").open()))) == 4
+    assert "       2        0        0        0" in sweeps("status", *where).stdout
+    for arguments in (["worker", "--workers", "0"], ["status", "--storage", "mysql://x"]):
+        refused = sweeps(*arguments)
+        assert refused.returncode == 1
+        assert "Traceback" not in refused.stderr
+
+
+def test_the_dashboard_shows_the_rows_of_the_table(places: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("no Chromium (apt-get install chromium)")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    subprocess.run([*soak.command(3, 1, f"sqlite:///{places}/shared.db"), "--detach"], cwd=ROOT, env=os.environ.copy())
+    command = [sys.executable, "-m", "sweeps", "dashboard", "--storage", f"sqlite:///{places}/shared.db", "--port", "0"]
+    server = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stderr is not None
+        address = server.stderr.readline().split()[-1]
+        (study,) = json.loads(urllib.request.urlopen(f"{address}/api/studies").read())["study_summaries"]
+        with playwright.sync_playwright() as started:
+            page = started.chromium.launch(executable_path=browser, args=["--no-sandbox"]).new_page(viewport={"width": 1400, "height": 900})
+            page.goto(f"{address}/dashboard/studies/{study['study_id']}/trialTable")
+            page.wait_for_selector("table tbody tr", timeout=60_000)
+            shown = page.inner_text("table")
+            if picture := os.environ.get("BENCH_SCREENSHOT"):
+                page.screenshot(path=picture)
+    finally:
+        server.terminate()
+        server.wait()
+    assert "Waiting" in shown
+    for text in ("lif", "xor", "smoke", "roles-6"):
+        assert text in shown, shown
