@@ -9,7 +9,7 @@ DEMO := BENCH_HOME=.bench/demo BENCH_RESULTS=.bench/demo/results
 RUN := $(PY) -m bench run --budget $(BUDGET) --seeds $(SEEDS) $(if $(WORKERS),--workers $(WORKERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint list data reproduce-roles reproduce-celif claims speed render clean
+.PHONY: help setup demo test lint list data reproduce-roles reproduce-celif claims speed render dashboard wandb-sync soak clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-36s %s\n", $$1, $$2}'
@@ -52,6 +52,15 @@ speed: setup ## time training steps beside the plain loop, SpikingJelly and snnT
 
 render: setup ## results/tables and results/README.md from the ledger
 	@$(PY) -m bench render
+
+dashboard: setup ## optuna-dashboard on the queue and the searches, at http://127.0.0.1:8080
+	@$(PY) -m sweeps dashboard
+
+wandb-sync: setup ## upload runs that were tracked offline, each once (log in first: .venv/bin/wandb login)
+	@$(PY) -m sweeps wandb sync
+
+soak: setup ## 200 tiny experiments on each storage while workers are killed and the server is restarted (minutes)
+	@$(PY) -m tests.sweeps.soak
 
 clean: ## remove the environment; results, runs and data stay
 	rm -rf .venv

@@ -53,11 +53,9 @@ def _distribution(kind: str, *values: Any) -> BaseDistribution:
 
 def experiment(task: Task, model: Model, budget: str, settings: dict[str, Any]) -> Experiment:
     """The training of one trial: part of the training samples set aside, seed 0."""
-    probe = Experiment(task, model, 0, budget)
-    overrides = {f"neuron.{name}": value for name, value in settings.items()}
-    if not probe.config["data_settings"].get("validation"):
-        overrides["data_settings.validation"] = SHARE
-    return Experiment(task, model, 0, budget, tuple(sorted(overrides.items())))
+    if not Experiment(task, model, 0, budget).config["data_settings"].get("validation"):
+        task = task.changed({"data_settings": {"validation": SHARE}})
+    return Experiment(task, model, 0, budget, tuple(sorted((f"neuron.{name}", value) for name, value in settings.items())))
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,9 @@ def run(
 
     Other runs and workers on the same storage share the queue: what they have taken is waited for. ``limit_s``: seconds an experiment may
     take. ``launch`` is called with the queue and the number of experiments instead of starting workers here, and gives a function that says
-    whether its workers are there (a cluster's, say). ``detach`` comes back once all is queued. A signal (Ctrl-C, SIGTERM, SIGUSR1) stops the workers, whose experiments are recorded as preempted, and
-    takes back what still waits. Raises ``BenchError`` when results cannot be written or the storage stays away.
+    whether its workers are there (a cluster's, say). ``detach`` comes back once all is queued. A signal (Ctrl-C, SIGTERM, SIGUSR1) stops
+    the workers, whose experiments are recorded as preempted, and takes back what still waits. Raises ``BenchError`` when results cannot be
+    written or the storage stays away.
     """
     preflight()
     outcome, own = Outcome(), set[str]()

@@ -193,14 +193,14 @@ def test_the_dashboard_shows_the_rows_of_the_table(places: Path) -> None:
         (study,) = json.loads(urllib.request.urlopen(f"{address}/api/studies").read())["study_summaries"]
         with playwright.sync_playwright() as started:
             page = started.chromium.launch(executable_path=browser, args=["--no-sandbox"]).new_page(viewport={"width": 1400, "height": 900})
-            page.goto(f"{address}/dashboard/studies/{study['study_id']}/trialTable")
-            page.wait_for_selector("table tbody tr", timeout=60_000)
-            shown = page.inner_text("table")
+            page.goto(f"{address}/dashboard/studies/{study['study_id']}/trials")
+            page.wait_for_selector("text=User Attributes", timeout=60_000)
+            shown = page.inner_text("body")
             if picture := os.environ.get("BENCH_SCREENSHOT"):
                 page.screenshot(path=picture)
     finally:
         server.terminate()
         server.wait()
-    assert "Waiting" in shown
-    for text in ("lif", "xor", "smoke", "roles-6"):
+    assert "3 Trials" in shown
+    for text in ("Waiting", "model lif", "task xor", "seed 0", "budget smoke", "tables roles-6", "experiment "):
         assert text in shown, shown
