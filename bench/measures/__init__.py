@@ -15,10 +15,14 @@ def _read(reader: str, name: str, unit: str, title: str, **settings: Any) -> Mea
     return Measure(name, unit, title, reader=reader, settings=settings)
 
 
-# Yin et al. 2024, Table 8: keyed by the window in ms. As many windows as in training, or those of the whole recording
+# Yin et al. 2024, Table 8: keyed by the window in ms. As many windows as in training, those of the same stretch, or of all
 _RESOLUTIONS = (1, 2, 3, 5, 10)
 _AT = "generalisation:at_resolution"
 AT_RESOLUTION = {ms: _read(_AT, f"accuracy@{ms}ms", "%", f"test accuracy at {ms} ms", window_ms=ms) for ms in _RESOLUTIONS}
+AT_RESOLUTION_SAME = {
+    ms: _read(_AT, f"accuracy@{ms}ms-same", "%", f"test accuracy at {ms} ms, the stretch trained on", window_ms=ms, steps="same")
+    for ms in _RESOLUTIONS
+}
 AT_RESOLUTION_FULL = {
     ms: _read(_AT, f"accuracy@{ms}ms-full", "%", f"test accuracy at {ms} ms, whole recording", window_ms=ms, steps="full")
     for ms in _RESOLUTIONS

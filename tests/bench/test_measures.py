@@ -11,7 +11,18 @@ from sklearn.metrics import silhouette_score
 
 from bench import run, series, trained
 from bench.experiment import Experiment
-from bench.measures import ACCURACY, AT_RESOLUTION, AT_RESOLUTION_FULL, EVENT_DROP, MEASURES, SILHOUETTE, SPIKE_RATE, T_SNE, feature_space
+from bench.measures import (
+    ACCURACY,
+    AT_RESOLUTION,
+    AT_RESOLUTION_FULL,
+    AT_RESOLUTION_SAME,
+    EVENT_DROP,
+    MEASURES,
+    SILHOUETTE,
+    SPIKE_RATE,
+    T_SNE,
+    feature_space,
+)
 from bench.measures.event_drop import event_drop
 from bench.models.roles import LIF, LIF_RECURRENT, LSTM_512
 from bench.tasks.roles import NMNIST, XOR
@@ -41,16 +52,18 @@ def test_at_the_trained_resolution_and_without_drop_the_accuracy_is_that_of_the_
     assert packed() == ["test", "test", "train"], "another resolution packs the test set alone"
 
 
-def test_resolutions_have_the_trained_number_of_windows_or_the_whole_recording(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resolutions_have_the_trained_number_of_windows_the_trained_stretch_or_the_whole_recording(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cameras.install(monkeypatch)
     kept = cameras.untrained()
     seen = []
     monkeypatch.setattr("bench.measures.generalisation.accuracy", lambda module, data: seen.append(data.transform) or (0.0, 1))
-    for measures in (AT_RESOLUTION, AT_RESOLUTION_FULL):
+    for measures in (AT_RESOLUTION, AT_RESOLUTION_SAME, AT_RESOLUTION_FULL):
         for measure in measures.values():
             list(trained.read(kept, measure))
-    assert [t.window_ms for t in seen] == [ms for ms in (1, 2, 3, 5, 10) for _ in range(2)] * 2
-    assert [t.steps for t in seen] == [15] * 10 + [s for s in (300, 150, 100, 60, 30) for _ in range(2)]
+    assert [t.window_ms for t in seen] == [ms for ms in (1, 2, 3, 5, 10) for _ in range(2)] * 3
+    assert [t.steps for t in seen] == [15] * 10 + [s for s in (45, 23, 15, 9, 5, 300, 150, 100, 60, 30) for _ in range(2)]
 
 
 def test_event_drop_takes_its_share_of_the_events_before_windows_are_made(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
