@@ -22,6 +22,7 @@ def training_batches(kept: Trained, module: SpikingModule, samples: int) -> list
     """
     if samples > BATCH and samples % BATCH:
         raise ValueError(f"samples must be a multiple of {BATCH}, or fewer, got {samples}")
+    samples = min(samples, kept.experiment.config["data_settings"].get("train") or samples)  # the smoke budget limits its training set
     plain: dict[str, Any] = {"augment": False} if kept.experiment.config["data_settings"].get("augment") else {}
     data = kept.data(**plain)
     data.seed, data.batch_size = SEED, min(samples, BATCH)
