@@ -13,6 +13,7 @@ _LAB = "public neuroseqbench code of the celif lab"
 _TWO = {"recurrent_layers": 2, "recurrent_bias": True}
 _TWO_SAYS = "derived: recurrence with bias in the first two hidden layers only, as in public code of the lab; the counts come out so"
 _FIVE = {"laptop": {"epochs": 5}}
+_NONE: Mapping[str, Any] = {}
 
 
 def _celif(
@@ -125,7 +126,6 @@ def _yin(name: str, title: str, window: int, permuted: int) -> Model:
 ALIF_YIN = _yin("alif-yin", "ALIF (Yin et al.)", 1, 1)
 ALIF_YIN_WINDOWS = _yin("alif-yin-windows", "ALIF (Yin et al.), windows of 8 and 4 pixels", 8, 4)
 
-_UNKNOWN = {"layers": "guess [U]: its size is not given", "neuron": "paper Table 5"}
 _ON_T: dict[str, dict[str, Any]] = {t.name: {"neuron": {"steps": steps}} for steps, t in ADDING.items()}
 _ON_T |= {t.name: {"neuron": {"steps": delay + 20, "beta": 1 - 1 / delay}} for delay, t in COPY.items()}
 CELIF = Model(
@@ -150,7 +150,9 @@ ALIF_REC = Model(
 _TORCH = "guess [U]: torch's own, one layer"
 
 
-def _lstm(name: str, title: str, hidden: tuple[int, ...], changes: Mapping[str, Any], says: Mapping[str, str]) -> Model:
+def _lstm(
+    name: str, title: str, hidden: tuple[int, ...], changes: Mapping[str, Any], says: Mapping[str, str], budgets: Mapping[str, Any] = _NONE
+) -> Model:
     """An LSTM read at the task's readout; widths by the task's inputs and outputs."""
     inputs = {SEQ_MNIST.name: (1, 10), "ps-mnist": (1, 10)}
     inputs |= {t.name: (t.layers[0], t.layers[-1]) for t in (*ADDING.values(), *COPY.values())}
@@ -160,6 +162,7 @@ def _lstm(name: str, title: str, hidden: tuple[int, ...], changes: Mapping[str, 
         "",
         changes={"network": "rnn", **changes},
         by_task={task: {"layers": (first, *hidden, last)} for task, (first, last) in inputs.items()},
+        budgets=budgets,
         sources=says,
     )
 
@@ -168,7 +171,7 @@ _CELL = {"cell": "lstm", "one_bias": True, "forget_bias": 1.0}
 _CELL_SAYS = "one bias a gate, as the count of Table 1 has it; forget gates start open: guess [U]"
 LSTM_256 = _lstm(
     "lstm-256", "LSTM", (256,), {"network_settings": _CELL, "clip": 1.0},
-    {**_UNKNOWN, "network": _TORCH, "network_settings": _CELL_SAYS, "clip": "guess [U]"},
+    {"layers": "guess [U]: its size is not given", "network": _TORCH, "network_settings": _CELL_SAYS, "clip": "guess [U]"},
 )  # fmt: skip
 LSTM_128 = _lstm(
     "lstm-128", "LSTM, 66.5k", (128,), {"network_settings": _CELL, "readout": "linear-last", "lr": 1e-3, "clip": 1.0},
@@ -180,6 +183,7 @@ LSTM_128 = _lstm(
         "lr": "guess [U]",
         "clip": "guess [U]",
     },
+    budgets={"laptop": {"batch_size": 64, "lr": 2e-3}},  # one epoch of 235 steps would leave it untrained
 )  # fmt: skip
 
 _INDRNN_CODE = "code: public IndRNN_pytorch, as its logs name it"
