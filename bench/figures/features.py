@@ -113,7 +113,7 @@ def attacks(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
             axis.errorbar(mean, place, xerr=half, fmt=style["marker"], color=style["color"], capsize=2)
             drawn = {"mean": mean, "ci_half": half, "quartile_1": low, "median": middle, "quartile_3": high, "samples": len(values)}
             points.append({"row": cell.row, "column": cell.column, **drawn})
-        axis.set(title=title, xlabel="flipped input entries (%): mean ± 95 %, box: quartiles", xlim=(0, None))
+        axis.set(title=title, xlabel="flipped input entries (%)\nmean ± 95 %, box: quartiles", xlim=(0, None))
         axis.set(yticks=range(len(inside)), yticklabels=labels)
         axis.invert_yaxis()
     return figure, points
