@@ -18,6 +18,8 @@ from sweeps import worker
 from sweeps.queue import Queue
 
 Message = dict[str, Any]
+# what a first training would load, so that a worker's first costs little more than its second
+PRELOADED = ["sweeps.worker", "bench.run", "numba.typed", "numba.np.arrayobj", "wandb.apis.public"]
 
 
 def gpus() -> list[str]:
@@ -38,7 +40,7 @@ class Pool:
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(paths.ROOT), *sys.path]))
         self.context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         if sys.platform == "linux":
-            self.context.set_forkserver_preload(["sweeps.worker", "bench.run"])
+            self.context.set_forkserver_preload(PRELOADED)
         self.workers: dict[int, tuple[Any, Any]] = {}  # slot -> process, its end of the pipe
         self.during: dict[int, str] = {}
 

@@ -34,7 +34,7 @@ from datamodules.sources import missing
 from sweeps import storage as storages
 
 SCHEMA = 1
-MOST_DEATHS = 3  # of workers over one experiment, before it counts as failed
+MOST_DEATHS = int(os.environ.get("BENCH_DEATHS", 3))  # of workers over one experiment, before it counts as failed
 UNKNOWN_S = 1e9  # expected time of what was never run: first, because it may be long
 DIED, BACK = "worker died", "taken back"  # endings without a record
 AGAIN = (DIED, BACK, "preempted")  # … and those that are not the last word

@@ -138,11 +138,11 @@ def _tell(where: str, reason: str) -> bool:
 def _away(error: BaseException) -> bool:
     """Whether ``error`` says that the storage is not there right now, rather than that the question was wrong."""
     cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    if not isinstance(cause, sqlalchemy.exc.DBAPIError):
-        return isinstance(cause, sqlalchemy.exc.TimeoutError)
-    if "sqlite3" in type(cause.orig).__module__:
+    if isinstance(cause, sqlalchemy.exc.DBAPIError) and "sqlite3" in type(cause.orig).__module__:
         return "locked" in str(cause.orig)
-    return cause.connection_invalidated or isinstance(cause, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError)
+    # a connection that breaks in the middle shows in many ways, a wrong question in these
+    e = sqlalchemy.exc
+    return not isinstance(cause, e.ProgrammingError | e.DataError | e.IntegrityError | e.ArgumentError | e.NotSupportedError)
 
 
 def patiently(call: Callable[[], Any], where: str) -> Any:

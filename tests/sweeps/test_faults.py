@@ -184,7 +184,7 @@ def test_the_clock_of_another_host_is_compared_with_the_storages(
 def expected(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, ...]]:
     folder = tmp_path_factory.mktemp("alone")
     kernels = Path(os.environ.get("BENCH_TEST_KERNELS", ROOT / ".bench" / "kernels")).resolve()
-    return soak.undisturbed(folder / "alone", kernels, 24)
+    return soak.undisturbed(folder / "alone", kernels, 12)
 
 
 @pytest.mark.parametrize(("kind", "workers"), [("postgresql", 4), ("sqlite", 2), ("journal", 4)])
@@ -195,6 +195,6 @@ def test_workers_killed_and_servers_restarted_everything_is_there_once_and_right
     server = request.getfixturevalue("postgres") if kind == "postgresql" else None
     address = server.address if server else f"{kind}:///{places}/queue.{kind}"
     kernels = (places / "home" / "kernels").resolve()
-    found, killed, _ = soak.soak(places / "soak", kernels, 24, workers, address, 2.0, server, 1 if server else 0)
-    soak.check(found, expected, 24)
+    found, killed, _ = soak.soak(places / "soak", kernels, 12, workers, address, 3.0, server, 1 if server else 0)
+    soak.check(found, expected, 12)
     assert killed
