@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 PASSWORD = "correct-horse"
@@ -66,9 +68,13 @@ class Postgres:
         raise RuntimeError((self.folder / "log").read_text())
 
     def stop(self) -> None:
-        """Gone at once, connections and all."""
+        """Gone, connections and all. Clients that keep asking can hold up a polite shutdown for ever: after 3 seconds it is not polite."""
         assert self.process is not None
-        self.process.send_signal(2)  # SIGINT: fast shutdown
+        for sent in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            self.process.send_signal(sent)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(3)
+                return
         self.process.wait()
 
     def remove(self) -> None:

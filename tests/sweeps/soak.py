@@ -73,8 +73,13 @@ def soak(
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(command(experiments, workers, storage), cwd=ROOT, env=home(folder, kernels), stdout=said, stderr=said)
         killed, next_kill, left = 0, time.monotonic() + every_s, restarts
+        until = time.monotonic() + 120 + 10 * experiments
         while process.poll() is None:
             time.sleep(0.2)
+            if time.monotonic() > until:
+                process.kill()
+                said.seek(0)
+                raise AssertionError(f"not finished in time:\n{said.read()[-3000:]}")
             done = len(results(folder)) / (2 * experiments)  # two protocols
             if server is not None and left and done > (restarts - left + 1) / (restarts + 1.5):
                 server.stop()
