@@ -271,7 +271,7 @@ def test_a_ledger_that_cannot_be_written_leaves_the_record_where_it_is(storage: 
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_with_a_thousand_queued_a_claim_takes_milliseconds_and_status_under_a_second(
+def test_with_a_thousand_queued_a_claim_takes_under_50_ms_and_status_under_a_second(
     kind: str, places: Path, request: pytest.FixtureRequest, study: str
 ) -> None:
     address = f"sqlite:///{places}/many.db" if kind == "sqlite" else request.getfixturevalue("postgres").address
@@ -287,7 +287,7 @@ def test_with_a_thousand_queued_a_claim_takes_milliseconds_and_status_under_a_se
         assert claim is not None
         claim.held.close()
     print(f"claim {1000 * min(times):.1f} ms, median {1000 * sorted(times)[30]:.1f} ms")
-    assert min(times) < 0.2  # the aim is 0.05, and 24 to 28 ms were measured; loose, so that a busy machine passes
+    assert min(times) < 0.05  # the median is this only on a machine that does nothing else
     begun = time.perf_counter()
     counts = status(queue)["tables"]["roles-6"]
     assert time.perf_counter() - begun < 1
