@@ -40,7 +40,7 @@ def start(experiment: Experiment) -> Any:
     folder = paths.home() / "wandb"
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("WANDB_SILENT", "true")
-    settings: dict[str, Any] = dict(
+    about: dict[str, Any] = dict(
         project=os.environ.get("WANDB_PROJECT", PROJECT),
         id=experiment.id,
         name=f"{experiment.task.name}/{experiment.model.name}/{experiment.budget}/{experiment.seed}",
@@ -49,10 +49,10 @@ def start(experiment: Experiment) -> Any:
         config={"seed": experiment.seed, "budget": experiment.budget, **flat(experiment.config)},
         dir=str(folder),
         reinit="finish_previous",
+        settings=wandb.Settings(console="off", x_disable_stats=True, save_code=False, disable_git=True),
     )
-    quiet = dict(console="off", x_disable_stats=True, save_code=False, disable_git=True)
     try:
-        return wandb.init(mode=mode(), settings=wandb.Settings(**quiet), **settings)  # type: ignore[arg-type]
+        return wandb.init(mode=mode(), **about)  # type: ignore[arg-type]
     except Exception as error:  # a killed worker's run may still be held by the service: results never wait for the dashboard
         print(f"W&B does not track {experiment} ({type(error).__name__}: {error})", file=sys.stderr)
-        return wandb.init(mode="disabled", settings=wandb.Settings(**quiet), **settings)  # type: ignore[arg-type]
+        return wandb.init(mode="disabled", **about)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bench.measures.operations import CELLS, NEURONS
+
 Config = Mapping[str, Any]
 
 OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "adamax": "Adamax", "sgd": "SGD"}
@@ -66,6 +68,20 @@ def kind(config: Config) -> str:
     return "RNN" if recurrent else "FFNN"
 
 
+def formula(config: Config) -> str:
+    """Energy of a layer of m inputs and n neurons in a time step, as the energy measure counts it (celif Table 4)."""
+
+    def times(count: int) -> str:
+        return "" if count == 1 else str(count)
+
+    if config["network"] in RNNS:
+        return f"4(mn+nn)E_MAC + {CELLS[config['network_settings']['cell']]}nE_MAC"
+    acs, macs = NEURONS[config["neuron"]["name"]]
+    if config["recurrent"]:
+        return f"mnFr_in E_AC + (nn+{times(acs)}n)Fr_out E_AC + {times(macs)}nE_MAC"
+    return f"(mnFr_in + {times(acs)}nFr_out)E_AC + {times(macs)}nE_MAC"
+
+
 def leakage(config: Config) -> str:
     neuron = config["neuron"]
     return "Normal" if neuron["learn_leak"] else {1.0: "Without", 0.0: "Complete"}.get(neuron["leak"], "Normal")
@@ -109,5 +125,6 @@ def decay(config: Config) -> str:
 
 
 WORDS: dict[str, Callable[[Config], str]] = {
-    function.__name__: function for function in (widths, architecture, snn, kind, leakage, reset, recurrence, network, embedding, decay)
+    function.__name__: function
+    for function in (widths, architecture, snn, kind, formula, leakage, reset, recurrence, network, embedding, decay)
 }

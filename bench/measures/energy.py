@@ -14,29 +14,13 @@ import torch
 from torch import Tensor
 
 from bench.measures.evaluation import batches
+from bench.measures.operations import CELLS, NEURONS
 from bench.trained import NotApplicable, Reading, Trained
 from lightning_modules.networks import Network
 from lightning_modules.networks.rnn import RNN
 
 PJ_AC, PJ_MAC = 0.9, 4.6
 CONVENTIONS = ("celif", "honest")
-
-# Of a neuron's own update: ACs of a spike, MACs of a step. LIF, ALIF and CE-LIF as the paper has them; the others counted alike, a
-# multiplication of a state or current that changes with time as a MAC, constants folded [U]
-NEURONS = {
-    "lif": (1, 1),
-    "plif": (1, 1),
-    "ltmd": (1, 1),
-    "glif": (2, 2),
-    "alif": (2, 4),
-    "alif-celif": (2, 4),
-    "lsnn": (2, 4),
-    "ahp": (2, 4),
-    "dexat": (3, 6),
-    "celif": (1, 3),
-    "leaky-readout": (0, 1),
-}
-CELLS = {"lstm": 17, "gru": 3, "rnn": 0}  # MACs of a unit and step besides the products; the paper's 17, the others counted [U]
 
 
 class Counts(NamedTuple):
@@ -74,7 +58,7 @@ def total(network: Network, rates: list[float], synops: float, steps: int, analo
         units = CELLS[network.cell] * sum(network.widths) if isinstance(network, RNN) else 0
         return Counts(0.0, 0.0, network.dense_macs(steps) + units * steps)
     if unknown := {neuron.name for neuron in network.neurons} - set(NEURONS):
-        raise NotApplicable(f"operations of {', '.join(sorted(unknown))} are not counted in bench.measures.energy.NEURONS")
+        raise NotApplicable(f"operations of {', '.join(sorted(unknown))} are not counted in bench.measures.operations.NEURONS")
     fired = [rate * neuron.size * steps for rate, neuron in zip(rates, spiking, strict=True)]
     updates = sum(NEURONS[neuron.name][0] * spikes for neuron, spikes in zip(spiking, fired, strict=True))
     macs = sum(NEURONS[neuron.name][1] * neuron.size for neuron in network.neurons) * steps

@@ -104,7 +104,7 @@ def test_an_unknown_convention_or_neuron_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize("name", sorted(NEURONS))
 def test_every_neuron_of_the_suite_is_counted(name: str) -> None:
-    from bench.measures.energy import NEURONS as COUNTED
+    from bench.measures.operations import NEURONS as COUNTED
 
     assert name in COUNTED or not NEURONS[name].spiking
 

@@ -187,7 +187,6 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, ...
     return soak.undisturbed(folder / "alone", kernels, 12)
 
 
-@pytest.mark.skipif(not os.environ.get("BENCH_SOAK"), reason="minutes of killing workers: BENCH_SOAK=1, or make soak for the full length")
 @pytest.mark.parametrize(("kind", "workers"), [("postgresql", 4), ("sqlite", 2), ("journal", 4)])
 def test_workers_killed_and_servers_restarted_everything_is_there_once_and_right(
     kind: str, workers: int, places: Path, expected: Counter[tuple[str, ...]], request: pytest.FixtureRequest
