@@ -19,6 +19,8 @@ LIF_NO_LEAK_NO_RESET_RECURRENT = Model(
     recurrent=True,
 )
 
+VARIANTS = (LIF, LIF_NO_LEAK, LIF_FULL_LEAK, LIF_NO_RESET, LIF_RECURRENT)  # the rows of Tables 6, 9 and 10
+
 # k as roles Table 7 prints it: 0 and 1.0 are the same training as complete and no leakage, 0.3 as the baseline where its leak is fixed
 LIF_LEAK = tuple(
     Model(f"lif-leak-{k}", f"k_tau = {k}", settings={"leak": float(k), "learn_leak": False})

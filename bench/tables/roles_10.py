@@ -1,7 +1,7 @@
 """Roles Table 10: accuracy of five LIF variants under EventDrop."""
 
 from bench.measures import EVENT_DROP
-from bench.models.roles import LIF, LIF_FULL_LEAK, LIF_NO_LEAK, LIF_NO_RESET, LIF_RECURRENT
+from bench.models.roles import VARIANTS
 from bench.table import ROLES, Table, beside, elsewhere, grid
 from bench.tasks.roles import NMNIST, NMNIST_STANDIN, NMNIST_SUBSET
 
@@ -15,7 +15,7 @@ Complete leakage | 86.66
 Without reset    | 88.83
 With recurrence  | 82.81
 """,
-    models={m.title: m for m in (LIF, LIF_NO_LEAK, LIF_FULL_LEAK, LIF_NO_RESET, LIF_RECURRENT)},
+    models={m.title: m for m in VARIANTS},
     tasks={"Accuracy": NMNIST},
     measure=EVENT_DROP[SHOWN],
     unit="%",

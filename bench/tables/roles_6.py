@@ -1,7 +1,7 @@
 """Roles Table 6: test accuracy of the five LIF variants on seven data sets."""
 
 from bench.measures import ACCURACY
-from bench.models.roles import LIF, LIF_FULL_LEAK, LIF_NO_LEAK, LIF_NO_RESET, LIF_RECURRENT
+from bench.models.roles import VARIANTS
 from bench.table import ROLES, Table, elsewhere, grid
 from bench.tasks.roles import (
     CIFAR10,
@@ -27,7 +27,7 @@ Complete leakage | 50.30 | 67.67 | 44.45 | 95.03   | 93.75          | 95.22 | 92
 Without reset    | 96.10 | 78.89 | 60.70 | 96.18   | 93.75          | 94.75 | 93.29
 With recurrence  | 98.90 | 80.43 | 66.53 | 96.21   | 93.89          | 96.98 | n/a
 """,
-    models={m.title: m for m in (LIF, LIF_NO_LEAK, LIF_FULL_LEAK, LIF_NO_RESET, LIF_RECURRENT)},
+    models={m.title: m for m in VARIANTS},
     tasks={t.title: t for t in (XOR, SHD, SSC, NMNIST, DVS_GESTURE, MNIST, CIFAR10)},
     measure=ACCURACY,
     unit="%",

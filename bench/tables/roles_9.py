@@ -1,7 +1,7 @@
 """Roles Table 9: silhouette coefficient of the features of five LIF variants."""
 
 from bench.measures import SILHOUETTE, SPIKE_RATE
-from bench.models.roles import LIF, LIF_FULL_LEAK, LIF_NO_LEAK, LIF_NO_RESET, LIF_RECURRENT
+from bench.models.roles import VARIANTS
 from bench.table import ROLES, Table, beside, elsewhere, grid
 from bench.tasks.roles import NMNIST, NMNIST_STANDIN, NMNIST_SUBSET
 
@@ -15,7 +15,7 @@ Complete leakage | 0.273
 Without reset    | 0.277
 With recurrence  | 0.855
 """,
-    models={m.title: m for m in (LIF, LIF_NO_LEAK, LIF_FULL_LEAK, LIF_NO_RESET, LIF_RECURRENT)},
+    models={m.title: m for m in VARIANTS},
     tasks={_COLUMN: NMNIST},
     measure=SILHOUETTE,
 )

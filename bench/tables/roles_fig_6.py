@@ -1,11 +1,11 @@
 """Roles Figure 6: the last hidden layer as a feature space."""
 
 from bench.measures import SILHOUETTE, T_SNE
-from bench.models.roles import LIF, LIF_FULL_LEAK, LIF_NO_LEAK, LIF_NO_RESET, LIF_RECURRENT
+from bench.models.roles import VARIANTS
 from bench.table import ROLES, Table, elsewhere, pictured
 from bench.tasks.roles import NMNIST, NMNIST_STANDIN
 
-_MODELS = {m.title: m for m in (LIF, LIF_NO_LEAK, LIF_FULL_LEAK, LIF_NO_RESET, LIF_RECURRENT)}
+_MODELS = {m.title: m for m in VARIANTS}
 
 TABLE = Table(
     "roles-fig-6",

@@ -10,6 +10,8 @@ from bench.experiment import Task
 _DHSNN = "code: public DH-SNN scripts of the roles lab, equal to roles Table 5"
 _HEWH = "code: public N-MNIST scripts of the roles lab (hewh16/SNNs-RNNs)"
 
+_LEARNED_LEAK = {"learn_leak": True, "reset": "hard", "threshold": 0.5, "surrogate": "multi_gaussian", "width": 0.5}
+
 XOR = Task(
     name="xor",
     title="XOR",
@@ -25,7 +27,7 @@ XOR = Task(
         "test": 10_000,
     },
     layers=(20, 16, 2),
-    neuron={"learn_leak": True, "reset": "hard", "threshold": 0.5, "surrogate": "multi_gaussian", "width": 0.5},
+    neuron=_LEARNED_LEAK,
     readout="leaky-readout",
     init="default",
     loss="softmax-sum-ce",
@@ -60,66 +62,13 @@ XOR = Task(
     },
 )
 
-MNIST = Task(
-    name="mnist",
-    title="MNIST",
-    data="mnist",
-    data_settings={"encoding": "bernoulli", "steps": 15},
-    layers=(784, 512, 10),
-    neuron={"leak": 0.3, "learn_leak": False, "reset": "hard", "threshold": 0.3, "surrogate": "rect", "width": 0.25},
-    readout="spiking",
-    loss="mse-rate",
-    optimiser="adam",
-    lr=1e-4,
-    batch_size=512,
-    epochs=100,
-    budgets={
-        "laptop": {"epochs": 4},
-        "smoke": {"epochs": 1, "data_settings": {"train": 1024, "test": 512}},
-    },
-    sources={
-        "data": "paper Table 2",
-        "data_settings": "guess [U]: steps and encoding are not given; T=15 Bernoulli sampling of the pixel intensity as in the same lab's "
-        "snn_attack code",
-        "layers": "paper Table 4",
-        "network": "paper Table 4 (fully connected)",
-        "neuron": "threshold and width: paper Table 5; rect: code: hewh16/SNNs-RNNs; k = 0.3: paper",
-        "readout": "paper Table 4: FC_LIF(10), rate decoded: " + _HEWH,
-        "init": "guess [U]: the framework's default",
-        "loss": _HEWH + ": mean output spikes against the one-hot label, MSE",
-        "loss_settings": "none",
-        "optimiser": "paper Table 5",
-        "lr": "paper Table 5",
-        "lr_neuron": "no learnable neuron parameters in the baseline",
-        "schedule": "guess [U]: none printed, none used",
-        "batch_size": "paper Table 5",
-        "epochs": "paper Table 5",
-    },
-)
-
-_HEIDELBERG = {
-    "data": "paper Table 1 (which prints 10 classes for SHD; the set has 20)",
-    "network": "paper Table 4 (fully connected)",
-    "neuron": "threshold: paper Table 5; surrogate: code, width = paper's 0.5 read as the multi-Gaussian's s; learn_leak: code, per neuron "
-    "(guess [U]: the baseline of Table 6 lies above every fixed leak of Table 7); hard reset: paper eq. 1-3",
-    "readout": "code: DH-SNN non-spiking leaky readout; paper Table 4 prints LIF for the last layer too, with which no public code of the "
-    "lab reaches the printed accuracy [U]",
-    "init": "guess [U]: the framework's default (the code has Xavier-normal for the readout alone)",
-    "optimiser": "paper Table 5",
-    "lr": "paper Table 5",
-    "schedule": "paper Table 5",
-    "batch_size": "paper Table 5",
-    "epochs": "paper Table 5",
-}
-_HEIDELBERG_NEURON = {"learn_leak": True, "reset": "hard", "threshold": 0.5, "surrogate": "multi_gaussian", "width": 0.5}
-
 SHD = Task(
     name="shd",
     title="SHD",
     data="shd",
     data_settings={"bin_ms": 1},
     layers=(700, 64, 20),
-    neuron=_HEIDELBERG_NEURON,
+    neuron=_LEARNED_LEAK,
     readout="leaky-readout",
     loss="sum-softmax-ce",
     loss_settings={"first": 11},
@@ -134,7 +83,18 @@ SHD = Task(
         "smoke": {"epochs": 1, "data_settings": {"train": 200, "test": 100}},
     },
     sources={
-        **_HEIDELBERG,
+        "data": "paper Table 1 (which prints 10 classes for SHD; the set has 20)",
+        "network": "paper Table 4 (fully connected)",
+        "neuron": "threshold: paper Table 5; surrogate: code, width = paper's 0.5 read as the multi-Gaussian's s; learn_leak: code, per "
+        "neuron (guess [U]: the baseline of Table 6 lies above every fixed leak of Table 7); hard reset: paper eq. 1-3",
+        "readout": "code: DH-SNN non-spiking leaky readout; paper Table 4 prints LIF for the last layer too, with which no public code of "
+        "the lab reaches the printed accuracy [U]",
+        "init": "guess [U]: the framework's default (the code has Xavier-normal for the readout alone)",
+        "optimiser": "paper Table 5",
+        "lr": "paper Table 5",
+        "schedule": "paper Table 5",
+        "batch_size": "paper Table 5",
+        "epochs": "paper Table 5",
         "data_settings": _DHSNN + ": 1,000 bins of 1 ms, the first second, binary, unit 0 dropped, channels mirrored",
         "layers": "paper Table 4",
         "loss": "code: cross-entropy on the sum over time of the readout's softmax",
@@ -143,28 +103,23 @@ SHD = Task(
     },
 )
 
-SSC = Task(
+SSC = replace(
+    SHD,
     name="ssc",
     title="SSC",
     data="ssc",
-    data_settings={"bin_ms": 1},
     layers=(700, 200, 35),
-    neuron=_HEIDELBERG_NEURON,
-    readout="leaky-readout",
     loss="mean-ce",
-    optimiser="adam",
-    lr=1e-2,
+    loss_settings={},
+    lr_neuron=1.0,
     schedule={"every": 25, "factor": 0.1},
-    batch_size=100,
-    epochs=100,
     budgets={
         "laptop": {"epochs": 5, "data_settings": {"bin_ms": 4}},
         "smoke": {"epochs": 1, "data_settings": {"bin_ms": 4, "train": 200, "test": 100}},
     },
     sources={
-        **_HEIDELBERG,
+        **SHD.sources,
         "data_settings": _DHSNN + ": 1,000 bins of 1 ms, as SHD; reduced budgets take 250 bins of 4 ms to save time",
-        "layers": "paper Table 4",
         "loss": "code: cross-entropy on the mean over time of the readout",
         "loss_settings": "none",
         "lr_neuron": "code: same rate for the leaks",
@@ -213,25 +168,40 @@ NMNIST = Task(
     },
 )
 
-DVS_GESTURE = Task(
+MNIST = replace(
+    NMNIST,
+    name="mnist",
+    title="MNIST",
+    data="mnist",
+    data_settings={"encoding": "bernoulli", "steps": 15},
+    layers=(784, 512, 10),
+    budgets={
+        "laptop": {"epochs": 4},
+        "smoke": {"epochs": 1, "data_settings": {"train": 1024, "test": 512}},
+    },
+    sources={
+        **NMNIST.sources,
+        "data_settings": "guess [U]: steps and encoding are not given; T=15 Bernoulli sampling of the pixel intensity as in the same lab's "
+        "snn_attack code",
+        "readout": "paper Table 4: FC_LIF(10), rate decoded: " + _HEWH,
+        "schedule": "guess [U]: none printed, none used",
+    },
+)
+
+DVS_GESTURE = replace(
+    NMNIST,
     name="dvs-gesture",
     title="DVS128 Gesture",
     data="dvs-gesture",
     data_settings={"steps": 16, "clamp": False},
     layers=(2048, 512, 512, 11),
-    neuron=_FIXED_LEAK,
-    readout="spiking",
-    loss="mse-rate",
-    optimiser="adam",
     lr=1e-3,
-    batch_size=512,
-    epochs=100,
     budgets={
         "laptop": {"epochs": 30},
         "smoke": {"epochs": 1, "data_settings": {"train": 64, "test": 32}},
     },
     sources={
-        **_RATE,
+        **NMNIST.sources,
         "data": "paper Table 3: 1,342 clips; here Tonic's 1,077 + 264, while the printed accuracies are multiples of 1/288",
         "data_settings": "guess [U]: frames of equal event count as in the cited SpikingJelly, T = 16 as in its example; 128 x 128 to "
         "32 x 32 by 4 x 4 sums, counts not clamped",
