@@ -154,7 +154,6 @@ def run(
         "params": kept.params,
         "spike_rate": round(last["spike_rate"], 6) if "spike_rate" in last else None,
         "synops": round(last["synops"], 1) if "synops" in last else None,
-        "wandb_run": experiment.id,
         "checkpoint_sha256": kept.sha256,
     }
     done: list[Line] = []
@@ -167,6 +166,7 @@ def run(
         spent = kept.origin
         if measure.reader:
             spent = {**where, "wall_s": round((time.perf_counter() - begun) / max(1, len(readings or ())), 1)}
+            spent["wandb_run"] = kept.origin.get("wandb_run", "")
         for protocol, reading in readings or ():
             (line,) = lines(experiment, (measure,), "ok", "")
             done.append(replace(line, **cost, **spent, protocol=protocol, **reading.fields))
@@ -179,15 +179,15 @@ def _trained(
 ) -> trained.Trained:
     begun = time.perf_counter()
     _reset_peak()
-    module, steps = _train(experiment, profile, report, check, callbacks)
+    module, steps, run_id = _train(experiment, profile, report, check, callbacks)
     commit, dirty = provenance.git()
     spent = {"wall_s": round(time.perf_counter() - begun, 1), "peak_mb": _peak_mb(), "git_commit": commit, "git_dirty": dirty}
-    return trained.keep(experiment, module, steps, {**spent, **where})
+    return trained.keep(experiment, module, steps, {**spent, **where, "wandb_run": run_id})
 
 
 def _train(
     experiment: Experiment, profile: Profile, report: Report, check: Check, callbacks: tuple[Callback, ...]
-) -> tuple[SpikingModule, int]:
+) -> tuple[SpikingModule, int, str]:
     last = trained.folder(experiment) / "last.ckpt"
     config = {**experiment.config, "seed": experiment.seed}
     data = datamodules.build(config["data"], config["data_settings"], config["batch_size"], experiment.seed)
@@ -216,7 +216,7 @@ def _train(
         if trainer.interrupted:
             raise KeyboardInterrupt
         profile.data = data.seconds
-        return module, trainer.global_step
+        return module, trainer.global_step, "" if tracked.disabled else experiment.id
     finally:
         tracked.finish()
 

@@ -36,7 +36,10 @@ def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def start(experiment: Experiment) -> Any:
-    """Start the run of ``experiment``: id = experiment id, group = task/model, tags = budget, data, versions."""
+    """Start the run of ``experiment``: id = experiment id, group = task/model, tags = budget, data, versions.
+
+    Where W&B refuses, the run is a disabled one: an experiment never fails for its tracking.
+    """
     folder = paths.home() / "wandb"
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("WANDB_SILENT", "true")
@@ -53,6 +56,6 @@ def start(experiment: Experiment) -> Any:
     )
     try:
         return wandb.init(mode=mode(), **about)  # type: ignore[arg-type]
-    except Exception as error:  # a killed worker's run may still be held by the service: results never wait for the dashboard
+    except Exception as error:  # the service may still hold a killed worker's run, say
         print(f"W&B does not track {experiment} ({type(error).__name__}: {error})", file=sys.stderr)
         return wandb.init(mode="disabled", **about)

@@ -55,7 +55,7 @@ class Trained:
     states: dict[str, dict[str, Tensor]]
     history: list[dict[str, Any]]
     steps: int
-    origin: dict[str, Any]  # of the training, as in the ledger: wall_s, peak_mb, git_commit, git_dirty, environment, started_utc
+    origin: dict[str, Any]  # of the training, as in the ledger: wall_s, peak_mb, git_commit, git_dirty, environment, …
 
     @cached_property
     def sha256(self) -> str:

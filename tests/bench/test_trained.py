@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import run, series, trained
+from bench import run, series, tracking, trained
 from bench.experiment import Experiment, Measure
 from bench.measures import ACCURACY, LOSS
 from bench.models.roles import LIF
@@ -39,6 +39,7 @@ def test_measures_are_read_from_kept_weights_without_training_again(
     places: Path, readers: dict[str, Measure], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, _ = run.run(E, (ACCURACY, LOSS))
+    assert {line.wandb_run for line in first} == {E.id}
     assert [(line.measure, line.protocol, line.status) for line in first] == [
         ("accuracy", "last", "ok"), ("accuracy", "best_test", "ok"), ("loss", "last", "ok"), ("loss", "best_test", "ok"),
     ]  # fmt: skip
@@ -77,3 +78,20 @@ def test_the_best_epoch_s_weights_are_kept_and_give_its_value(places: Path) -> N
     module, data = kept.module("best_test"), kept.data()
     right = sum(int((module.objective(module(x), y, **module.loss_settings)[1].argmax(1) == y).sum()) for x, y in data.test_batches())
     assert 100 * right / 40 == best.value
+
+
+def test_an_experiment_that_w_and_b_refuses_is_trained_untracked(
+    places: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    init = tracking.wandb.init
+
+    def held(**settings: object) -> object:
+        if settings["mode"] != "disabled":
+            raise RuntimeError("run ID is in use")
+        return init(**settings)
+
+    monkeypatch.setattr(tracking.wandb, "init", held)
+    lines, _ = run.run(E, (ACCURACY,))
+    assert [line.status for line in lines] == ["ok", "ok"]
+    assert {line.wandb_run for line in lines} == {""}
+    assert "does not track" in capsys.readouterr().err
