@@ -264,9 +264,19 @@ class Database(RDBStorage):
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 yield lambda: None
             return
-        connection = patiently(self.engine.connect, self.url)
+
+        def locked() -> sqlalchemy.Connection:  # asked again on a new connection: one that broke never answers
+            connection = self.engine.connect()
+            try:
+                connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(7211)"))
+            except BaseException:
+                connection.invalidate()
+                connection.close()
+                raise
+            return connection
+
+        connection = patiently(locked, self.url)
         try:
-            patiently(lambda: connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(7211)")), self.url)
             yield lambda: None
         finally:
             connection.invalidate()  # whatever became of it: the lock goes with the connection

@@ -162,6 +162,29 @@ def test_a_storage_that_cannot_be_used_says_why(places: Path, monkeypatch: pytes
         storages.connect(f"sqlite:///{places}/q.db")
 
 
+def test_waiting_for_the_lock_outlives_a_connection_that_breaks(postgres: servers.Postgres, places: Path) -> None:
+    """A server that restarts while a process waits for its turn must not keep that process waiting on a dead connection."""
+    holder, waiter = (storages.Database(postgres.address.replace("postgresql", "postgresql+psycopg", 1)) for _ in range(2))
+    got = threading.Event()
+
+    def wait() -> None:
+        with waiter.alone():
+            got.set()
+
+    with holder.alone():
+        thread = threading.Thread(target=wait, daemon=True)
+        thread.start()
+        for _ in range(100):
+            waiting = holder.query("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            if waiting:
+                break
+            time.sleep(0.05)
+        holder.query("SELECT pg_terminate_backend(:pid)", pid=waiting[0][0])
+        assert not got.wait(0.5), "the lock is held by another"
+    assert got.wait(10), "it waits on a connection that is gone"
+    thread.join()
+
+
 def test_a_wrong_password_is_said_at_once_and_never_shown(postgres: servers.Postgres) -> None:
     wrong = postgres.address.replace(servers.PASSWORD, "wrong-horse")
     with pytest.raises(BenchError, match="password") as raised:
