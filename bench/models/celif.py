@@ -37,7 +37,7 @@ def _celif(
 
 
 CELIF_84K = _celif("celif-84k", "CE-LIF, 83.5k", 88)
-CELIF_154K = _celif("celif-154k", "CE-LIF, 153.9k", 152)
+CELIF_154K = _celif("celif-154k", "CE-LIF, 153.9k", 152, budgets={"laptop": {"epochs": 10}})
 # Figure 2: the output layer is CE-LIF too, its mean rate the decision
 CELIF_OUTPUT = replace(
     CELIF_154K,
