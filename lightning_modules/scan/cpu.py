@@ -8,6 +8,7 @@ Blocks and chunks depend on shapes alone and are summed in order, so results do 
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 import torch
@@ -76,7 +77,22 @@ def backward(
     before = [torch.empty(layer.previous.shape, dtype=kind) for layer in layers]
     records = [] if all(r is None for r in records) else records
 
-    def walk(number: int) -> list[Gradients]:
+    totals: list[Gradients] = []
+    waiting: dict[int, list[Gradients]] = {}  # blocks done before one that comes before them
+    done, lock = 0, Lock()
+
+    def join(number: int, part: list[Gradients]) -> None:
+        """Add a block up as soon as those before it are: the order is that of the blocks, and only blocks under way hold memory."""
+        nonlocal done, totals
+        with lock:
+            waiting[number] = part
+            while done in waiting:
+                part = waiting.pop(done)
+                for total, more in zip(totals, part, strict=False):
+                    _add(total, more)
+                totals, done = totals or part, done + 1
+
+    def walk(number: int) -> None:
         block = Block(run, layers, inputs, *blocks[number])
         sums = [_room(layer, need, [a[block.own] for a in mine]) for layer, need, mine in zip(layers, needs, adjoints, strict=True)]
         block.prepare(sums, means, joined=bool(records) or probe is not None)
@@ -89,30 +105,31 @@ def backward(
             block.backward(begin, end, segment, output, records, probe, below)
         for i in range(len(layers)):
             before[i][block.own] = block.carry[i] - block.means[i]
-        return block.finish()
+        join(number, block.finish())
 
-    parts = workers.each(walk, len(blocks))
-    whole = [_added([part[i] for part in parts], need, kind, before[i], adjoints[i]) for i, need in enumerate(needs)]
-    return whole, below, probe
+    workers.each(walk, len(blocks))
+    return [_asked(*sums, kind) for sums in zip(totals, needs, before, adjoints, strict=True)], below, probe
 
 
 def _room(layer: Layer, need: dict[str, bool], states: list[Tensor]) -> Gradients:
     """Zeroed sums for the weights whose gradient is asked for."""
-    weight = torch.zeros_like(layer.transposed) if need["weight"] else None
+    weight = memory.zeros(*layer.transposed.shape, dtype=layer.previous.dtype) if need["weight"] else None
     recurrent = torch.zeros(layer.size, layer.size, dtype=layer.previous.dtype) if need["recurrent"] else None
     return Gradients(weight=weight, recurrent=recurrent, states=states)
 
 
-def _added(parts: list[Gradients], need: dict[str, bool], kind: torch.dtype, before: Tensor, states: list[Tensor]) -> Gradients:
-    """Add the blocks up, in their order."""
-    added = {}
-    for name in (name for name in WEIGHTS if need[name]):
-        total = getattr(parts[0], name)
-        total = total if name in ("weight", "recurrent") else total.clone()  # both biases have one sum
-        for part in parts[1:]:
-            total += getattr(part, name)
-        added[name] = total.to(kind)
-    if "weight" in added:
-        added["weight"] = added["weight"].t().contiguous()
-    drives = [sum(ds[1:], ds[0]).to(kind) for ds in zip(*(p.drives for p in parts), strict=True)]
-    return Gradients(**added, previous=before, states=states, drives=drives)
+def _add(total: Gradients, part: Gradients) -> None:
+    for name in ("weight", "bias", "recurrent"):  # both biases have one sum
+        if (mine := getattr(total, name)) is not None:
+            mine += getattr(part, name)
+    for drive, more in zip(total.drives, part.drives, strict=True):
+        drive += more
+
+
+def _asked(total: Gradients, need: dict[str, bool], before: Tensor, states: list[Tensor], kind: torch.dtype) -> Gradients:
+    """The gradients asked for, as autograd wants them."""
+    sums = {"weight": total.weight, "bias": total.bias, "recurrent": total.recurrent, "recurrent_bias": total.bias}
+    asked = {name: sums[name].to(kind, copy=name.endswith("bias")) for name in WEIGHTS if need[name]}  # type: ignore[union-attr]
+    if "weight" in asked:
+        asked["weight"] = memory.contiguous(asked["weight"].t())
+    return Gradients(**asked, previous=before, states=states, drives=[drive.to(kind) for drive in total.drives])

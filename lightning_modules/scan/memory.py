@@ -45,6 +45,10 @@ def zeros(*shape: int, dtype: torch.dtype) -> Tensor:
     return empty(*shape, dtype=dtype).zero_()
 
 
+def contiguous(tensor: Tensor) -> Tensor:
+    return tensor if tensor.is_contiguous() else empty(*tensor.shape, dtype=tensor.dtype).copy_(tensor)
+
+
 def _take(size: int) -> np.ndarray:
     global _held
     unit = max(64, (1 << size.bit_length()) >> 4)  # few sizes, so that a buffer fits again: at most an eighth too large

@@ -100,26 +100,28 @@ def _forward(traced: Traced) -> str:
     states, currents, drives = traced.states, range(traced.currents), traced.drives
     lines = [
         "@kernel",
-        f"def forward(steps, t_first, now, record, {_names(currents, 'current_{0}s')}{_names(drives, 'drive_{0}s, every_{0}')}",
-        f"            {_names(states, 'head_{0}s')}{_names(states, 'record_{0}s')}head, outputs, total, recurrent, matrix, bias):",
+        f"def forward(steps, t_first, now, record, {_names(currents, 'current_{0}s')}in_t, in_b,",
+        f"            {_names(drives, 'drive_{0}s, every_{0}')}{_names(states, 'head_{0}s')}{_names(states, 'record_{0}s')}",
+        "            head, outputs, out_t, out_b, total, recurrent, matrix, bias):",
         '    """``steps`` steps from time ``t_first`` of the samples in ``total`` [B, N], which adds up the outputs.',
         "",
         "    States (and, if ``recurrent``, outputs) start from slot ``now`` of their head, [slots, B, N], and leave their last in the",
-        "    next. Slot t + 1 of ``outputs`` and, if ``record``, slot t of ``records`` is what step t ends with. A recurrent current",
-        "    becomes current + (bias + output[t-1] @ matrix), in place. ``every`` is 1 for a drive with a row per step, else 0.",
+        "    next. Slot t of ``records``, if ``record``, is what step t ends with, and so is slot ``out_t`` + t of ``outputs``, where the",
+        "    samples begin at ``out_b``; the first current's begin at ``in_t``, ``in_b``. A recurrent current becomes current + (bias +",
+        "    output[t-1] @ matrix), in place. ``every`` is 1 for a drive with a row per step, else 0.",
         '    """',
         "    row, places = np.empty(total.shape[1], real), np.empty(total.shape[1], np.int64)",
         "    for b in range(total.shape[0]):",
         "        sum_b = total[b]",
         *_start(states, "head_{0}s[(now + 1) % len(head_{0}s), b]"),
         "        if recurrent:",
-        "            copy(outputs[0, b], head[now, b])",
+        "            copy(outputs[out_t - 1, out_b + b], head[now, b])",
         "        for t in range(steps):",
         *_rows(traced),
-        "            o = outputs[t + 1, b]",
+        "            o = outputs[out_t + t, out_b + b]",
         "            if recurrent:",
         "                copy(row, bias)",
-        "                add_rows(row, outputs[t, b], matrix, places)",
+        "                add_rows(row, outputs[out_t + t - 1, out_b + b], matrix, places)",
         "                for n in range(len(row)):",
         "                    c_0[n] += row[n]",
         "            for n in range(len(sum_b)):",
@@ -132,7 +134,7 @@ def _forward(traced: Traced) -> str:
         *(f"                copy(record_{s}s[t, b], s_{s})" for s in states),
         *([] if states else ["                pass"]),
         "        if recurrent:",
-        "            copy(head[(now + 1) % len(head), b], outputs[steps, b])",
+        "            copy(head[(now + 1) % len(head), b], outputs[out_t + steps - 1, out_b + b])",
         "",
     ]
     return "\n".join(lines)
@@ -146,18 +148,20 @@ def _backward(traced: Traced) -> str:
     of_current, of_drive = rest[: traced.currents], rest[traced.currents :]
     lines = [
         "@kernel",
-        f"def backward(steps, t_first, now, replay, first, last, detach, {_names(currents, 'current_{0}s')}",
+        f"def backward(steps, t_first, now, replay, first, last, detach, {_names(currents, 'current_{0}s')}in_t, in_b,",
         f"             {_names(drives, 'drive_{0}s, every_{0}')}{_names(states, 'head_{0}s')}{_names(states, 'row_{0}')}",
         f"             {_names(states, 'past_{0}s')}head, outputs, recurrent, {_names(states, 'adjoint_{0}s')}",
-        f"             {_names(drives, 'part_{0}s, sum_{0}s')}{_names(currents, 'grad_{0}s')}part, sum, mean):",
+        f"             {_names(drives, 'part_{0}s, sum_{0}s')}{_names(currents, 'grad_{0}s')}back_t, back_b,",
+        "             part, sum, mean):",
         '    """The same steps in reverse, or those from ``first`` to ``last`` of them, after a ``replay`` of all.',
         "",
         "    A replay starts from slot ``now`` of ``head``, gives ``outputs`` as the forward pass did and fills ``past`` [*, steps, N],",
         "    the states before each step; one for all samples is enough where nothing joins between steps. The currents are whole.",
-        "    ``grad_0s`` brings the gradient of the output and leaves with that of the first current. ``adjoint`` [B, N] is the",
-        "    gradient of the state between two steps; ``sum`` adds up, in double precision, the gradient of a drive, or [N] that of the",
-        "    first current, from the sum of a few steps in ``part`` (zeros, and zeros again afterwards); ``mean`` [B, N] is added to the",
-        "    gradient of every output; the gradient is cut before each step whose time ``detach`` divides.",
+        "    The first one begins at ``in_t``, ``in_b``; ``grad_0s``, which begins at ``back_t``, ``back_b``, brings the gradient of the",
+        "    output and leaves with that of the first current. ``adjoint`` [B, N] is the gradient of the state between two steps; ``sum``",
+        "    adds up, in double precision, the gradient of a drive, or [N] that of the first current, from the sum of a few steps in",
+        "    ``part`` (zeros, and zeros again afterwards); ``mean`` [B, N] is added to the gradient of every output; the gradient is cut",
+        "    before each step whose time ``detach`` divides.",
         '    """',
         "    for b in range(len(mean)):",
         "        mean_b = mean[b]",
@@ -180,7 +184,7 @@ def _backward(traced: Traced) -> str:
         *(f"        a_{s} = adjoint_{s}s[b]" for s in states),
         "        for t in range(last - 1, first - 1, -1):",
         *_rows(traced),
-        *(f"            g_{i} = grad_{i}s[t, b]" for i in currents),
+        *(f"            g_{i} = grad_{i}s[{_place(i, 'back')}]" for i in currents),
         *(f"            q_{d} = part_{d}s[t * every_{d}]" for d in drives),
         *(f"            s_{s} = past_{s}s[b % len(past_{s}s), t]" for s in states),
         "            for n in range(len(mean_b)):",
@@ -218,8 +222,13 @@ def _start(states: tuple[str, ...], place: str) -> list[str]:
 
 def _rows(traced: Traced) -> list[str]:
     """The rows of currents and drives at one step."""
-    rows = [f"            c_{i} = current_{i}s[t, b]" for i in range(traced.currents)]
+    rows = [f"            c_{i} = current_{i}s[{_place(i, 'in')}]" for i in range(traced.currents)]
     return rows + [f"            d_{d} = drive_{d}s[(t_first + t) * every_{d}]" for d in traced.drives]
+
+
+def _place(current: int, origin: str) -> str:
+    """Where the row of a current, or of its gradient, is: of the first one a block may be given the array of the whole batch and time."""
+    return "t, b" if current else f"{origin}_t + t, {origin}_b + b"
 
 
 def _names(items: object, template: str) -> str:

@@ -44,7 +44,7 @@ class Layer:
         self.linked = self.recurrent is not None
         empty = self.previous.new_empty(0)
         if self.weight is not None:
-            self.transposed = self.weight.t().contiguous()
+            self.transposed = memory.contiguous(self.weight.t())
             self.bias_row = (self.previous.new_zeros(self.size) if self.bias is None else self.bias).contiguous().numpy()
         self.matrix, self.matrix_bias = empty.view(0, 0).numpy(), empty.numpy()
         if self.recurrent is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ SPARSE_BACK = 0.2  # the same for the gradient of the weights
 WIDE = 32  # outputs below which finding the events costs more than the dense product
 WAIT = 8  # chunks to go dense before looking again
 
+Window = tuple[np.ndarray, int, int]  # [T, B / fold, fold N], and the step and the row in it where a block's chunk begins
+
 
 class Block:
     """Scratch memory of one block, and the steps over it. Everything has the block's own rows."""
@@ -25,7 +28,7 @@ class Block:
         self.run, self.layers, self.rows, self.first = run, layers, rows, first
         self.own = slice(first, first + rows)
         self.kind = inputs[0].dtype
-        self.raw = inputs[0].numpy()
+        self.given, self.raw = inputs[0], inputs[0].numpy()
         self.inputs = [x[:, self.own] for x in inputs]
         self.chunk = run.chunk(rows)
         self.whole = rows == run.batch  # a chunk of the input is contiguous as it is
@@ -80,7 +83,7 @@ class Block:
 
     def _project(self, i: int, t: int, steps: int, kept: Kept, out: Tensor) -> None:
         layer = self.layers[i]
-        if layer.weight is None:
+        if layer.weight is None:  # the recurrence is added to it
             out.copy_(self._dense(i, t, steps))
         elif self._find(i, t, steps, kept, SPARSE):
             self.events[i].project(layer.transposed.numpy(), layer.bias_row, out.numpy())
@@ -94,24 +97,37 @@ class Block:
         return i == 0 and not self.layers[0].linked and self.layers[0].weight is not None and self._find(0, t, steps, kept)
 
     def _current(self, i: int, t: int, steps: int, kept: Kept) -> Tensor:
-        """Where the current of layer i is, or goes: the input itself, what is kept for the backward pass, or scratch memory."""
-        if self.layers[i].in_place:
-            return self._dense(i, t, steps)
+        """Where the current of layer i is, or goes: what is kept for the backward pass, or scratch memory."""
         store, flat = kept.currents[i], steps * self.rows
         if store is None or self._from_events(i, t, steps, kept):
             return self.currents[i].view(-1, self.layers[i].size)[:flat]
         start = (t - kept.begin) * self.rows
         return store[start : start + flat]
 
-    def _neurons(self, i: int, c: int, t: int, steps: int, current: Tensor, kept: Kept) -> None:
-        """Run layer i's kernel."""
+    def _ready(self, i: int, t: int, steps: int, kept: Kept, again: bool = False) -> Window:
+        """Layer i's current as its kernel takes it: the input itself, or projected, unless ``again`` and it was kept."""
+        layer = self.layers[i]
+        if layer.in_place:
+            given = None if self.run.events is not None else self.given
+            return self._window(i, given, t) or (folded(self._input(t, steps), self.folds[i]), 0, 0)
+        current = self._current(i, t, steps, kept)
+        if not again:
+            self._project(i, t, steps, kept, current)
+        elif self._from_events(i, t, steps, kept):
+            torch.set_flush_denormal(False)
+            self._project(i, t, steps, kept, current)
+            torch.set_flush_denormal(True)
+        return folded(current.view(steps, self.rows, layer.size), self.folds[i]), 0, 0
+
+    def _neurons(self, i: int, c: int, t: int, steps: int, kept: Kept, output: Window | None) -> None:
+        """Run layer i's kernel on its current, into ``output`` or scratch memory."""
         layer, fold = self.layers[i], self.folds[i]
         last = i == len(self.layers) - 1
         records = [folded(r, fold) for r in self.records] if last and self.records else [self.outs[i]] * len(layer.states)
         *heads, head = self._heads(i, kept)
         layer.module.forward(
-            steps, t, c % kept.slots, bool(last and self.records), folded(current.view(steps, self.rows, layer.size), fold),
-            *self.side_arrays[i], *self.driven[i], *heads, *records, head, self.outs[i], folded(self.totals[i], fold),
+            steps, t, c % kept.slots, bool(last and self.records), *_split(self._ready(i, t, steps, kept), self.side_arrays[i]),
+            *self.driven[i], *heads, *records, head, *(output or (self.outs[i], 1, 0)), folded(self.totals[i], fold),
             layer.linked, layer.matrix, layer.matrix_bias,
         )  # fmt: skip
 
@@ -119,6 +135,16 @@ class Block:
         """Layer i's kept states, and its kept output or, if nobody looks at that, something of its shape."""
         heads = [folded(head, self.folds[i]) for head in kept.heads[i]]
         return heads if self.layers[i].linked else [*heads, self.outs[i]]
+
+    def _window(self, i: int, whole: Tensor | None, t: int) -> Window | None:
+        """``whole`` [T, B, N] as layer i's kernel takes it, and where step ``t`` of this block's first sample is in it.
+
+        None if the kernel cannot: there is nothing, it is not contiguous, or the inner loop's samples do not divide the batch.
+        """
+        fold = self.folds[i]
+        if whole is None or not whole.is_contiguous() or whole.shape[1] % fold or self.first % fold:
+            return None
+        return folded(whole, fold), t, self.first // fold
 
     def _load_sides(self, t: int, steps: int) -> None:
         for side, x in zip(self.sides, self.inputs[1:], strict=True):
@@ -131,12 +157,10 @@ class Block:
             self.records = [self._empty(self.chunk, self.layers[-1].size) for _ in self.layers[-1].states]
         for c, t, steps in self.run.chunks(self.rows, begin, end):
             self._load_sides(t, steps)
-            for i, layer in enumerate(self.layers):
-                current = self._current(i, t, steps, kept)
-                if not layer.in_place:
-                    self._project(i, t, steps, kept, current)
-                self._neurons(i, c, t, steps, current, kept)
-            if output is not None:
+            window = None if self.layers[-1].linked else self._window(-1, output, t)
+            for i in range(len(self.layers)):
+                self._neurons(i, c, t, steps, kept, window if i == len(self.layers) - 1 else None)
+            if output is not None and window is None:
                 output[t : t + steps, self.own] = self.outputs[-1][1 : steps + 1]
             for record, number in zip(records, self.run.record, strict=False):
                 record[t : t + steps, self.own] = self.records[number][:steps]
@@ -173,27 +197,31 @@ class Block:
         self, begin: int, end: int, kept: Kept, output: Tensor | None, records: list, probe: Tensor | None, inputs: list[Tensor | None]
     ) -> None:
         """Walk back from ``end`` to ``begin``. ``output``, ``records``: gradients coming in [T, B, N]; ``probe``, ``inputs``: going out."""
+        lone = (
+            len(self.layers) == 1 and self.layers[0].in_place and not self.stepwise[0]
+        )  # what comes in is all that the kernel turns around
         for c, t, steps in reversed(self.run.chunks(self.rows, begin, end)):
             self._load_sides(t, steps)
             torch.set_flush_denormal(True)  # gradients that decay below 1e-38 would slow every product a hundredfold
-            top = self.grads[-1][:steps]
+            window = self._window(0, inputs[0], t) if lone else None
+            top = self.grads[-1][:steps] if window is None else inputs[0][t : t + steps, self.own]  # type: ignore[index]
             top.zero_() if output is None else top.copy_(output[t : t + steps, self.own])
             for i in range(len(self.layers) - 1, -1, -1):
                 last = i == len(self.layers) - 1
-                self._reverse(i, c, t, steps, kept, records if last else [], probe if last else None)
+                self._reverse(i, c, t, steps, kept, records if last else [], probe if last else None, window)
                 if not last:
                     self._products(i + 1, t, steps, kept)
                 if i:
                     flat = self.grads[i - 1][:steps].view(steps * self.rows, -1)
                     torch.mm(self.grads[i][:steps].view(steps * self.rows, -1), self.layers[i].weight, out=flat)  # type: ignore[arg-type]
             self._products(0, t, steps, kept)
-            self._leave(t, steps, inputs)
+            self._leave(t, steps, inputs, window is None)
         torch.set_flush_denormal(False)
 
-    def _leave(self, t: int, steps: int, inputs: list[Tensor | None]) -> None:
-        """Write the gradients of the inputs."""
+    def _leave(self, t: int, steps: int, inputs: list[Tensor | None], first: bool) -> None:
+        """Write the gradients of the inputs, the ``first`` one's if it is not there already."""
         grad = self.grads[0][:steps]
-        if inputs[0] is not None:
+        if first and inputs[0] is not None:
             if self.layers[0].weight is not None:
                 torch.mm(grad.view(steps * self.rows, -1), self.layers[0].weight, out=self.sheet[:steps].view(steps * self.rows, -1))
                 grad = self.sheet[:steps]
@@ -202,19 +230,17 @@ class Block:
             if below is not None:
                 below[t : t + steps, self.own] = side[:steps]
 
-    def _reverse(self, i: int, c: int, t: int, steps: int, kept: Kept, records: list, probe: Tensor | None) -> None:
-        """The neurons of layer i in reverse: their gradient turns from that of the output into that of the current."""
+    def _reverse(self, i: int, c: int, t: int, steps: int, kept: Kept, records: list, probe: Tensor | None, window: Window | None) -> None:
+        """The neurons of layer i in reverse: their gradient turns from that of the output into that of the current.
+
+        It is in ``window`` or scratch memory.
+        """
         layer, fold, detach = self.layers[i], self.folds[i], self.run.detach_every
-        current = self._current(i, t, steps, kept)
-        if self._from_events(i, t, steps, kept):
-            torch.set_flush_denormal(False)
-            self._project(i, t, steps, kept, current)
-            torch.set_flush_denormal(True)
         *heads, head = self._heads(i, kept)
         past, adjoints, parts, part = self.ends[i]
-        grads = [folded(g, fold) for g in (self.grads[i], *(() if i else self.side_grads))]
+        grads = _split(window or (folded(self.grads[i], fold), 0, 0), [folded(g, fold) for g in (() if i else self.side_grads)])
         before = (
-            folded(current.view(steps, self.rows, layer.size), fold), *self.side_arrays[i], *self.driven[i], *heads, *self.rows_of[i],
+            *_split(self._ready(i, t, steps, kept, again=True), self.side_arrays[i]), *self.driven[i], *heads, *self.rows_of[i],
             *past, head, self.outs[i], layer.linked, *adjoints, *parts, *grads, part, self.bias_sums[i],
         )  # fmt: skip
         if not self.stepwise[i]:
@@ -257,9 +283,15 @@ class Block:
     def finish(self) -> list[Gradients]:
         """Hand over what was summed."""
         for sums, bias, drives, fold in zip(self.sums, self.bias_sums, self.drive_sums, self.folds, strict=True):
-            sums.bias = sums.recurrent_bias = unfolded(bias, fold)
+            sums.bias = unfolded(bias, fold)  # of both biases
             sums.drives = [unfolded(d, fold) for d in drives]
         return self.sums
+
+
+def _split(window: Window, sides: list[np.ndarray]) -> tuple[Any, ...]:
+    """The first array of a kernel, those beside it, and where the first begins."""
+    array, t, b = window
+    return array, *sides, t, b
 
 
 def pays(weight: Tensor | None, width: int) -> bool:
