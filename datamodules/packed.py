@@ -21,21 +21,21 @@ def rewrite(out, channels, old, old_first, old_end, places, counts, first, end):
     They are written as their ``counts``, or 1 where these are empty. Step by step over all samples, so that ``out`` is walked once from
     start to end and a row's cache lines serve both: this is bound by memory.
     """
-    batch = len(first)
+    batch, one = len(first), np.uint64(1)  # indices are unsigned: none is tested for counting from the end
     gone, at = old_first.copy(), first.copy()
     for step in range(len(out) // (batch * channels)):
-        limit = (step + 1) * channels
+        limit = np.uint64((step + 1) * channels)
         for b in range(batch):
-            shift = (step * batch + b - step) * channels
-            k = gone[b]
-            while k < old_end[b] and old[k] < limit:
+            shift = np.uint64((step * batch + b - step) * channels)
+            k, stop = np.uint64(gone[b]), np.uint64(old_end[b])
+            while k < stop and old[k] < limit:
                 out[shift + old[k]] = 0.0
-                k += 1
+                k += one
             gone[b] = k
-            k = at[b]
-            while k < end[b] and places[k] < limit:
+            k, stop = np.uint64(at[b]), np.uint64(end[b])
+            while k < stop and places[k] < limit:
                 out[shift + places[k]] = counts[k] if len(counts) else 1.0
-                k += 1
+                k += one
             at[b] = k
 
 
@@ -50,20 +50,23 @@ def copy_frames(out, frames, rows):
 @numba.njit(cache=True, nogil=True)
 def list_events(starts, channel, value, channels, places, counts, first, end):
     """Events row after row (row = step * B + b) with their channel and value."""
-    batch = len(first)
-    at, n = first.copy(), 0
+    batch, one = len(first), np.uint64(1)
+    at, n = first.copy(), np.uint64(0)
     for step in range((len(starts) - 1) // batch):
-        limit = (step + 1) * channels
+        begin, limit = np.uint64(step * channels), np.uint64((step + 1) * channels)
         for b in range(batch):
             starts[step * batch + b] = n
-            k = at[b]
-            while k < end[b] and places[k] < limit:
-                channel[n] = places[k] - step * channels
-                value[n] = counts[k] if len(counts) else 1.0
-                n += 1
-                k += 1
+            k, stop = np.uint64(at[b]), np.uint64(end[b])
+            while k < stop and places[k] < limit:
+                channel[n] = places[k] - begin
+                if len(counts):
+                    value[n] = counts[k]
+                n += one
+                k += one
             at[b] = k
     starts[-1] = n
+    if not len(counts):
+        value[:] = 1.0
 
 
 class Events(NamedTuple):
