@@ -84,7 +84,8 @@ class Writer:
 
     def close(self) -> None:
         for file, _, _ in self.parts.values():
-            file.close()
+            with suppress(OSError):
+                file.close()  # a full disk refuses what is still to be written, too
             os.unlink(file.name)
 
 

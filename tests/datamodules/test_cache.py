@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import signal
@@ -115,13 +114,24 @@ def test_a_failed_build_leaves_nothing(places: Path) -> None:
     assert not [p for p in cache.folder().iterdir() if p.is_file()]
 
 
-def test_a_full_disk_is_one_message_and_leaves_nothing(places: Path) -> None:
-    def full(writer: cache.Writer) -> dict[str, int]:
-        writer.append(places=np.arange(5))
-        raise OSError(errno.ENOSPC, "No space left on device")
+FULL = """
+import resource, sys
+import numpy as np
+from datamodules import cache
+def build(writer):
+    for _ in range(int(sys.argv[2])): writer.append(places=np.arange(100), counts=np.arange(7))
+    return {}
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+try: cache.obtain("delayed-xor", "train", {}, build)
+except cache.DataError as error: print(error)
+"""
 
-    with pytest.raises(DataError, match="No space left on device.*GB free.*data cache --prune.*BENCH_HOME"):
-        cache.obtain("delayed-xor", "train", {}, full)
+
+@pytest.mark.parametrize(("room", "chunks"), [(1000, 10), (50_000, 100), (81_000, 100)], ids=["at once", "collecting", "joining"])
+def test_a_disk_that_fills_is_one_message_and_leaves_nothing(places: Path, room: int, chunks: int) -> None:
+    done = subprocess.run([sys.executable, "-c", FULL, str(room), str(chunks)], cwd=ROOT, capture_output=True, text=True)
+    assert "cannot write the cache" in done.stdout and "GB free" in done.stdout and "Traceback" not in done.stderr, done.stderr
+    assert "data cache --prune" in done.stdout and "BENCH_HOME" in done.stdout
     assert not [p for p in cache.folder().iterdir() if p.is_file()]
 
 

@@ -12,6 +12,7 @@ import sys
 import tarfile
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -106,13 +107,37 @@ def test_a_broken_connection_goes_on_where_it_stopped(places: Path, server: Serv
     assert len(server.ranges) == 3
 
 
+FETCH = """
+import json, os, sys
+from datamodules import sources
+from datamodules.sources import DataError, File, Source, download
+offered = json.loads(sys.argv[1])
+sources.SOURCES["toy"] = Source("toy", "Toy", files=(File(**offered),), samples={"train": 1})
+left, once = int(sys.argv[2]), download._next
+def following(answer):
+    global left
+    left -= 1
+    if left == -1: os.kill(os.getpid(), 9)
+    return once(answer)
+download._next = following
+sources.fetch("toy", print)
+"""
+
+
+def fetching(die_after: int = 10**6) -> subprocess.Popen:
+    """``fetch`` in a process of its own, which is killed after ``die_after`` pieces."""
+    (file,) = sources.SOURCES["toy"].files
+    return subprocess.Popen([sys.executable, "-c", FETCH, json.dumps(asdict(file)), str(die_after)], cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
 def test_a_killed_download_goes_on_where_it_stopped(places: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     where = offer(monkeypatch, server.url + "ranges")
-    where.parent.mkdir(parents=True)
-    where.with_name("toy.zip.part").write_bytes(CONTENT[:2_000_000])
+    assert fetching(die_after=2).wait() == -signal.SIGKILL
+    begun = where.with_name("toy.zip.part").stat().st_size
+    assert 0 < begun < len(CONTENT) and sources.missing("toy"), "what a killed one left is no data"
     fetch()
     assert where.read_bytes() == CONTENT
-    assert server.ranges == ["bytes=2000000-"]
+    assert server.ranges == [None, f"bytes={begun}-"]
 
 
 @pytest.mark.parametrize("kind", ["ranges", "whole"])
@@ -283,24 +308,11 @@ def test_a_killed_unpacking_is_never_used(places: Path, monkeypatch: pytest.Monk
     assert sorted(p.name for p in where.parent.iterdir()) == [".toy.zip.complete", "Train", "toy.zip"]
 
 
-def test_two_processes_fetching_at_once_download_once(places: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_fetch_at_once_download_once(places: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     where = offer(monkeypatch, server.url + "whole")
-    failures: list[BaseException] = []
-    said: list[str] = []
-
-    def one() -> None:
-        try:
-            sources.fetch("toy", said.append)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=one) for _ in range(4)]  # flock holds between open files, so threads stand for processes
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures and where.read_bytes() == CONTENT
-    assert server.sent == len(CONTENT)
+    processes = [fetching() for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert where.read_bytes() == CONTENT and server.sent == len(CONTENT)
 
 
 def test_a_full_disk_is_one_message(places: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
