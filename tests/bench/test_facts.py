@@ -90,7 +90,7 @@ def test_a_setting_that_the_recipe_leaves_to_the_neuron_is_looked_up_there(place
 
 def test_a_deviation_is_shown_with_the_reason_of_the_recipe() -> None:
     found = facts.answer(cell("setting", "0.1", "lr", task=DVS_GESTURE))
-    assert (found.text, found.verdict) == ("1e-3", "differs")
+    assert (found.text, found.verdict) == ("1e-4", "differs")
     assert "implausible" in found.note
     assert facts.answer(cell("setting", None, "schedule", task=DVS_GESTURE)).text == "none"
 
