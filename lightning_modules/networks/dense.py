@@ -15,6 +15,7 @@ from lightning_modules.neurons import Neuron
 
 INITS = ("default", "xavier-normal", "xavier-orthogonal", "xavier-zero")
 LINEAR = ("linear", "linear-mean", "linear-last")
+STARTS = ("own", "uniform")
 
 
 class Layer(nn.Module):
@@ -52,7 +53,9 @@ class Dense(Network):
 
     ``readout`` is a neuron's name, or a plain linear layer: "linear" at every step, "linear-mean" averaged over time, "linear-last" at the
     last step. ``recurrent_layers`` limits recurrence to that many first hidden layers; ``recurrent_bias`` gives it a bias;
-    ``detach_every`` k truncates backpropagation every k steps.
+    ``detach_every`` k truncates backpropagation every k steps. ``start`` "own" begins with each neuron's own initial state, "uniform" with
+    every state drawn from U(0, 1) at every pass, the last one also the output before the first step (public DH-SNN code of the roles lab);
+    in evaluation the draw is the same at every pass.
     """
 
     takes_events = True
@@ -68,13 +71,16 @@ class Dense(Network):
         recurrent_layers: int | None = None,
         recurrent_bias: bool = False,
         detach_every: int | None = None,
+        start: str = "own",
     ) -> None:
         super().__init__()
+        if start not in STARTS:
+            raise ValueError(f"start {start!r} is not one of {', '.join(STARTS)}")
         if len(layers) < 2 + (readout in LINEAR):
             raise ValueError(f"a network needs an input and an output width (and a hidden one before a linear readout), got {list(layers)}")
         hidden, config = neuron_of(neuron, settings)
         output = None if readout == "spiking" or readout in LINEAR else neuron_of(readout, {})[0]
-        last, self.readout, self.detach_every = len(layers) - 2, readout, detach_every
+        last, self.readout, self.detach_every, self.start = len(layers) - 2, readout, detach_every, start
         deep = last if recurrent_layers is None else recurrent_layers
         shared = hidden.shared(layers[1:] if readout == "spiking" else layers[1:-1], config)
         built: list[Layer] = []
@@ -94,7 +100,18 @@ class Dense(Network):
     def run(self, x: scan.Input, **options: Any) -> scan.Stacked:
         """All layers of neurons over ``x`` [T, B, inputs] in one pass over time; ``options`` of ``scan.scan_stack``."""
         options.setdefault("output", self.readout != "linear-mean")
-        return scan.scan_stack([layer.spec for layer in self.stack], x, detach_every=self.detach_every, **options)
+        specs = [layer.spec for layer in self.stack]
+        if self.start == "uniform":
+            generator = None if self.training else torch.Generator().manual_seed(0)
+            specs = [self._drawn(spec, x.shape[1], generator) for spec in specs]
+        return scan.scan_stack(specs, x, detach_every=self.detach_every, **options)
+
+    @staticmethod
+    def _drawn(spec: scan.Dense, batch: int, generator: torch.Generator | None) -> scan.Dense:
+        """``spec`` with a state from U(0, 1), drawn on the CPU: the same on every device."""
+        like = spec.neuron.initial_state(batch, spec.weight)
+        state = [torch.rand(part.shape, generator=generator).to(part) for part in like]
+        return spec._replace(state=type(like)(*state), previous=state[-1])
 
     def read_out(self, done: scan.Stacked) -> Tensor:
         """The network's output from what the layers gave."""

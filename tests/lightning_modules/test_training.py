@@ -33,6 +33,8 @@ def test_parameter_counts_are_those_of_the_published_networks() -> None:
 def test_every_variant_takes_a_training_step_and_every_parameter_moves(model) -> None:
     torch.manual_seed(0)
     config = Experiment(XOR, model, 0, "paper").config
+    if "scale_input" in config["neuron"]:  # with XOR's factor (1 - k) nothing comes in where k = 1
+        config["neuron"]["scale_input"] = False
     module = SpikingModule(config)
     before = {name: p.detach().clone() for name, p in module.named_parameters()}
     optimiser = module.configure_optimizers()["optimizer"]
@@ -87,6 +89,7 @@ def test_activity_counts_rates_and_synaptic_operations() -> None:
         ({"neuron": {"name": "liff"}}, "known: .*lif"),
         ({"init": "zeros"}, "default, xavier-normal"),
         ({"layers": [5]}, "input and an output width"),
+        ({"network_settings": {"start": "zero"}}, "own, uniform"),
     ],
 )
 def test_unknown_names_are_refused_with_what_is_known(change: dict, says: str) -> None:
@@ -99,3 +102,14 @@ def test_learning_rate_of_neuron_parameters_has_its_own_factor() -> None:
     optimiser = SpikingModule(config).configure_optimizers()["optimizer"]
     assert [group["lr"] for group in optimiser.param_groups] == [1e-2, 2e-2]
     assert math.prod(optimiser.param_groups[1]["params"][0].shape) == 16
+
+
+def test_a_uniform_start_is_drawn_anew_in_training_and_the_same_in_evaluation() -> None:
+    module = SpikingModule(Experiment(XOR, LIF, 0, "paper").config)
+    x = torch.zeros(1, 4, 20)
+    assert not torch.equal(module(x), module(x))
+    module.eval()
+    assert torch.equal(module(x), module(x))
+    zero = SpikingModule({**module.config, "network_settings": {}}).eval()
+    zero.load_state_dict(module.state_dict())
+    assert not torch.equal(module(x), zero(x))
