@@ -23,8 +23,8 @@ demo: setup ## train roles-6 at laptop budget into .bench/demo, with the data th
 	@$(DEMO) $(PY) -m bench run roles-6 --column XOR --column MNIST --budget laptop --seeds 1 --available $(if $(WORKERS),--workers $(WORKERS))
 	@echo "committed results beside this machine's:" && $(PY) -m bench compare .bench/demo/results
 
-test: setup ## the whole test suite (no network)
-	@$(PY) -m pytest
+test: setup ## the whole test suite, two tests at a time (no network)
+	@$(PY) -m pytest -n 2 --dist worksteal
 
 lint: setup ## ruff and mypy
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side already: threads that wait for each other cost more than they do
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Bytes by their number: an archive holds the time it was made at, and a test has one name in all processes."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
 
 
 @pytest.fixture(autouse=True)

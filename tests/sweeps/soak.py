@@ -68,11 +68,14 @@ def soak(
     server: servers.Postgres | None,
     restarts: int,
 ) -> tuple[Counter[tuple[str, ...]], int, str]:
-    """Results, number of workers killed and what the command said; kills one every ``every_s`` seconds."""
+    """Results, number of workers killed and what the command said; kills one every ``every_s`` seconds.
+
+    The next one is killed when something was finished since the last, or later: on a busy machine nobody would live to finish anything.
+    """
     rng = random.Random(experiments)
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(command(experiments, workers, storage), cwd=ROOT, env=home(folder, kernels), stdout=said, stderr=said)
-        killed, next_kill, left = 0, time.monotonic() + every_s, restarts
+        killed, next_kill, left, finished = 0, time.monotonic() + every_s, restarts, -1
         until = time.monotonic() + 120 + 10 * experiments
         while process.poll() is None:
             time.sleep(0.2)
@@ -80,16 +83,17 @@ def soak(
                 process.kill()
                 said.seek(0)
                 raise AssertionError(f"not finished in time:\n{said.read()[-3000:]}")
-            done = len(results(folder)) / (2 * experiments)  # two protocols
+            there = len(results(folder))
+            done = there / (2 * experiments)  # two protocols
             if server is not None and left and done > (restarts - left + 1) / (restarts + 1.5):
                 server.stop()
                 time.sleep(2.0)
                 server.start()
                 left -= 1
             alive = [worker for child in _children(process.pid) for worker in _children(child)]
-            if alive and time.monotonic() > next_kill:
+            if alive and time.monotonic() > next_kill + (0 if there > finished else 10 * every_s):
                 os.kill(rng.choice(alive), signal.SIGKILL)
-                killed, next_kill = killed + 1, time.monotonic() + every_s
+                killed, next_kill, finished = killed + 1, time.monotonic() + every_s, there
         said.seek(0)
         text = said.read()
     assert process.returncode == 0, text[-9000:]
