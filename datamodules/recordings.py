@@ -78,6 +78,8 @@ def nmnist(folder: Path, split: str) -> Recordings:
     for path in dataset.data:
         if os.path.getsize(path) % 5:  # Tonic would drop the rest
             raise DataError(f"{path} is truncated: it ends within an event")
+        if len(label := os.path.basename(os.path.dirname(path))) > 1:  # Tonic would take its last digit
+            raise DataError(f"{path} has label {label}, the set's are 0..9")
     return Recordings.sort(dataset, [os.path.relpath(path, folder) for path in dataset.data])
 
 

@@ -303,6 +303,7 @@ def test_odd_events_are_handled_and_counted(places: Path, monkeypatch: pytest.Mo
         (lambda files: {**files, "Train/3/00004.bin": files["Train/3/00004.bin"][:-4]}, "00004.bin is truncated"),
         (lambda files: {k: v for k, v in files.items() if "00004" not in k}, "23 train recordings where the set has 24"),
         (lambda files: {**files, "Train/x/00099.bin": files["Train/3/00004.bin"]}, "cannot be read as NMNIST"),
+        (lambda files: {k.replace("3/00004", "10/00004"): v for k, v in files.items()}, r"00004.bin has label 10, the set's are 0\.\.9"),
     ],
 )
 def test_a_recording_of_nmnist_that_cannot_be_used_is_named(places: Path, monkeypatch: pytest.MonkeyPatch, change, says: str) -> None:
@@ -344,6 +345,14 @@ def test_a_recording_of_dvs_gesture_that_cannot_be_used_is_named(places: Path, m
     archives = {f"{t}.tar.gz": sets.tarred({f"{t}/user01_led/3.npy": raw, f"{t}/user01_led/8.npy": content(raw)}) for t in top.values()}
     sets.install("dvs-gesture", archives, {"train": 2, "test": 2}, monkeypatch)
     with pytest.raises(DataError, match=says):
+        batches("dvs-gesture")
+
+
+def test_a_recording_of_dvs_gesture_with_a_wrong_label_is_named(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = sets.npy_file(sets.camera(np.random.default_rng(0), 128, 50, 10**6))
+    archives = {f"{t}.tar.gz": sets.tarred({f"{t}/user01_led/11.npy": raw}) for t in ("ibmGestureTrain", "ibmGestureTest")}
+    sets.install("dvs-gesture", archives, {"train": 1, "test": 1}, monkeypatch)
+    with pytest.raises(DataError, match=r"11.npy has label 11, the set's are 0\.\.10"):
         batches("dvs-gesture")
 
 

@@ -379,3 +379,11 @@ def test_every_record_can_be_fetched_and_cited_and_is_identified_without_its_dat
     assert len({json.dumps(s.identity) for s in sources.SOURCES.values()}) == len(sources.SOURCES)
     figshare = sources.SOURCES["dvs-gesture"].urls(sources.SOURCES["dvs-gesture"].files[0])[0]
     assert figshare == "https://api.figshare.com/v2/file/download/38022171"
+
+
+def test_the_docs_name_and_cite_every_set() -> None:
+    text = (ROOT / "datamodules" / "README.md").read_text()
+    cited = text[text.index("## Citations") :]
+    for source in sources.SOURCES.values():
+        (line,) = (line for line in cited.splitlines() if f"`{source.name}`" in line)
+        assert line.partition(": ")[2] in source.citation and f"`{source.name}`" in text[: text.index("## Citations")]
