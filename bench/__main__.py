@@ -139,7 +139,10 @@ def plan(
     made = planning.make(chosen, budget, seeds, lines)
     if not as_json:
         return click.echo(_summary(made, lines, workers=1))
-    jobs = [{"experiment": j.experiment.id, "name": str(j.experiment), "measures": [m.name for m in j.measures]} for j in made.jobs]
+    jobs = [
+        {"experiment": j.experiment.id, "name": str(j.experiment), "measures": [m.name for m in j.measures], "elsewhere": j.elsewhere}
+        for j in made.jobs
+    ]
     absent = [{"experiment": j.experiment.id, "name": str(j.experiment), "data": j.experiment.config["data"]} for j in made.no_data]
     waiting = [{"table": name, "row": c.row, "column": c.column, "note": c.note} for name, c in made.waiting]
     print_json({"cells": made.cells, "done": made.done, "jobs": jobs, "no_data": absent, "waiting": waiting})
@@ -154,7 +157,14 @@ def _summary(made: planning.Plan, lines: list[ledger.Line], workers: int) -> str
         text[0] += f", about {clock(sum(s for s in known if s) / workers)} with {workers} worker{'s' if workers > 1 else ''}"
     elif made.jobs:
         text[0] += ", expected time not known yet for all of them"
-    text += [f"  {job.experiment}  [{', '.join(m.name for m in job.measures)}]" for job in made.jobs]
+    for job in made.jobs:
+        needs = f"  needs weights {job.elsewhere[:12]} of experiments/{job.experiment.id}" if job.elsewhere else ""
+        text.append(f"  {job.experiment}  [{', '.join(m.name for m in job.measures)}]{needs}")
+    if away := sum(bool(job.elsewhere) for job in made.jobs):
+        text.append(
+            f"{away} of them are trained already, but their weights (named by sha256) are not in {paths.home()}: copy these folders from "
+            "the home that has them, or they are trained again"
+        )
     for name in dict.fromkeys(j.experiment.config["data"] for j in made.no_data):
         count = sum(j.experiment.config["data"] == name for j in made.no_data)
         text.append(f"data missing: {name} ({count} experiments left out): python -m bench data status")

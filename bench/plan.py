@@ -18,11 +18,15 @@ from datamodules.sources import missing
 
 @dataclass(frozen=True)
 class Job:
-    """An experiment and the measures of it that are still missing, and the tables that ask for them."""
+    """An experiment and the measures of it that are still missing, and the tables that ask for them.
+
+    ``elsewhere``: sha256 of its weights where another home or host has trained it, and they are needed here for these measures.
+    """
 
     experiment: Experiment
     measures: tuple[Measure, ...]
     tables: tuple[str, ...] = ()
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,16 +102,30 @@ def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: 
             _, measures, tables = wanted.setdefault(experiment.id, (experiment, {}, {}))
             measures[cell.measure.name], tables[table] = cell.measure, None
         done += finished
-    jobs = [Job(experiment, tuple(measures.values()), tuple(tables)) for experiment, measures, tables in wanted.values()]
+    jobs = [
+        Job(experiment, tuple(measures.values()), tuple(tables), _elsewhere(experiment, by_id.get(experiment.id, [])))
+        for experiment, measures, tables in wanted.values()
+    ]
     absent = {name: missing(name) for name in {j.experiment.config["data"] for j in jobs}}
     here = [j for j in jobs if not absent[j.experiment.config["data"]]]
     return Plan(cells, done, tuple(here), tuple(j for j in jobs if j not in here), tuple(waiting))
 
 
+def weights_here(experiment: Experiment) -> bool:
+    """Whether the weights of ``experiment`` are kept in this home."""
+    return (paths.home() / "experiments" / experiment.id / "weights.pt").exists()
+
+
+def _elsewhere(experiment: Experiment, lines: list[Line]) -> str:
+    if weights_here(experiment):
+        return ""
+    return next((line.checkpoint_sha256 for line in reversed(lines) if line.status == "ok" and line.checkpoint_sha256), "")
+
+
 def expected_seconds(job: Job, lines: Iterable[Line]) -> float | None:
     """``usual_seconds`` of a job; weights that are kept here cost nothing."""
     lines = list(lines)
-    if (paths.home() / "experiments" / job.experiment.id / "weights.pt").exists():
+    if weights_here(job.experiment):
         return _reading(job.experiment, job.measures, lines) or 1.0
     return usual_seconds(job.experiment, job.measures, lines)
 

@@ -108,7 +108,9 @@ class Queue:
 
         Done where ``planning()`` is held, so that what finishes meanwhile is neither planned nor queued again.
         """
-        trials = [(_attributes(j), {"job": _description(j), "expected_s": s or UNKNOWN_S, "limit_s": limit_s}) for j, s in jobs]
+        jobs = list(jobs)
+        kept = self._kept({j.experiment.id for j, _ in jobs if j.elsewhere})
+        trials = [(_attributes(j, kept), {"job": _description(j), "expected_s": s or UNKNOWN_S, "limit_s": limit_s}) for j, s in jobs]
         with self.storage.alone() as still:
             return self._add(sorted(trials, key=lambda trial: -trial[1]["expected_s"]), still, self._collected())
 
@@ -133,6 +135,12 @@ class Queue:
             if not state.is_finished() or (taken is not None and n not in taken and attributes[t].get("status") not in AGAIN)
         }
 
+    def _kept(self, experiments: set[str]) -> dict[str, str]:
+        """HOST:HOME of those whose weights a worker of this queue has made."""
+        trials = self._trials(TrialState.COMPLETE) if experiments else []
+        makers = {t.user_attrs["experiment"]: (t.system_attrs.get("worker") or {}).get("home", "") for t in trials}
+        return {experiment: makers[experiment] for experiment in experiments if makers.get(experiment)}
+
     def clear(self, experiments: Iterable[str]) -> None:
         """Take back what still waits of ``experiments``: a parent that stops does not leave its work to nobody."""
         wanted = set(experiments)
@@ -156,7 +164,7 @@ class Queue:
                 continue
             held = ExitStack()
             free = held.enter_context(experiment_lock(job.experiment.id))
-            if free and self.storage.take(trial_id, {"host": here(), "pid": os.getpid()}):
+            if free and self.storage.take(trial_id, _worker()):
                 return Claim(trial_id, trial.number, job, trial.system_attrs.get("limit_s"), held)
             held.close()
         return None
@@ -310,14 +318,19 @@ def _ranges(numbers: set[int]) -> list[tuple[int, int]]:
     return runs
 
 
-_SHOWN = ("experiment", "task", "model", "seed", "budget", "tables", "settings")
+def _worker() -> dict[str, Any]:
+    return {"host": here(), "pid": os.getpid(), "home": f"{socket.gethostname()}:{paths.home()}"}
 
 
-def _attributes(job: Job) -> dict[str, Any]:
+_SHOWN = ("experiment", "task", "model", "seed", "budget", "tables", "settings", "weights")
+
+
+def _attributes(job: Job, kept: dict[str, str]) -> dict[str, Any]:
     e = job.experiment
     settings = {"settings": ", ".join(f"{k}={v}" for k, v in e.overrides)} if e.overrides else {}
     shown = {"experiment": e.id, "task": e.task.name, "model": e.model.name, "seed": e.seed, "budget": e.budget}
-    return shown | {"tables": " ".join(job.tables)} | settings
+    weights = {"weights": f"{job.elsewhere} in {kept.get(e.id, 'another home')}"} if job.elsewhere else {}
+    return shown | {"tables": " ".join(job.tables)} | settings | weights
 
 
 def _description(job: Job) -> dict[str, Any]:

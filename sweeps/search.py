@@ -103,14 +103,26 @@ class Search:
             self.study.set_metric_names(["validation accuracy (%)"])
 
     def run(self, trials: int, threads: int = 1) -> None:
-        """Go on until the study has ``trials`` that ended, pruned ones among them."""
+        """Go on until the study has ``trials`` that ended, pruned ones among them; the first has the recipe's own settings."""
         ended = (TrialState.COMPLETE, TrialState.PRUNED)
-        if len(self.study.get_trials(deepcopy=False, states=ended)) >= trials:
+        known = self.study.get_trials(deepcopy=False)
+        if sum(trial.state in ended for trial in known) >= trials:
             return
+        if not known:
+            self.study.enqueue_trial(self._own(), skip_if_exists=True)
         enough = optuna.study.MaxTrialsCallback(trials, states=ended)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             self.study.optimize(lambda trial: self._objective(trial, threads), callbacks=[enough], catch=(_Failed,))
+
+    def _own(self) -> dict[str, Any]:
+        """What the recipe has for the settings that are searched, where the space holds it: the winner is never worse than that."""
+        from lightning_modules.neurons import NEURONS
+
+        names = self.names
+        neuron = Experiment(names.task, names.model, 0, names.budget).config["neuron"]
+        values = {name: neuron.get(name, getattr(NEURONS[names.model.neuron].Config(), name)) for name in names.space}
+        return {name: value for name, value in values.items() if names.space[name]._contains(names.space[name].to_internal_repr(value))}
 
     def _objective(self, trial: optuna.Trial, threads: int) -> float:
         settings = {name: trial._suggest(name, distribution) for name, distribution in self.names.space.items()}
@@ -142,6 +154,7 @@ class Search:
             "# Written by python -m sweeps search; read by tables that say `tuned`.",
             f"study = {json.dumps(self.name)}",
             f"trial = {best.number}",
+            f"trials = {len(self.study.get_trials(deepcopy=False))}",
             f"value = {best.value:.4f} # validation accuracy, %",
             f"budget = {json.dumps(self.names.budget)}",
             f"version = {json.dumps(self.version)}",

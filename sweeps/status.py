@@ -16,7 +16,8 @@ KINDS = ("done", "running", "failed", "left")
 
 
 def status(queue: Queue) -> dict[str, Any]:
-    """Plain types: ``tables`` (name -> counts of experiments), ``running``, ``refused``, ``failures``, ``expected_s`` of what waits."""
+    """Plain types: ``tables`` (name -> counts of experiments), ``running``, ``refused``, ``failures``, ``expected_s`` of what waits,
+    ``weights`` that what is left needs and its parent does not have."""
     attributes = queue.storage.user_attrs(queue.study_id)
     latest: dict[str, tuple[int, TrialState, dict[str, Any]]] = {}
     for trial_id, _, state in queue.storage.states(queue.study_id):
@@ -24,7 +25,7 @@ def status(queue: Queue) -> dict[str, Any]:
         if shown and shown.get("status") not in (BACK, DIED):
             latest[shown["experiment"]] = trial_id, state, shown  # by number: the last one counts
     tables: dict[str, Counter[str]] = {}
-    running, refused, failures = [], [], []
+    running, refused, failures, weights = [], [], [], []
     for trial_id, state, shown in latest.values():
         kind = _kind(state, shown)
         for table in shown.get("tables", "").split() or ["(no table)"]:
@@ -42,6 +43,7 @@ def status(queue: Queue) -> dict[str, Any]:
             refused += [
                 {"name": name, "host": key.removeprefix("refused "), "reason": r} for key, r in shown.items() if key.startswith("refused ")
             ]
+            weights += [{"name": name, "experiment": shown["experiment"], "weights": shown["weights"]}] if "weights" in shown else []
     waiting = [seconds for _, seconds in queue.storage.waiting(queue.study_id)]
     return {
         "study": queue.name,
@@ -49,6 +51,7 @@ def status(queue: Queue) -> dict[str, Any]:
         "running": running,
         "failures": failures,
         "refused": refused,
+        "weights": weights,
         "expected_s": sum(s for s in waiting if s < UNKNOWN_S),
         "unknown": sum(s >= UNKNOWN_S for s in waiting),
     }
@@ -72,6 +75,7 @@ def text(found: dict[str, Any]) -> str:
     rows += [f"running  {r['name']}  {r['place']}  {clock(r['seconds'])}  on {r['host']} ({r['pid']})" for r in found["running"]]
     rows += [f"failed   {r['name']}  {r['reason']}" for r in found["failures"]]
     rows += [f"refused  {r['name']}  by {r['host']}: {r['reason']}" for r in found["refused"]]
+    rows += [f"needs    {w['name']}  experiments/{w['experiment']}, weights {w['weights']}" for w in found["weights"]]
     return "\n".join(rows)
 
 

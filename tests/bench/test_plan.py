@@ -80,6 +80,21 @@ def test_failed_and_stale_lines_do_not_count_as_finished(mnist_here: None, chang
     assert [job.experiment.id for job in made.jobs] == [lines[0].experiment]
 
 
+def test_an_experiment_whose_weights_are_in_another_home_names_them_by_their_sha256(mnist_here: None, places: Path) -> None:
+    first, *others = plan.make(cells("roles-6"), "laptop", 1, []).jobs
+    assert first.elsewhere == ""  # trained nowhere
+    line = finished(first.experiment, checkpoint_sha256="5ac3" * 16)
+    stale = replace(line, version=line.version.replace("accuracy=1", "accuracy=0"))  # trained, and to be measured again
+    failed = replace(stale, status="failed", checkpoint_sha256="ffff")
+    again, *rest = plan.make(cells("roles-6"), "laptop", 1, [stale, failed]).jobs
+    assert again.elsewhere == "5ac3" * 16
+    assert rest == others
+    weights = places / "home" / "experiments" / first.experiment.id / "weights.pt"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    assert plan.make(cells("roles-6"), "laptop", 1, [stale]).jobs[0].elsewhere == ""
+
+
 def test_missing_data_leaves_the_other_columns_to_run(places: Path) -> None:
     made = plan.make(cells("roles-6"), "laptop", 1, [])
     assert {job.experiment.task.name for job in made.jobs} == {"xor"}

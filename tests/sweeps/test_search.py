@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -41,10 +42,14 @@ def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then
     done = sweeps("search", "xor", "lif", "--trials", "3", "--budget", "smoke", "--seed", "1")
     assert done.returncode == 0, done.stderr
     found = tomllib.loads((places / "best" / "lif-xor.toml").read_text())
-    assert set(found) == {"study", "trial", "value", "budget", "version", "neuron"}
+    assert set(found) == {"study", "trial", "trials", "value", "budget", "version", "neuron"}
     assert set(found["neuron"]) <= {"threshold", "width", "leak"}
     study = optuna.load_study(study_name=found["study"], storage=f"sqlite:///{places / 'home' / 'queue.db'}")
     assert found["value"] == pytest.approx(study.best_value, abs=1e-3)
+    assert found["trials"] == 3
+    recipe = Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").config["neuron"]
+    assert study.trials[0].params["threshold"] == recipe["threshold"]  # the recipe's own settings are among those compared
+    assert study.trials[0].params["width"] == recipe["width"]
     chosen = experiment(TASKS["xor"], MODELS["lif"], "smoke", study.best_params)
     assert chosen.id == study.best_trial.user_attrs["experiment"]
     from bench import trained
@@ -173,6 +178,17 @@ def test_status_collect_and_worker_on_a_shared_storage(places: Path) -> None:
     assert "0 experiments collected" in sweeps("collect", *where, BENCH_RESULTS=str(ledger)).stderr
     assert len(list(csv.DictReader((ledger / "runs" / "xor.csv").open()))) == 4
     assert "       2        0        0        0" in sweeps("status", *where).stdout
+
+    # a measure that is asked for later needs weights that only the other home has: the plan and the status name them
+    csv_file = ledger / "runs" / "xor.csv"
+    csv_file.write_text(csv_file.read_text().replace("accuracy=1", "accuracy=0"))
+    planned = subprocess.run([*command, "--detach"], cwd=ROOT, env=os.environ.copy(), capture_output=True, text=True).stderr
+    (needed, *_) = json.loads(sweeps("status", *where, "--json").stdout)[0]["weights"]
+    row = next(r for r in csv.DictReader(csv_file.open()) if r["experiment"] == needed["experiment"])
+    assert f"needs weights {row['checkpoint_sha256'][:12]} of experiments/{row['experiment']}" in planned
+    assert f"2 of them are trained already, but their weights (named by sha256) are not in {places / 'home'}" in planned
+    assert needed["weights"] == f"{row['checkpoint_sha256']} in {socket.gethostname()}:{elsewhere}"
+    assert f"needs    {needed['name']}  experiments/{row['experiment']}, weights {needed['weights']}" in sweeps("status", *where).stdout
     for arguments in (["worker", "--workers", "0"], ["status", "--storage", "mysql://x"]):
         refused = sweeps(*arguments)
         assert refused.returncode == 1
