@@ -382,7 +382,7 @@ def facts(check: bool, as_json: bool) -> None:
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def speed(arguments: tuple[str, ...]) -> None:
-    """Time whole training steps beside the plain loop and other libraries; `speed --help` for its options."""
+    """Time whole training steps beside the plain loop and other libraries, reading, and sweeping; `speed --help` for its options."""
     from bench import speed as measuring
 
     failed = measuring.main(list(arguments))

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import paths, reading
+from bench import overhead, paths, reading
 
 PEERS = {"spikingjelly": "spikingjelly==2.0.0", "snntorch": "snntorch==1.0.0"}
 COLUMNS = ("workload", "implementation", "median_ms", "p10_ms", "p90_ms", "peak_mb", "repeats", "threads", "torch", "git_commit")
@@ -63,12 +63,13 @@ WORKLOADS = {
     "alif-neurons": Workload((256, 256), "alif", 784, 256, projected=False, implementations=("ours", "loop")),
     "user-neurons": Workload((152, 152), USER, 784, 256, projected=False, implementations=("ours", "loop")),
 }
+NAMES = (*WORKLOADS, *reading.SETS, *overhead.SETS)
 
 
 def main(argv: list[str]) -> int:
     """Measure, write ``results/speed.csv`` (rows of workloads not measured now are kept) and print the table. 0 if all ran."""
     parser = argparse.ArgumentParser("python -m bench speed", description=__doc__)
-    parser.add_argument("workloads", nargs="*", metavar="workload", help=f"default: all of {', '.join((*WORKLOADS, *reading.SETS))}")
+    parser.add_argument("workloads", nargs="*", metavar="workload", help=f"default: all of {', '.join(NAMES)}")
     parser.add_argument("--repeat", type=int, default=7, help="steps of each implementation (default 7)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="torch threads (default: all)")
     parser.add_argument("--processor-time", action="store_true", help="for a busy machine: processor time on one thread; not written")
@@ -78,16 +79,20 @@ def main(argv: list[str]) -> int:
         workload, implementation = args.serve
         return serve(workload, implementation, args.threads, time.process_time if args.processor_time else time.perf_counter)
     threads = 1 if args.processor_time else args.threads
-    unknown = [name for name in args.workloads if name not in (*WORKLOADS, *reading.SETS)]
+    unknown = [name for name in args.workloads if name not in NAMES]
     if unknown:
-        parser.error(f"unknown workload {', '.join(unknown)}; known: {', '.join((*WORKLOADS, *reading.SETS))}")
-    chosen = args.workloads or [*WORKLOADS, *reading.SETS]
+        parser.error(f"unknown workload {', '.join(unknown)}; known: {', '.join(NAMES)}")
+    if args.processor_time and (timed := [name for name in args.workloads if name in overhead.SETS]):
+        parser.error(f"{', '.join(timed)}: time goes by between processes, processor time says nothing of it")
+    chosen = args.workloads or [name for name in NAMES if not (args.processor_time and name in overhead.SETS)]
     python = peers_python() if set(chosen) & set(WORKLOADS) else Path(sys.executable)
     failed, rows = [], []
     for name in chosen:
         if name in reading.SETS:
             common = dict.fromkeys(COLUMNS, "") | {"workload": name, "threads": threads, "git_commit": commit()}
             found = [common | row for row in reading.rows(name, args.repeat, threads, args.processor_time)]
+        elif name in overhead.SETS:
+            found = [dict.fromkeys(COLUMNS, "") | {"git_commit": commit()} | row for row in overhead.rows(name, args.repeat)]
         else:
             found = measure(name, args.repeat, threads, python, args.processor_time)
         for row in found:
@@ -157,9 +162,8 @@ def write(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     path = paths.results() / "speed.csv"
     old = list(csv.DictReader(path.open())) if path.exists() else []
     new = {row["workload"] for row in rows}
-    names = [*WORKLOADS, *reading.SETS]
-    merged = [row for row in old if row["workload"] not in new and row["workload"] in names] + rows
-    merged.sort(key=lambda row: names.index(row["workload"]))
+    merged = [row for row in old if row["workload"] not in new and row["workload"] in NAMES] + rows
+    merged.sort(key=lambda row: NAMES.index(row["workload"]))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -169,7 +173,8 @@ def write(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown: medians, and how ours compares with the fastest peer, the loop, the floor and the loop's memory; what reading costs."""
+    """Markdown: medians, and how ours compares with the fastest peer, the loop, the floor and the loop's memory; what reading and sweeping
+    cost."""
     lines = [
         "| workload | ours ms | loop ms | spikingjelly ms | snntorch ms | floor ms "
         "| fastest peer / ours | loop / ours | ours / floor | memory / loop |",
@@ -188,7 +193,9 @@ def table(rows: list[dict[str, Any]]) -> str:
         ours = ms.get("ours")
         cells += [ratio(peer, ours), ratio(ms.get("loop"), ours), ratio(ours, ms.get("floor"), 2), ratio(mb.get("ours"), mb.get("loop"), 2)]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n\n" + reading.table([row for row in rows if row["workload"] in reading.SETS])
+    parts = [(reading.SETS, reading.table), (overhead.SETS, overhead.table)]
+    found = ["\n".join(lines), *(part([row for row in rows if row["workload"] in names]) for names, part in parts)]
+    return "\n\n".join(text for text in found if text)
 
 
 def serve(name: str, implementation: str, threads: int, clock: Callable[[], float]) -> int:

@@ -16,10 +16,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from bench.overhead import TINY
 from tests.conftest import ROOT
 from tests.sweeps import servers
-
-TINY = ["data_settings.batches=1", "data_settings.test=50", "data_settings.steps=20", "loss_settings.first=10", "batch_size=10"]
 
 
 def command(experiments: int, workers: int, storage: str | None) -> list[str]:

@@ -1,0 +1,47 @@
+"""What goes on around an experiment is measured by a command; here, that it measures."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from bench import overhead, speed
+from tests.conftest import bench
+
+
+def test_the_time_around_experiments_is_written_beside_the_speed_of_steps(places: Path) -> None:
+    (places / "results").mkdir()
+    old = dict.fromkeys(speed.COLUMNS, "") | {"workload": "xor", "implementation": "ours", "median_ms": "25.0"}
+    speed.write([old])
+    done = bench("speed", "tiny-experiments", "--repeat", "1")
+    assert done.returncode == 0, done.stderr
+    kept, computing, around = csv.DictReader((places / "results" / "speed.csv").open())
+    assert kept == old
+    assert (computing["implementation"], around["implementation"]) == ("computing", "around")
+    for row in (computing, around):
+        assert 0 < float(row["p10_ms"]) <= float(row["median_ms"]) <= float(row["p90_ms"])
+        assert row["repeats"] == "2"  # the first of three experiments meets a worker that starts
+    assert "A tiny experiment in a running worker" in (places / "results" / "README.md").read_text()
+    assert not (places / "home" / "queue.db").exists()  # measured in a home of its own
+
+
+def test_a_command_that_fails_gives_rows_without_times_and_says_why(
+    places: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(overhead, "CELLS", ("roles-6", "--column", "nothing"))
+    assert [row["median_ms"] for row in overhead.rows("two-workers", 1)] == ["", ""]
+    assert "unknown column" in capsys.readouterr().err
+
+
+def test_the_share_that_two_workers_take_is_told() -> None:
+    rows = [{"workload": "two-workers", "implementation": n, "median_ms": ms} for n, ms in (("1 worker", "100000"), ("2 workers", "55000"))]
+    assert "100 s with one worker, 55 s with two (55 %)" in overhead.table(rows)
+    assert overhead.table([]) == ""
+
+
+def test_processor_time_is_refused_where_it_says_nothing(places: Path) -> None:
+    done = bench("speed", "two-workers", "--processor-time")
+    assert done.returncode == 2
+    assert "processor time says nothing of it" in done.stderr
