@@ -74,7 +74,7 @@ def search_yaml(task: str, model: str, budget: str) -> str:
     """The sweep of the search of ``model`` on ``task``."""
     from sweeps.search import space
 
-    parameters = {name: parameter(distribution) for name, distribution in space(find(model)).items()}
+    parameters = {name: parameter(distribution) for name, distribution in space(find(model), TASKS[task]).items()}
     fixed = {"task": {"value": task}, "model": {"value": model}, "budget": {"value": budget}}
     return _sweep(f"search {model} on {task} ({budget})", "bayes", "val/accuracy", ["trial"], fixed | parameters)
 

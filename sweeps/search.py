@@ -32,15 +32,19 @@ class Pruned(SystemExit):
     """Raised out of a training whose trial is not worth going on with."""
 
 
-def space(model: Model) -> dict[str, BaseDistribution]:
-    """Distributions of the neuron's own search space. Raises ``BenchError`` where it has none."""
+def space(model: Model, task: Task) -> dict[str, BaseDistribution]:
+    """Distributions of the neuron's own search space, without what the row fixes and a leak that is learnt on ``task``.
+
+    Raises ``BenchError`` where it has none.
+    """
     from lightning_modules.neurons import NEURONS  # loads torch
 
     declared = NEURONS[model.neuron].search_space if model.neuron in NEURONS else {}
     if not declared:
         having = ", ".join(sorted(m.name for m in MODELS.values() if m.neuron in NEURONS and NEURONS[m.neuron].search_space))
         raise BenchError(f"model {model.name} (neuron {model.neuron or 'none'}) has no search space; those that have: {having}")
-    fixed = {"leak"} if model.settings.get("learn_leak") else set(model.settings)
+    learnt = Experiment(task, model, 0, "paper").config["neuron"].get("learn_leak")
+    fixed = {*model.settings, *(("leak",) if learnt else ())}
     return {name: _distribution(*kind) for name, kind in declared.items() if name not in fixed}
 
 
@@ -73,7 +77,7 @@ class Names:
             if name not in known:
                 raise unknown(kind, name, known)
         TASKS[task].at(budget)
-        return cls(TASKS[task], MODELS[model], budget, space(MODELS[model]))
+        return cls(TASKS[task], MODELS[model], budget, space(MODELS[model], TASKS[task]))
 
 
 class Search:

@@ -99,6 +99,47 @@ def test_an_experiment_over_its_time_is_recorded_as_timeout_and_the_next_one_run
     assert fine.status == "ok"
 
 
+def test_an_experiment_stuck_in_one_batch_is_recorded_as_timeout_and_its_worker_ends(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = Queue()
+    with queue.planning():
+        queue.enqueue([(job(), None)], limit_s=1.0)
+    claim = queue.claim()
+    assert claim is not None
+    watch, ended = worker.Watch(queue, claim, worker.Told()), []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    watch._limit()
+    assert not ended
+    watch.begun -= 63.0  # twice the limit and a minute
+    watch._limit()
+    assert ended == [1]
+    with queue.planning():
+        ((line,),) = [c.lines for c in queue.collect()]
+    assert (line.status, line.error) == ("timeout", "stuck for more than twice 1 s")
+
+
+def test_out_of_memory_and_a_crash_are_lines_with_their_reason_and_the_next_experiment_runs(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench import run
+
+    train = run._train
+
+    def fail(experiment: Experiment, *rest: object) -> object:
+        errors = {0: MemoryError("no 80 GB here"), 1: ZeroDivisionError("in a step")}
+        if experiment.seed in errors:
+            raise errors[experiment.seed]
+        return train(experiment, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run, "_train", fail)
+    queue = Queue()
+    with queue.planning():
+        queue.enqueue([(job(seed), None) for seed in range(3)])
+    assert worker.work(queue) == 0
+    with queue.planning():
+        found = {line.seed: (line.status, line.error) for c in queue.collect() for line in c.lines}
+    assert found == {0: ("oom", "no 80 GB here"), 1: ("failed", "ZeroDivisionError: in a step"), 2: ("ok", "")}
+
+
 def test_a_worker_told_to_stop_by_a_signal_exits_75_and_another_finishes_its_experiment(places: Path) -> None:
     queue = Queue()
     with queue.planning():

@@ -128,7 +128,7 @@ def test_a_table_is_trained_once_tracked_and_repeated_bit_for_bit(places: Path, 
     assert outcome(other) == first
 
 
-def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_weights(places: Path, home_again) -> None:
+def test_killed_and_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weights(places: Path, home_again) -> None:
     settings = [*SMOKE, "--row", "Baseline", "--set", "epochs=6", "--set", "data_settings.batches=40", "--workers", "1"]
     process = start(*settings)
     follow(process, r"epoch 2/6")
@@ -142,11 +142,19 @@ def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_weights(places: 
 
     time.sleep(1.5)  # the orphaned worker notices at its next message
     process = start(*settings)
+    follow(process, "start ")
+    process.send_signal(signal.SIGINT)  # Ctrl-C
+    assert process.stderr is not None
+    assert "stopped by SIGINT; the same command goes on" in process.stderr.read()
+    assert process.wait() == 75
+    assert {line["status"] for line in lines(places)} == {"preempted"}
+
+    process = start(*settings)
     follow(process, r"epoch [4-6]/6")
     assert process.stderr is not None
     assert "epoch 2/6" not in process.stderr.read()
     assert process.wait() == 0
-    resumed = outcome(places)
+    resumed = {line for line in outcome(places) if "preempted" not in line}
     assert len(resumed) == 2
     assert not checkpoint.exists()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -26,7 +27,7 @@ from bench.tables import TABLES
 from bench.tasks import TASKS
 from sweeps import agent
 from sweeps.search import Names, Search, experiment, space
-from tests.conftest import ROOT
+from tests.conftest import ROOT, bench
 from tests.sweeps import soak
 
 
@@ -43,7 +44,9 @@ def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then
     assert done.returncode == 0, done.stderr
     found = tomllib.loads((places / "best" / "lif-xor.toml").read_text())
     assert set(found) == {"study", "trial", "trials", "value", "budget", "version", "neuron"}
-    assert set(found["neuron"]) <= {"threshold", "width", "leak"}
+    assert set(found["neuron"]) == {"threshold", "width"}  # the leak is learnt on this task
+    assert set(Names.of("mnist", "lif", "smoke").space) == {"threshold", "width", "leak"}
+    assert set(Names.of("mnist", "lif-no-leak", "smoke").space) == {"threshold", "width"}
     study = optuna.load_study(study_name=found["study"], storage=f"sqlite:///{places / 'home' / 'queue.db'}")
     assert found["value"] == pytest.approx(study.best_value, abs=1e-3)
     assert found["trials"] == 3
@@ -61,30 +64,43 @@ def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then
 
     row = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke")
     assert {k: row.config["neuron"][k] for k in found["neuron"]} == found["neuron"]
-    assert row.id != Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").id
+    own = found["trial"] == 0  # the first has the recipe's own settings
+    assert (row.id == Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").id) == own
     assert find("lif-tuned") == tuned_model(MODELS["lif"])
-    cells = tuned.row(TABLES["roles-6"].cells, MODELS["lif"], tuned_model(MODELS["lif"]))
-    by_column = {c.column: c for c in cells}
-    assert by_column["XOR"].runnable
-    assert not by_column["MNIST"].runnable
-    assert "sweeps search mnist lif" in by_column["MNIST"].note
+    (cell,) = tuned.row(TABLES["roles-6"].cells, MODELS["lif"])  # beside the paper's row, where a search was made
+    assert (cell.row, cell.column, cell.published, cell.runnable) == ("Baseline, tuned", "XOR", None, True)
+    said = "none of 3 trials at smoke budget did better" if own else f"settings of trial {found['trial']} of 3 at smoke budget"
+    assert said in cell.note
+    shown = json.loads(bench("plan", "roles-6", "--row", "Baseline, tuned", "--budget", "smoke", "--json").stdout)
+    assert [job["experiment"] for job in shown["jobs"]] == [row.id]
 
     file = places / "best" / "lif-xor.toml"
+    file.write_text(re.sub("threshold = .*", "threshold = 0.77", file.read_text()))
+    better = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke")
+    assert better.config["neuron"] == {**row.config["neuron"], "threshold": 0.77}
+    assert better.id != row.id
+    (cell,) = tuned.row(TABLES["roles-6"].cells, MODELS["lif"])
+    assert f"settings of trial {found['trial']} of 3 at smoke budget" in cell.note
     file.write_text(file.read_text().replace("task=1", "task=99"))
     with pytest.raises(BenchError, match="is for task=99"):
         _ = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke").config
+    (cell,) = tuned.row(TABLES["roles-6"].cells, MODELS["lif"])
+    assert not cell.runnable
+    assert "is for task=99" in cell.note and "sweeps search xor lif" in cell.note
 
 
 def test_a_trial_that_does_worse_than_the_others_is_pruned(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looking = Search(Names.of("xor", "lif", "smoke"), "median", seed=0)
     for value in (90.0, 91.0, 92.0, 93.0, 94.0):
-        good = {"threshold": 0.3, "width": 0.5, "leak": 0.5}
+        good = {"threshold": 0.3, "width": 0.5}
         looking.study.add_trial(
             optuna.trial.create_trial(params=good, distributions=looking.names.space, value=value, intermediate_values={0: value})
         )
-    looking.study.enqueue_trial({"threshold": 1.0, "width": 0.1, "leak": 0.0})
+    looking.study.enqueue_trial({"threshold": 1.0, "width": 0.1})
     looking.run(6)
     assert looking.study.trials[-1].state == optuna.trial.TrialState.PRUNED
+    assert isinstance(looking.study.sampler, optuna.samplers.TPESampler)
+    assert isinstance(Search(Names.of("xor", "lif", "smoke"), "asha").study.pruner, optuna.pruners.SuccessiveHalvingPruner)
 
 
 def test_a_model_without_a_search_space_is_refused_with_those_that_have_one() -> None:
@@ -132,15 +148,15 @@ def test_what_a_wandb_agent_calls_trains_the_same_experiment_with_the_same_id_on
 def test_a_search_space_becomes_wandb_distributions_one_to_one_and_its_trial_runs(places: Path) -> None:
     printed = sweeps("wandb", "space", "xor", "lif", "--budget", "smoke").stdout
     sweep = yaml.safe_load(printed)
-    for name, distribution in space(MODELS["lif"]).items():
+    for name, distribution in space(MODELS["lif"], TASKS["xor"]).items():
         assert sweep["parameters"][name] == {"distribution": "uniform", "min": distribution.low, "max": distribution.high}
     log = optuna.distributions.FloatDistribution(5.0, 100.0, log=True)
     assert agent.parameter(log) == {"distribution": "log_uniform_values", "min": 5.0, "max": 100.0}
     assert agent.parameter(optuna.distributions.CategoricalDistribution(("a", "b"))) == {"values": ["a", "b"]}
-    command = agent_command(sweep, threshold=0.4, width=0.5, leak=0.6)
+    command = agent_command(sweep, threshold=0.4, width=0.5)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ.copy())
     assert done.returncode == 0, done.stderr
-    settings = {"threshold": 0.4, "width": 0.5, "leak": 0.6}
+    settings = {"threshold": 0.4, "width": 0.5}
     assert experiment(TASKS["xor"], MODELS["lif"], "smoke", settings).id in done.stdout
 
 

@@ -1,0 +1,130 @@
+"""What the commands of ``python -m sweeps`` make of their options, without training anything."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from bench import tracking
+from bench.plan import Plan
+from sweeps import table
+from sweeps.__main__ import cli
+from sweeps.pool import Pool
+from sweeps.queue import Queue
+from tests.sweeps.test_queue import enqueue, job, ok
+
+CORES = 8
+
+
+@pytest.fixture
+def ran(places: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """(workers, threads) of each run that a command asked for."""
+    asked: list[tuple[int, int]] = []
+
+    def run(replan: Any, workers: int, threads: int, **_: Any) -> table.Outcome:
+        asked.append((workers, threads))
+        return table.Outcome()
+
+    monkeypatch.setattr(table, "run", run)
+    monkeypatch.setattr("os.cpu_count", lambda: CORES)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"), [([], (8, 1)), (["--workers", "2"], (2, 4)), (["--threads", "4"], (2, 4)), (["--workers", "3"], (3, 2))]
+)
+def test_threads_are_cores_over_workers_unless_they_are_named(
+    ran: list[tuple[int, int]], options: list[str], expected: tuple[int, int]
+) -> None:
+    CliRunner().invoke(cli, ["table", "roles-6", "--column", "XOR", "--budget", "smoke", *options])
+    assert ran == [expected]
+
+
+def test_more_workers_than_cores_is_a_warning_and_none_is_refused(ran: list[tuple[int, int]]) -> None:
+    wanted = ["table", "roles-6", "--column", "XOR", "--budget", "smoke", "--workers"]
+    assert "16 workers x 1 threads on 8 cores will be slower" in CliRunner().invoke(cli, [*wanted, "16"]).stderr
+    assert ran == [(16, 1)]
+    refused = CliRunner().invoke(cli, [*wanted, "0"])
+    assert (refused.exit_code, len(ran)) == (1, 1)
+    assert "workers must be at least 1, got 0" in refused.stderr
+
+
+def test_a_clock_that_differs_from_the_storages_is_said_when_a_run_begins(
+    places: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = Plan(0, 0, (), (), ())
+    table.run(lambda: nothing, 1, 1)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sweeps.storage.Database.skew", lambda self: -300.0)
+    table.run(lambda: nothing, 1, 1)
+    assert "this host's clock is -300 s from the storage's" in capsys.readouterr().err
+
+
+def test_status_is_watched_until_nothing_is_left(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = f"sqlite:///{places}/q.db"
+    queue = Queue(address)
+    enqueue(queue, job(), seconds=90.0)
+
+    def work(seconds: float) -> None:
+        claim = queue.claim()
+        assert claim is not None
+        queue.finish(claim, ok(claim.job))
+
+    monkeypatch.setattr(time, "sleep", work)
+    shown = CliRunner().invoke(cli, ["status", "--storage", address, "--watch"]).stdout
+    counts = [line.split()[1:] for line in shown.splitlines() if line.startswith("roles-6")]
+    assert counts == [["0", "0", "0", "1"], ["1", "0", "0", "0"]]  # done, running, failed, left
+    assert "about 1:30 of work" in shown
+
+
+def test_each_worker_has_a_gpu_of_its_own_where_there_are_any(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+
+    class Context:
+        def Pipe(self, duplex: bool) -> tuple[SimpleNamespace, SimpleNamespace]:
+            return SimpleNamespace(), SimpleNamespace(close=lambda: None)
+
+        def Process(self, target: Any, args: tuple, name: str) -> SimpleNamespace:
+            given.append(args[3])
+            return SimpleNamespace(start=lambda: None)
+
+    for visible, expected in (("2,5", ["2", "5", "2"]), ("", [None] * 3)):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        pool = Pool({}, 3, 1)
+        pool.context = Context()
+        pool.fill(3)
+        assert given == expected
+        given.clear()
+
+
+def test_uploading_calls_wandb_for_what_was_not_uploaded_and_never_again(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = places / "home" / "wandb" / "wandb" / "offline-run-20260102_000000-bbb"
+    run.mkdir(parents=True)
+    called = []
+
+    def wandb(command: list[str]) -> SimpleNamespace:
+        called.append(command[1:])
+        (run / "run-bbb.wandb.synced").touch()  # as wandb marks it
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr("subprocess.run", wandb)
+    assert CliRunner().invoke(cli, ["wandb", "sync"]).exit_code == 0
+    again = CliRunner().invoke(cli, ["wandb", "sync"])
+    assert (again.exit_code, again.stderr) == (0, "nothing to upload\n")
+    assert called == [["sync", "--yes", str(run)]]
+
+
+def test_without_a_login_runs_are_offline_and_with_one_online(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(places))
+    for name in ("WANDB_MODE", "WANDB_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    assert tracking.mode() == "offline"
+    (places / ".netrc").write_text("machine api.wandb.ai login user password secret\n")
+    assert tracking.mode() == "online"
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert tracking.mode() == "disabled"
