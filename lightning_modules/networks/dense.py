@@ -109,9 +109,10 @@ class Dense(Network):
     @staticmethod
     def _drawn(spec: scan.Dense, batch: int, generator: torch.Generator | None) -> scan.Dense:
         """``spec`` with a state from U(0, 1), drawn on the CPU: the same on every device."""
+        assert spec.weight is not None
         like = spec.neuron.initial_state(batch, spec.weight)
         state = [torch.rand(part.shape, generator=generator).to(part) for part in like]
-        return spec._replace(state=type(like)(*state), previous=state[-1])
+        return spec._replace(state=like._make(state), previous=state[-1])
 
     def read_out(self, done: scan.Stacked) -> Tensor:
         """The network's output from what the layers gave."""
