@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from bench.overfit_check import main
@@ -18,12 +19,14 @@ def test_it_trains_on_so_many_images_and_fails_without_reaching_its_goal(places:
     sets.install("cifar10", sets.cifar_archive(TRAIN, TEST), {"train": 40, "test": 12}, monkeypatch)
     monkeypatch.setattr(cifar10.CIFAR10Subset, "source", "cifar10")
     monkeypatch.setattr(cifar10.CIFAR10Subset, "images", staticmethod(cifar10.archive_images))
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)  # of the whole process, so of the tests after this one
     done = CliRunner().invoke(main, ["--count", "2", "--batch-size", "2", "--epochs", "1", "--goal", "100.1", "--json"])
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["images"] == 2 and found["epochs"] == 1 and found["accuracy"] in (0.0, 50.0, 100.0)
     assert done.exit_code == 1
 
 
-def test_without_the_images_it_says_how_to_get_them(places: Path) -> None:
+def test_without_the_images_it_says_how_to_get_them(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
     done = CliRunner().invoke(main, [])
     assert done.exit_code == 1 and "bench data fetch cifar10-subset" in done.output
