@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -177,16 +179,27 @@ def test_a_journal_cut_off_in_the_middle_of_a_line_is_mended_and_a_copy_kept(pla
     assert len(Queue(str(path), "s").storage.waiting(mended.study_id)) == 1
 
 
-def test_a_server_that_is_away_is_waited_for(postgres: servers.Postgres, places: Path, study: str) -> None:
-    queue = Queue(postgres.address, study)
+def test_a_storage_that_is_away_is_waited_for(storage: str, places: Path, study: str, request: pytest.FixtureRequest) -> None:
+    """The server is stopped, the shared file is gone, the database is locked by somebody."""
+    queue = Queue(storage, study)
     with queue.planning():
         queue.enqueue([(job(), None)])
-    postgres.stop()
-    timer = threading.Timer(3.0, postgres.start)
+    path = Path(storage.partition("///")[2])
+    if storage.startswith("postgresql"):
+        server = request.getfixturevalue("postgres")
+        leave, come_back = server.stop, server.start
+    elif storage.startswith("journal"):
+        aside = path.with_suffix(".aside")
+        leave, come_back = partial(path.rename, aside), partial(aside.rename, path)
+    else:
+        holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        leave, come_back = partial(holder.execute, "BEGIN EXCLUSIVE"), partial(holder.execute, "COMMIT")
+    leave()
+    timer = threading.Timer(2.0, come_back)
     timer.start()
     begun = time.monotonic()
     assert queue.claim() is not None
-    assert time.monotonic() - begun > 2
+    assert time.monotonic() - begun > 1.5
     timer.join()
 
 
