@@ -1,7 +1,8 @@
 """Threads that walk blocks of the batch, as many as torch uses, each of which runs torch itself on one thread.
 
 Plain Python threads: kernels and matrix products release the interpreter lock, no threading layer has to be chosen, and a forked or
-spawned process simply starts its own.
+spawned process simply starts its own. In a CUDA build of torch a process forked from one that has used autograd cannot use it any more,
+with or without the scan: spawn there.
 """
 
 from __future__ import annotations

@@ -13,8 +13,11 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+import torch
 
+import datamodules
 from datamodules import sources
+from datamodules.base import SequenceData
 
 Events = np.ndarray  # columns x, y, t in us, p
 Split = list[tuple[Events, int]]  # events and label
@@ -137,3 +140,14 @@ def subset_here(name: str) -> None:
     """Skip unless the real subset is in the BENCH_DATA of the shell that runs the tests."""
     if sources.missing(name):
         pytest.skip(f"{name} is not in BENCH_DATA ({sources.folder(name)})")
+
+
+def batches(name: str, size: int = 10, **settings) -> SequenceData:
+    data = datamodules.build(name, settings, size, 0)
+    data.setup("fit")
+    return data
+
+
+def everything(loader) -> tuple[torch.Tensor, torch.Tensor]:
+    parts = [(x.clone(), y) for x, y in loader]
+    return torch.cat([x for x, _ in parts], 1), torch.cat([y for _, y in parts])

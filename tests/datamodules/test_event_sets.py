@@ -15,7 +15,6 @@ import torch
 
 import datamodules
 from datamodules import cache, recordings, sources
-from datamodules.base import SequenceData
 from datamodules.sources import DataError
 from tests.datamodules import sets
 
@@ -58,17 +57,6 @@ def dvs(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sets.install("dvs-gesture", sets.dvs_archives(*made), SIZES, monkeypatch)
 
 
-def batches(name: str, size: int = 10, **settings) -> SequenceData:
-    data = datamodules.build(name, settings, size, 0)
-    data.setup("fit")
-    return data
-
-
-def everything(loader) -> tuple[torch.Tensor, torch.Tensor]:
-    parts = [(x.clone(), y) for x, y in loader]
-    return torch.cat([x for x, _ in parts], 1), torch.cat([y for _, y in parts])
-
-
 SHAPES = [
     ("shd", {}, (1000, 700), 20),
     ("shd", {"bin_ms": 4}, (250, 700), 20),
@@ -85,8 +73,8 @@ def test_batches_are_time_first_float_and_hold_exactly_the_recordings_tonic_read
     name: str, settings: dict, shape: tuple[int, int], classes: int, request: pytest.FixtureRequest
 ) -> None:
     request.getfixturevalue({"dvs-gesture": "dvs"}.get(name, name))
-    data = batches(name, **settings)
-    x, y = everything(data.test_batches())
+    data = sets.batches(name, **settings)
+    x, y = sets.everything(data.test_batches())
     assert x.shape == (shape[0], 8, shape[1]) and x.dtype == torch.float32 and y.dtype == torch.int64
     read = getattr(recordings, data.reader)(sources.folder(name), "test")  # type: ignore[attr-defined]
     for i in range(8):
@@ -96,7 +84,7 @@ def test_batches_are_time_first_float_and_hold_exactly_the_recordings_tonic_read
         expected[places] = 1.0 if counts is None else torch.from_numpy(counts).float()
         assert torch.equal(x[:, i].flatten(), expected) and int(y[i]) == label
     assert y.max() < classes and x.sum() > 0
-    train_x, train_y = everything(data.train_batches(lambda: 0))
+    train_x, train_y = sets.everything(data.train_batches(lambda: 0))
     assert train_x.shape[1] == 24
     binary = settings.get("values") != "counts" and not (name == "dvs-gesture" and not settings.get("clamp"))
     assert (set(x.unique().tolist()) == {0.0, 1.0}) == binary
@@ -105,7 +93,7 @@ def test_batches_are_time_first_float_and_hold_exactly_the_recordings_tonic_read
 def test_the_spikes_of_shd_arrive_at_their_bin_and_channel(shd: dict[str, list]) -> None:
     from tests.datamodules.test_events import binary_image
 
-    x, y = everything(batches("shd").test_batches())
+    x, y = sets.everything(sets.batches("shd").test_batches())
     for i, (times, units, label) in enumerate(shd["test"]):
         late = times > 0.002  # below 2 ms half precision is finer than the us that Tonic keeps
         np.testing.assert_array_equal(x[:, i].numpy()[3:], binary_image(times[late], units[late], 1e-3)[3:])
@@ -126,23 +114,23 @@ def test_tonic_never_downloads(name: str, request: pytest.FixtureRequest) -> Non
     cls = {"dvs": tonic.datasets.DVSGesture}.get(name, tonic.datasets.NMNIST)
     with pytest.raises(OSError):
         cls(str(sources.folder(source).parent), train=True)
-    batches(source)
+    sets.batches(source)
 
 
 def test_ssc_has_its_own_validation_split_and_shd_carves_one(ssc: dict, shd: dict) -> None:
-    own, labels = everything(batches("ssc").validation_batches())  # type: ignore[attr-defined]
+    own, labels = sets.everything(sets.batches("ssc").validation_batches())  # type: ignore[attr-defined]
     assert own.shape[1] == 5 and labels.tolist() == [label for _, _, label in ssc["valid"]]
     with pytest.raises(ValueError, match="validation=0.1"):
-        batches("shd").validation_batches()  # type: ignore[attr-defined]
+        sets.batches("shd").validation_batches()  # type: ignore[attr-defined]
 
     def samples(x: torch.Tensor) -> set[bytes]:
         return {row.numpy().tobytes() for row in x.unbind(1)}
 
-    whole = samples(everything(batches("shd").train_batches(lambda: 0))[0])
+    whole = samples(sets.everything(sets.batches("shd").train_batches(lambda: 0))[0])
     parts = [datamodules.build("shd", {"validation": 0.25}, 10, seed) for seed in (0, 1)]
     carved = []
     for data in parts:
-        aside, kept = everything(data.validation_batches())[0], everything(data.train_batches(lambda: 0))[0]  # type: ignore[attr-defined]
+        aside, kept = sets.everything(data.validation_batches())[0], sets.everything(data.train_batches(lambda: 0))[0]  # type: ignore[attr-defined]
         assert (aside.shape[1], kept.shape[1]) == (6, 18)
         assert samples(aside) | samples(kept) == whole and len(whole) == 24
         carved.append(aside)
@@ -150,33 +138,33 @@ def test_ssc_has_its_own_validation_split_and_shd_carves_one(ssc: dict, shd: dic
 
 
 def test_the_order_of_files_does_not_matter(dvs: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = everything(batches("dvs-gesture").test_batches())
+    expected = sets.everything(sets.batches("dvs-gesture").test_batches())
     walk = os.walk
     monkeypatch.setattr(os, "walk", lambda top: ((p, d[::-1], f[::-1]) for p, d, f in sorted(walk(top), reverse=True)))
     for entry in cache.entries():
         entry.path.unlink()
-    found = everything(batches("dvs-gesture").test_batches())
+    found = sets.everything(sets.batches("dvs-gesture").test_batches())
     assert torch.equal(expected[0], found[0]) and torch.equal(expected[1], found[1])
 
 
 def test_many_recordings_are_read_by_several_processes_to_the_same_bytes(nmnist: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = batches("nmnist").sets["train"]  # type: ignore[attr-defined]
+    one = sets.batches("nmnist").sets["train"]  # type: ignore[attr-defined]
     for entry in cache.entries():
         entry.path.unlink()
     monkeypatch.setattr(recordings, "PARALLEL", 1)
     monkeypatch.setattr(recordings, "CHUNK", 7)
-    two = batches("nmnist").sets["train"]  # type: ignore[attr-defined]
+    two = sets.batches("nmnist").sets["train"]  # type: ignore[attr-defined]
     assert np.array_equal(one.places, two.places) and np.array_equal(one.offsets, two.offsets) and torch.equal(one.labels, two.labels)
 
 
 def test_a_limit_takes_samples_evenly_from_all_classes(nmnist: None) -> None:
-    y = everything(batches("nmnist", train=10, test=4).train_batches(lambda: 0))[1]
+    y = sets.everything(sets.batches("nmnist", train=10, test=4).train_batches(lambda: 0))[1]
     assert len(y) == 10 and len(set(y.tolist())) >= 8
 
 
 def test_batches_are_the_same_for_a_seed_and_epoch_and_cover_all_samples(nmnist: None) -> None:
     def epoch(seed: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return everything(datamodules.build("nmnist", {}, 7, seed).train_batches(lambda: number))  # type: ignore[attr-defined]
+        return sets.everything(datamodules.build("nmnist", {}, 7, seed).train_batches(lambda: number))  # type: ignore[attr-defined]
 
     first = epoch(0, 1)
     assert torch.equal(first[0], epoch(0, 1)[0])
@@ -187,7 +175,7 @@ def test_batches_are_the_same_for_a_seed_and_epoch_and_cover_all_samples(nmnist:
 
 
 def test_memory_is_used_again_but_never_while_anything_holds_it(nmnist: None) -> None:
-    data = batches("nmnist", size=5)
+    data = sets.batches("nmnist", size=5)
     kept = list(data.train_batches(lambda: 0))  # all at once: no two may share memory
     again = [(x.clone(), y) for x, y in data.train_batches(lambda: 0)]
     assert all(torch.equal(a, b) for (a, _), (b, _) in zip(kept, again, strict=True))
@@ -209,11 +197,11 @@ def test_memory_is_used_again_but_never_while_anything_holds_it(nmnist: None) ->
 
 @pytest.mark.parametrize("settings", [{}, {"steps": "full", "window_ms": 10, "values": "counts"}])
 def test_nothing_of_an_earlier_batch_stays_in_the_memory(nmnist: None, settings: dict) -> None:
-    data = batches("nmnist", size=9, **settings)
+    data = sets.batches("nmnist", size=9, **settings)
     for number in range(3):
         for x, y in data.train_batches(lambda number=number: number):
             assert x.shape[1] == len(y)
-            everything(data.test_batches())  # takes turns with training in the same memory
+            sets.everything(data.test_batches())  # takes turns with training in the same memory
         total = sum(x.sum() for x, _ in data.train_batches(lambda number=number: number))
         packed = data.sets["train"]  # type: ignore[attr-defined]
         assert float(total) == (packed.counts.sum() if len(packed.counts) else len(packed.places))
@@ -221,7 +209,7 @@ def test_nothing_of_an_earlier_batch_stays_in_the_memory(nmnist: None, settings:
 
 @pytest.mark.parametrize("settings", [{}, {"steps": "full", "window_ms": 10, "values": "counts"}])
 def test_batches_of_events_are_the_dense_ones(nmnist: None, settings: dict) -> None:
-    dense, sparse = batches("nmnist", **settings), batches("nmnist", **settings)
+    dense, sparse = sets.batches("nmnist", **settings), sets.batches("nmnist", **settings)
     sparse.form = "events"  # type: ignore[attr-defined]
     for (x, y), (found, z) in zip(dense.train_batches(lambda: 1), sparse.train_batches(lambda: 1), strict=True):
         assert torch.equal(x, found.dense()) and torch.equal(y, z)  # type: ignore[attr-defined]
@@ -230,7 +218,7 @@ def test_batches_of_events_are_the_dense_ones(nmnist: None, settings: dict) -> N
 
 
 def test_frames_with_few_empty_places_have_no_batches_of_events(dvs: None) -> None:
-    data = batches("dvs-gesture")
+    data = sets.batches("dvs-gesture")
     data.form = "events"  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="no batches of events"):
         next(iter(data.test_batches()))
@@ -239,127 +227,10 @@ def test_frames_with_few_empty_places_have_no_batches_of_events(dvs: None) -> No
 # what is wrong with a file, and what is said
 
 
-def broken_h5(recording, place: int = 3, **h5) -> bytes:
-    made = sets.cochlea(np.random.default_rng(0), 8, 20)
-    made[place] = recording(*made[place])
-    return sets.spikes_h5(made, **h5)
-
-
-def shd_with(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    archives = {f"shd_{n}.h5.zip": sets.zipped({f"shd_{n}.h5": content}) for n in ("train", "test")}
-    sets.install("shd", archives, {"train": 8, "test": 8}, monkeypatch)
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (lambda: broken_h5(lambda t, u, y: (t, u, y))[:-3000], "truncated or damaged"),
-        (lambda: b"not HDF5 at all", "truncated or damaged"),
-        (lambda: broken_h5(lambda t, u, y: (t, u, 20)), r"recording 00003 has label 20, the set's are 0\.\.19"),
-        (lambda: broken_h5(lambda t, u, y: (np.where(u > 350, np.nan, t), u, y)), "recording 00003: a time stamp is not finite"),
-        (lambda: broken_h5(lambda t, u, y: (np.where(u > 350, np.inf, t), u, y)), "recording 00003: a time stamp is not finite"),
-        (lambda: broken_h5(lambda t, u, y: (t, u[:-1], y)), "recording 00003 cannot be read"),
-        (lambda: sets.spikes_h5(sets.cochlea(np.random.default_rng(0), 7, 20)), "7 train recordings where the set has 8"),
-    ],
-)
-def test_an_hdf5_file_that_cannot_be_used_is_named(places: Path, monkeypatch: pytest.MonkeyPatch, content, says: str) -> None:
-    shd_with(content(), monkeypatch)
-    with pytest.raises(DataError, match=says) as error:
-        batches("shd")
-    assert "shd_train" in str(error.value) or "SHD" in str(error.value)
-    assert not [p for p in cache.folder().iterdir() if p.is_file()]
-
-
-@pytest.mark.parametrize(
-    ("recording", "counted"),
-    [
-        (lambda t, u, y: (t[::-1].copy(), u[::-1].copy(), y), {"recordings out of order, sorted": 1}),
-        (lambda t, u, y: (t[:0], u[:0], y), {"empty recordings": 1}),
-        (lambda t, u, y: (t, np.where(u > 350, 700 + u, u), y), {"off the sensor": -1}),
-        (lambda t, u, y: (np.where(u > 350, -t - np.float16(0.01), t), u, y), {"before time 0": -1}),
-        (lambda t, u, y: (t + np.float16(2), u, y), {"after the window": -1}),
-    ],
-)
-def test_odd_events_are_handled_and_counted(places: Path, monkeypatch: pytest.MonkeyPatch, recording, counted: dict) -> None:
-    shd_with(broken_h5(lambda t, u, y: (t, u, y)), monkeypatch)
-    plain_x = everything(batches("shd").test_batches())[0]
-    plain = cache.entries()[0].report
-    shd_with(broken_h5(recording), monkeypatch)
-    x = everything(batches("shd").test_batches())[0]
-    report = next(e.report for e in cache.entries() if e.state == "usable")
-    for name, count in counted.items():
-        found = report.get(name, 0) - plain.get(name, 0)
-        assert found == count if count > 0 else found > 0
-    others = [i for i in range(8) if i != 3]
-    assert torch.equal(x[:, others], plain_x[:, others])
-    if "sorted" in next(iter(counted)):
-        assert torch.equal(x, plain_x)
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda files: {**files, "Train/3/00004.bin": files["Train/3/00004.bin"][:-1]}, "00004.bin is truncated"),
-        (lambda files: {**files, "Train/3/00004.bin": files["Train/3/00004.bin"][:-4]}, "00004.bin is truncated"),
-        (lambda files: {k: v for k, v in files.items() if "00004" not in k}, "23 train recordings where the set has 24"),
-        (lambda files: {**files, "Train/x/00099.bin": files["Train/3/00004.bin"]}, "cannot be read as NMNIST"),
-        (lambda files: {k.replace("3/00004", "10/00004"): v for k, v in files.items()}, r"00004.bin has label 10, the set's are 0\.\.9"),
-    ],
-)
-def test_a_recording_of_nmnist_that_cannot_be_used_is_named(places: Path, monkeypatch: pytest.MonkeyPatch, change, says: str) -> None:
-    rng = np.random.default_rng(2)
-    files = {f"Train/{i % 10}/{i + 1:05}.bin": sets.bin_file(sets.camera(rng, 34, 100, 300_000)) for i in range(24)}
-    test = {"Test/0/00001.bin": b""}
-    archives = {"train.zip": sets.zipped(change(files)), "test.zip": sets.zipped(test)}
-    sets.install("nmnist", archives, {"train": 24, "test": 1}, monkeypatch)
-    with pytest.raises(DataError, match=says):
-        batches("nmnist")
-
-
-def test_pixels_off_the_sensor_and_empty_recordings_of_nmnist_are_counted(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(2)
-    off = sets.camera(rng, 34, 100, 40_000)
-    off[:7, 0] = 34
-    off[7:10, 1] = 99
-    made = [(off, 0), (off[:0], 1), (sets.camera(rng, 34, 100, 900_000), 2)]
-    sets.install("nmnist", sets.nmnist_archives(made, made), {"train": 3, "test": 3}, monkeypatch)
-    x, y = everything(batches("nmnist").test_batches())
-    report = next(e.report for e in cache.entries() if e.split == "test")
-    assert (report["off the sensor"], report["empty recordings"], report["recordings longer than the window"]) == (10, 1, 1)
-    assert x[:, 1].sum() == 0 and y.tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (lambda raw: raw[:-9], "8.npy cannot be read"),
-        (lambda raw: b"", "8.npy cannot be read"),
-        (lambda raw: b"\x80\x04pickled", "8.npy cannot be read"),
-        (lambda raw: sets.npy_with(raw, 7, 3, np.nan), "8.npy: a time stamp is not finite"),
-        (lambda raw: sets.npy_with(raw, 7, 3, np.inf), "8.npy: a time stamp is not finite"),
-    ],
-)
-def test_a_recording_of_dvs_gesture_that_cannot_be_used_is_named(places: Path, monkeypatch: pytest.MonkeyPatch, content, says: str) -> None:
-    raw = sets.npy_file(sets.camera(np.random.default_rng(0), 128, 50, 10**6))
-    top = {"train": "ibmGestureTrain", "test": "ibmGestureTest"}
-    archives = {f"{t}.tar.gz": sets.tarred({f"{t}/user01_led/3.npy": raw, f"{t}/user01_led/8.npy": content(raw)}) for t in top.values()}
-    sets.install("dvs-gesture", archives, {"train": 2, "test": 2}, monkeypatch)
-    with pytest.raises(DataError, match=says):
-        batches("dvs-gesture")
-
-
-def test_a_recording_of_dvs_gesture_with_a_wrong_label_is_named(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = sets.npy_file(sets.camera(np.random.default_rng(0), 128, 50, 10**6))
-    archives = {f"{t}.tar.gz": sets.tarred({f"{t}/user01_led/11.npy": raw}) for t in ("ibmGestureTrain", "ibmGestureTest")}
-    sets.install("dvs-gesture", archives, {"train": 1, "test": 1}, monkeypatch)
-    with pytest.raises(DataError, match=r"11.npy has label 11, the set's are 0\.\.10"):
-        batches("dvs-gesture")
-
-
 def test_a_set_that_is_not_there_says_how_to_get_it(places: Path) -> None:
     for name in ("shd", "ssc", "nmnist", "nmnist-subset", "dvs-gesture", "dvs-gesture-clips", "cifar10", "cifar10-subset"):
         with pytest.raises(DataError, match=f"bench data fetch {name}"):
-            batches(name)
+            sets.batches(name)
 
 
 def test_a_stand_in_is_used_only_when_it_is_complete(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,10 +248,10 @@ def test_a_stand_in_is_used_only_when_it_is_complete(places: Path, monkeypatch: 
             (here / "standin.json").write_text(json.dumps(manifest))
         assert sources.missing("nmnist-standin") and sources.status("nmnist-standin")["state"] == "missing"
         with pytest.raises(DataError, match="python -m datamodules.standins nmnist"):
-            batches("nmnist-standin")
+            sets.batches("nmnist-standin")
     (here / "standin.json").write_text(json.dumps({**says, "complete": True}))
     assert not sources.missing("nmnist-standin")
-    x, y = everything(batches("nmnist-standin").test_batches())
+    x, y = sets.everything(sets.batches("nmnist-standin").test_batches())
     assert x.shape == (15, 2, 2312) and y.tolist() == [0, 1]
     with pytest.raises(DataError, match="not downloaded"):
         sources.fetch("nmnist-standin", print)
@@ -416,8 +287,8 @@ def home_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_real_recordings_of_nmnist_are_separable_by_their_event_counts(home_only: None) -> None:
     sets.subset_here("nmnist-subset")
-    data = batches("nmnist-subset", size=1000, window_ms=10, steps="full", values="counts")
-    (train, labels), (test, truth) = (everything(b) for b in (data.train_batches(lambda: 0), data.test_batches()))
+    data = sets.batches("nmnist-subset", size=1000, window_ms=10, steps="full", values="counts")
+    (train, labels), (test, truth) = (sets.everything(b) for b in (data.train_batches(lambda: 0), data.test_batches()))
     assert np.bincount(truth).tolist() == [8, 14, 8, 11, 14, 7, 10, 15, 2, 11]
     assert np.bincount(labels).tolist() == [97, 116, 99, 93, 105, 92, 94, 117, 87, 100]
     x, z = (torch.log1p(part.sum(0)) for part in (train, test))
@@ -431,7 +302,7 @@ def test_the_real_recordings_of_nmnist_are_separable_by_their_event_counts(home_
 
 def test_the_real_clips_of_dvs_gesture_fill_their_frames(home_only: None) -> None:
     sets.subset_here("dvs-gesture-clips")
-    x, y = everything(batches("dvs-gesture-clips").test_batches())
+    x, y = sets.everything(sets.batches("dvs-gesture-clips").test_batches())
     assert x.shape == (16, 10, 2048) and y.tolist() == list(range(10))
     per_frame = x.sum(2)
     assert (per_frame[:-1] == per_frame[0]).all() and ((per_frame[-1] - per_frame[0]) < 16).all()

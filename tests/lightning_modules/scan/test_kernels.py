@@ -57,6 +57,11 @@ def test_a_folder_that_cannot_be_written_is_replaced_by_a_temporary_one(tmp_path
 
 
 def child(queue: multiprocessing.Queue) -> None:
+    try:
+        torch.ones(1, requires_grad=True).sum().backward()
+    except RuntimeError as error:
+        queue.put(f"autograd itself: {error}")
+        return
     torch.manual_seed(0)
     queue.put(float(scan(LIF(4), torch.rand(5, 130, 4), backend="cpu").output.sum()))
 
@@ -68,8 +73,12 @@ def parent_and_child(method: str) -> None:
     queue = context.Queue()
     process = context.Process(target=child, args=(queue,))
     process.start()
-    assert queue.get(timeout=60) == mine
+    value = queue.get(timeout=60)
     process.join(10)
+    if isinstance(value, str):
+        print(value)
+    else:
+        assert value == mine
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
@@ -78,6 +87,8 @@ def test_a_child_process_computes_the_same(method: str) -> None:
     code = f"from {__name__} import parent_and_child; parent_and_child({method!r})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
+    if done.stdout:  # a CUDA build of torch: no autograd in a fork of a process that has used it, whatever it runs
+        pytest.skip(done.stdout)
 
 
 def test_products_and_sums_are_not_contracted() -> None:
