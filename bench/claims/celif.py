@@ -39,7 +39,7 @@ def baseline(delay: int) -> float:
 
 
 def _loss(task: str, model: str) -> Cell:
-    return value(task, model, "loss")
+    return value(task, model, "loss-curve")
 
 
 _COPY_TEXT = "text and Figure 5: within 5,000 iterations, the budget here, paper and laptop; solved: under half the baseline"

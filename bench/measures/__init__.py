@@ -48,7 +48,9 @@ LANDSCAPE_SMALL_TE_FIXED = replace(LANDSCAPE, name="loss-landscape@9-te-fixed", 
 LEARNING_CURVE = Measure(
     "learning-curve", "epochs", "epochs to within 1 point of the best", reader="learning_curve:plateau", protocols=("last",)
 )
-LOSS_CURVE = Measure("loss-curve", "", "test loss after the last epoch", digits=4, reader="learning_curve:final_loss", protocols=("last",))
+LOSS_CURVE = Measure(
+    "loss-curve", "", "test loss after the last epoch", tolerance=0.005, digits=4, reader="learning_curve:final_loss", protocols=("last",)
+)
 GRADIENT_REACH = Measure(
     "gradient-reach", "", "share of the gradient on the first 10 steps", digits=4, reader="gradient_reach:gradient_reach",
     protocols=("last",),
