@@ -18,7 +18,9 @@ class RNN(Network):
     """``layers``: widths from input to output, every hidden one a layer of ``cell`` (rnn, with tanh | lstm | gru), then a linear readout.
 
     ``one_bias`` keeps the second of torch's two biases at 0, untrained: in rnn and lstm they only add up. ``forget_bias`` is added to the
-    forget gates of an lstm before training. Raises ``ValueError`` for neurons, another readout or init.
+    forget gates of an lstm before training; with ``chrono`` > 0 they start instead at log(U(1, chrono - 1)) and the input gates at its
+    negative, for memories as long as ``chrono`` steps (Tallec, Ollivier 2018, section 2). Raises ``ValueError`` for neurons, another
+    readout or init, and for options the cell does not have.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class RNN(Network):
         cell: str = "lstm",
         one_bias: bool = False,
         forget_bias: float = 0.0,
+        chrono: int = 0,
     ) -> None:
         super().__init__()
         if neuron or settings or recurrent or init != "default":
@@ -44,8 +47,10 @@ class RNN(Network):
             raise ValueError(f"an rnn network needs an input, a hidden and an output width, got {list(layers)}")
         if one_bias and cell == "gru":
             raise ValueError("the two biases of a gru are not the same: one_bias is for rnn and lstm")
-        if forget_bias and cell != "lstm":
-            raise ValueError(f"only an lstm has forget gates, forget_bias is not for {cell}")
+        if (forget_bias or chrono) and cell != "lstm":
+            raise ValueError(f"only an lstm has forget gates, {'forget_bias' if forget_bias else 'chrono'} is not for {cell}")
+        if chrono and chrono < 3:
+            raise ValueError(f"chrono is a number of steps, 3 or more, or 0 for none, got {chrono}")
         self.readout, self.cell, self.widths = readout, cell, list(layers[1:-1])
         built = [CELLS[cell](inputs, size) for inputs, size in zip(layers[:-2], layers[1:-1], strict=True)]
         with torch.no_grad():
@@ -54,6 +59,10 @@ class RNN(Network):
                     unit.get_parameter("bias_hh_l0").zero_().requires_grad_(False)
                 if forget_bias:  # gates in the order input, forget, cell, output
                     unit.get_parameter("bias_ih_l0")[unit.hidden_size : 2 * unit.hidden_size] += forget_bias
+                if chrono:
+                    gate = torch.empty(unit.hidden_size).uniform_(1.0, chrono - 1.0).log()
+                    unit.get_parameter("bias_hh_l0").zero_()
+                    unit.get_parameter("bias_ih_l0").copy_(torch.cat([-gate, gate, torch.zeros(2 * unit.hidden_size)]))
         self.cells = nn.ModuleList(built)
         self.head = nn.Linear(layers[-2], layers[-1])
 

@@ -45,6 +45,15 @@ def test_an_lstm_follows_its_equations() -> None:
     assert float(unit.bias_ih_l0[3:6].detach().mean()) > 0.4, "the forget gates start open"
 
 
+def test_chrono_gives_an_lstm_memories_of_up_to_that_many_steps() -> None:
+    torch.manual_seed(0)
+    (unit,) = RNN([2, 500, 4], chrono=100).cells
+    into, forget, cell, out = (unit.bias_ih_l0 + unit.bias_hh_l0).detach().chunk(4)
+    memory = 1 / (1 - torch.sigmoid(forget))  # steps until a memory has decayed to 1/e
+    assert 2 <= float(memory.min()) < 4 and 95 < float(memory.max()) <= 100 and 45 < float(memory.mean()) < 56
+    assert torch.equal(into, -forget) and not cell.any() and not out.any()
+
+
 def test_one_bias_stays_zero_and_is_not_counted() -> None:
     network = RNN([1, 128, 10], one_bias=True)
     assert network.parameter_count == 66_560
@@ -72,6 +81,8 @@ def test_readouts_differ_only_in_what_they_read(readout: str) -> None:
         ({"layers": [3, 4]}, "a hidden and an output width"),
         ({"cell": "gru", "one_bias": True}, "one_bias is for rnn and lstm"),
         ({"cell": "rnn", "forget_bias": 1.0}, "only an lstm"),
+        ({"cell": "gru", "chrono": 100}, "chrono is not for gru"),
+        ({"chrono": 2}, "3 or more"),
     ],
 )
 def test_what_a_recurrent_baseline_cannot_have_is_refused(change: dict, says: str) -> None:
