@@ -88,7 +88,7 @@ class Task:
     network_settings: Mapping[str, Any] = field(default_factory=dict)
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
-    instead_of: str = ""  # the task whose data a stand-in or subset takes the place of
+    instead_of: str = ""  # the task that this one, on a stand-in, on a subset or easier, takes the place of
     version: int = 1
 
     def at(self, budget: str) -> Task:

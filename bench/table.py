@@ -169,7 +169,7 @@ def grid(
 
 
 def elsewhere(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
-    """``cells`` and, after them, their runnable ones again with each of ``tasks``: stand-ins and subsets of a cell's task (``instead_of``).
+    """``cells`` and, after them, their runnable ones again with each of ``tasks`` that is ``instead_of`` theirs: a stand-in, a subset, …
 
     Nothing is published for them. The new columns carry the data's name: "N-MNIST" becomes "N-MNIST (simulated)", "1ms" becomes
     "1ms, N-MNIST (simulated)".
@@ -179,7 +179,8 @@ def elsewhere(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
         for cell in cells:
             if cell.runnable and cell.task is not None and cell.task.name == task.instead_of:
                 column = task.title if cell.column == cell.task.title else f"{cell.column}, {task.title}"
-                beside = f"the paper has {cell.published} on the real data" if cell.published else cell.note
+                data = " on the real data" if task.data != cell.task.data else ""
+                beside = f"the paper has {cell.published}{data}" if cell.published else cell.note
                 more.append(replace(cell, column=column, published=None, task=task, absent="", note=beside, extra=True))
     return cells + tuple(more)
 
