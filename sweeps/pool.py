@@ -18,6 +18,7 @@ from sweeps import worker
 from sweeps.queue import Queue
 
 Message = dict[str, Any]
+PATIENCE = 60  # seconds for a worker to record what it is at: one that is starting on a busy machine hears late. A second signal waits for none
 # what a first training would load, so that a worker's first costs little more than its second
 PRELOADED = ["sweeps.worker", "bench.run", "numba.typed", "numba.np.arrayobj", "wandb.apis.public"]
 
@@ -84,7 +85,7 @@ class Pool:
         for process, _ in self.workers.values():
             if process.is_alive():
                 os.kill(process.pid, signal.SIGTERM)
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE
         for process, pipe in self.workers.values():
             while process.is_alive() and time.monotonic() < until:
                 while pipe.poll():  # nobody may block on a full pipe

@@ -8,7 +8,6 @@ from typing import Any
 from bench.experiment import Measure
 
 ACCURACY = Measure("accuracy", "%", "test accuracy")
-LOSS = Measure("loss", "", "test loss", tolerance=0.005, digits=4, key="test/loss", best="min")
 
 
 def _read(reader: str, name: str, unit: str, title: str, **settings: Any) -> Measure:

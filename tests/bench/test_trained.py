@@ -10,13 +10,14 @@ import torch
 
 from bench import run, series, tracking, trained
 from bench.experiment import Experiment, Measure
-from bench.measures import ACCURACY, LOSS
+from bench.measures import ACCURACY
 from bench.models.roles import LIF
 from bench.tasks.roles import XOR
 
 XOR_TINY = replace(XOR, budgets={"smoke": {"epochs": 2, "batch_size": 20, "data_settings": {"batches": 1, "test": 40, "steps": 20}}})
 TINY = replace(XOR_TINY, loss_settings={"first": 15})
 E = Experiment(TINY, LIF, 0, "smoke")
+LOSS = Measure("loss", "", "test loss", tolerance=0.005, digits=4, key="test/loss", best="min")
 
 
 def probe(kept: trained.Trained, protocol: str, factor: float) -> trained.Reading:
