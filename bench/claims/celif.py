@@ -149,6 +149,13 @@ CLAIMS = (
         (Highest(), tuple(value("copy-400", model, "gradient-reach") for model in ("celif", "lstm-256", "alif-rec"))),
     ),
     _claim(
+        "gradient-reach-100",
+        "Figure 6",
+        "The same at T = 100, which the paper does not show",
+        _FIGURE.format(6),
+        (Highest(), tuple(value("copy-100", model, "gradient-reach") for model in ("celif", "lstm-256", "alif-rec"))),
+    ),
+    _claim(
         "te-similarity",
         "Figure 7",
         "After training, TE is similar at lags that are multiples of 28 steps, a row of the image",

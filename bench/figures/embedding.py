@@ -53,16 +53,23 @@ def traces(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
 
 
 def reach(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
-    """Each step's share of the gradient, logarithmic, and where the digits are shown (celif Figure 6)."""
-    figure, ((axis,),) = panels(1, 1, width=5.0, height=2.6)
+    """Each step's share of the gradient, logarithmic, and where the digits are shown, a panel a column (celif Figure 6)."""
+    columns = [c for c in table.columns if any(s.column == c for s in shown)]
+    figure, (axes,) = panels(1, len(columns), width=5.0 if len(columns) == 1 else 3.6, height=2.6)
     points: Points = []
-    for cell in shown:
-        line(axis, table, cell, "t", "share")
-        axis.lines[-1].set_label(f"{cell.row}: {100 * (cell.finding.value or 0):.2g} % on t < 10")
-        points += cell.points("t", "share")
-    axis.axvspan(0, 10, color="#999999", alpha=0.25, linewidth=0)
-    axis.set(yscale="log", xlabel="time step (grey: the digits to remember)", ylabel="share of |dL/dS| of the last hidden layer")
-    axis.legend()
+    for axis, column in zip(axes, columns, strict=True):
+        for cell in (s for s in shown if s.column == column):
+            line(axis, table, cell, "t", "share")
+            axis.lines[-1].set_label(f"{cell.row}: {100 * (cell.finding.value or 0):.2g} % on t < 10")
+            points += cell.points("t", "share")
+        axis.axvspan(0, 10, color="#999999", alpha=0.25, linewidth=0)
+        axis.set(
+            yscale="log",
+            title=column,
+            xlabel="time step (grey: the digits to remember)",
+            ylabel="share of |dL/dS| of the last hidden layer",
+        )
+        axis.legend()
     return figure, points
 
 
