@@ -23,7 +23,9 @@ class LIF(Neuron, name="lif"):
     @dataclass(frozen=True)
     class Config:
         leak: float = 0.3  # k: 1 = no leakage, 0 = complete leakage
-        learn_leak: bool = False  # k = sigmoid(tau) per neuron, tau ~ U(0, 4): k between .50 and .98
+        learn_leak: bool = False  # k = sigmoid(tau) per neuron, tau ~ U(tau_low, tau_high): (0, 4) is k between .50 and .98
+        tau_low: float = 0.0
+        tau_high: float = 4.0
         threshold: float = 0.3
         reset: str = "hard"  # hard | soft | subtract | none
         scale_input: bool = False
@@ -35,6 +37,8 @@ class LIF(Neuron, name="lif"):
                 raise ValueError(f"reset {self.reset!r} is not one of hard, soft, subtract, none")
             if not 0.0 <= self.leak <= 1.0:
                 raise ValueError(f"leak {self.leak} is outside 0 (complete leakage) to 1 (no leakage)")
+            if not self.tau_low <= self.tau_high:
+                raise ValueError(f"tau_low {self.tau_low} is above tau_high {self.tau_high}")
 
     class State(NamedTuple):
         u: Tensor
@@ -45,7 +49,7 @@ class LIF(Neuron, name="lif"):
     def __init__(self, size: int, config: LIF.Config | None = None) -> None:
         super().__init__(size, config)
         if self.config.learn_leak:
-            self.tau = nn.Parameter(torch.empty(size).uniform_(0.0, 4.0))
+            self.tau = nn.Parameter(torch.empty(size).uniform_(self.config.tau_low, self.config.tau_high))
 
     def drive(self, steps: int) -> dict[str, Tensor]:
         return {"k": torch.sigmoid(self.tau)} if self.config.learn_leak else {}

@@ -102,7 +102,7 @@ def test_an_experiment_whose_weights_are_in_another_home_names_them_by_their_sha
 
 def test_missing_data_leaves_the_other_columns_to_run(places: Path) -> None:
     made = plan.make(cells("roles-6"), "laptop", 1, [])
-    assert {job.experiment.task.name for job in made.jobs} == {"xor", "xor-40"}
+    assert {job.experiment.task.name for job in made.jobs} == {"xor", "xor-script"}
     published = {"shd", "ssc", "nmnist", "dvs-gesture", "mnist", "cifar10"}
     others = {"nmnist-standin", "nmnist-subset", "spoken-digits-standin", "dvs-gesture-clips", "cifar10-subset"}
     assert {job.experiment.task.name for job in made.no_data} == published | others

@@ -65,6 +65,9 @@ def test_a_learnable_leak_is_one_per_neuron_between_a_half_and_098_and_learns() 
     k = k.detach()
     assert 0.5 <= float(k.min()) < 0.51
     assert 0.97 < float(k.max()) <= 0.983
+    slow = torch.sigmoid(LIF(1000, LIF.Config(learn_leak=True, tau_low=2.0, tau_high=6.0)).tau.detach())
+    assert 0.88 < float(slow.min()) < 0.89
+    assert 0.997 < float(slow.max()) < 0.998
     scan(neuron, torch.rand(5, 3, 1000)).output.sum().backward()
     assert neuron.tau.grad is not None
     assert float(neuron.tau.grad.abs().sum()) > 0

@@ -197,6 +197,7 @@ def test_the_recurrence_of_indrnn_stays_within_its_bound() -> None:
         (lambda: LSNN.Config(adaptive=1.5), "no share"),
         (lambda: LSNN.Config(refractory=-1), "0 or more"),
         (lambda: IndRNN.Config(magnitude=0.5), "1 or more"),
+        (lambda: LIF.Config(tau_low=2.0, tau_high=1.0), "tau_low 2.0 is above tau_high 1.0"),
     ],
 )
 def test_impossible_settings_are_refused(make: Callable[[], object], says: str) -> None:
