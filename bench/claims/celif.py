@@ -151,7 +151,7 @@ CLAIMS = (
     _claim(
         "gradient-reach-100",
         "Figure 6",
-        "The same at T = 100, which the paper does not show",
+        "More of the gradient reaches the first ten steps of copy memory at T = 100, too, which the paper does not show",
         _FIGURE.format(6),
         (Highest(), tuple(value("copy-100", model, "gradient-reach") for model in ("celif", "lstm-256", "alif-rec"))),
     ),

@@ -23,6 +23,7 @@ _LEARNED_LEAK = {
 _UNIFORM = {"start": "uniform"}
 _UNIFORM_SAYS = "code: every state starts from U(0, 1) at every pass"
 
+_XOR_NEURON = "threshold: paper Table 5 (the script has 1); surrogate: code, width = paper's 0.5 read as the multi-Gaussian's s; "
 XOR = Task(
     name="xor",
     title="XOR",
@@ -59,8 +60,8 @@ XOR = Task(
         "here 10,000 fresh samples of a seed of their own",
         "layers": "guess [U]: XOR is missing from roles Table 4; the public script's 20-16-2",
         "network": "paper Table 4 (fully connected)",
-        "neuron": "threshold: paper Table 5 (the script has 1); surrogate: code, width = paper's 0.5 read as the multi-Gaussian's s; "
-        "learn_leak: code, per neuron; tau_low, tau_high: guess [U], k starts between .88 and .998, the range that the lab's code gives "
+        "neuron": _XOR_NEURON
+        + "learn_leak: code, per neuron; tau_low, tau_high: guess [U], k starts between .88 and .998, the range that the lab's code gives "
         "the slow branch of its XOR over several time scales (its script for this task: 0 to 4, k between .50 and .98: see the notes of "
         "roles-6); hard reset and the whole input: paper eq. 1-3 (the script's reset is soft, its input times 1-k)",
         "network_settings": _UNIFORM_SAYS,
@@ -85,8 +86,8 @@ XOR_SCRIPT = replace(
     instead_of="xor",
     sources={
         **XOR.sources,
-        "neuron": "threshold: paper Table 5 (the script has 1); surrogate: code, width = paper's 0.5 read as the multi-Gaussian's s; "
-        f"learn_leak: code, per neuron, k starts between .50 and .98; hard reset: paper eq. 1-3 (the script's is soft); {_SCRIPT}",
+        "neuron": _XOR_NEURON
+        + f"learn_leak: code, per neuron, k starts between .50 and .98; hard reset: paper eq. 1-3 (the script's is soft); {_SCRIPT}",
     },
 )
 
