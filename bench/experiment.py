@@ -170,10 +170,10 @@ class Experiment:
             *parents, last = path.split(".")
             for key in parents:
                 if not isinstance(part.get(key), dict):
-                    raise unknown("setting", path, _paths(config))
+                    raise unknown("setting", path, _paths(_DEFAULTS | config))
                 part = part[key]
-            if last not in part and part is not config["neuron"]:
-                raise unknown("setting", path, _paths(config))
+            if last not in part and part is not config["neuron"] and not (part is config and last in _DEFAULTS):
+                raise unknown("setting", path, _paths(_DEFAULTS | config))
             part[last] = value
         return json.loads(json.dumps(config))
 

@@ -158,6 +158,13 @@ def test_unknown_rows_columns_budgets_and_settings_name_the_nearest() -> None:
         _ = Experiment(MNIST, LIF, 0, "laptop", (("batchsize", 5),)).config
     with pytest.raises(BenchError, match="unknown setting"):
         _ = Experiment(MNIST, LIF, 0, "laptop", (("neurons.leak", 0.5),)).config
+    with pytest.raises(BenchError, match="did you mean clip"):
+        _ = Experiment(MNIST, LIF, 0, "laptop", (("clop", 1.0),)).config
+
+
+def test_a_setting_that_the_recipe_leaves_at_its_default_can_be_changed() -> None:
+    plain, clipped = (Experiment(MNIST, LIF, 0, "laptop", o) for o in ((), (("clip", 1.0),)))
+    assert "clip" not in plain.config and clipped.config["clip"] == 1.0 and plain.id != clipped.id
 
 
 def test_expected_time_is_the_median_of_the_same_task_and_budget(mnist_here: None) -> None:
