@@ -8,11 +8,12 @@ from statistics import median
 
 from bench import paths
 from bench.errors import BenchError, unknown
-from bench.experiment import BUDGETS, Experiment, Measure
+from bench.experiment import BUDGETS, Experiment, Measure, Task
 from bench.ledger import Line
 from bench.measures import MEASURES
 from bench.table import Cell, Table
 from bench.tables import TABLES
+from bench.tasks import TASKS
 from datamodules.sources import missing
 
 
@@ -133,12 +134,34 @@ def expected_seconds(job: Job, lines: Iterable[Line]) -> float | None:
 def usual_seconds(experiment: Experiment, measures: Iterable[Measure], lines: Iterable[Line]) -> float | None:
     """Median wall time of earlier trainings of the same task and budget, of the same model where there is one, and of its measures.
 
-    ``None`` without an earlier training.
+    Where the task was never trained at this budget: of trainings on the same data at other lengths and numbers of epochs, scaled by both.
+    ``None`` without any of these.
     """
     lines = list(lines)
     trainings = [_usual(experiment, m.name, lines) for m in MEASURES.values() if not m.reader]
-    reading = _reading(experiment, measures, lines)
-    return next((seconds + reading for seconds in trainings if seconds is not None), None)
+    training = next((seconds for seconds in trainings if seconds is not None), None) or _scaled(experiment, lines)
+    return None if training is None else training + _reading(experiment, measures, lines)
+
+
+def _scaled(experiment: Experiment, lines: list[Line]) -> float | None:
+    rates: dict[str, list[float]] = {}
+    for line in lines:
+        task, measure = TASKS.get(line.task), MEASURES.get(line.measure)
+        if line.status != "ok" or not line.wall_s or not line.epochs or measure is None or measure.reader:
+            continue
+        if task and task.data == experiment.task.data and line.budget in ("paper", *task.budgets):
+            rates.setdefault(line.model, []).append(line.wall_s / _work(task.at(line.budget), line.epochs))
+    if not rates:
+        return None
+    closest = rates.get(experiment.model.name) or [rate for some in rates.values() for rate in some]
+    return median(closest) * _work(experiment.recipe, experiment.recipe.epochs)
+
+
+def _work(recipe: Task, epochs: int) -> float:
+    """Epochs x samples x steps, as far as they differ between tasks on the same data."""
+    settings = recipe.data_settings
+    samples = settings["batches"] * recipe.batch_size if "batches" in settings else 1
+    return epochs * samples * settings.get("steps", settings.get("delay", 1))
 
 
 def _reading(experiment: Experiment, measures: Iterable[Measure], lines: list[Line]) -> float:

@@ -14,6 +14,7 @@ from bench.ledger import Line
 from bench.measures import ACCURACY
 from bench.models.roles import LIF, LIF_NO_RESET, LIF_RECURRENT
 from bench.tables import TABLES
+from bench.tasks import TASKS
 from bench.tasks.roles import MNIST, XOR
 from datamodules.sources import MNIST as MNIST_SOURCE
 
@@ -173,6 +174,14 @@ def test_expected_time_is_the_median_of_the_same_task_and_budget(mnist_here: Non
     assert plan.expected_seconds(job, []) is None
     assert plan.expected_seconds(job, [replace(other, wall_s=s) for s in (10.0, 20.0, 90.0)]) == 20.0
     assert plan.expected_seconds(job, [replace(other, wall_s=10.0), replace(finished(job.experiment), wall_s=50.0)]) == 50.0
+
+
+def test_expected_time_of_what_never_ran_is_scaled_from_other_lengths_and_epochs() -> None:
+    short = Experiment(TASKS["copy-100"], LIF, 0, "laptop")
+    line = replace(finished(short), wall_s=60.0, epochs=50)
+    assert plan.usual_seconds(Experiment(TASKS["copy-400"], LIF, 0, "laptop"), [], [line]) == pytest.approx(240.0)
+    assert plan.usual_seconds(Experiment(TASKS["copy-100"], LIF, 0, "smoke"), [], [line]) == pytest.approx(60.0 / 50 / 50 / 16)
+    assert plan.usual_seconds(Experiment(TASKS["adding-200"], LIF, 0, "laptop"), [], [line]) is None
 
 
 def test_every_recipe_value_says_where_it_comes_from() -> None:
