@@ -53,22 +53,32 @@ TABLE = Table(
         "the network without leakage stays at chance (10.0 %; baseline 59.7, complete leakage 59.3, without reset 65.3), as the "
         "published 13.69 and 3.22 % are near it; without it that network learns as the baseline does (53.0 and 53.0 %). So the code's "
         "form is used for SHD and SSC.",
-        "XOR: the network, the readout and the test set are not in the paper; see `python -m bench show roles-6 Baseline XOR`.",
-        "XOR: which rows learn hangs on how long the leak can remember when training starts, and on the input's factor. The script's "
-        "start (k between .50 and .98: at most 4 % are left after 180 steps) and its factor 1 - k have a column of their own; all five "
-        "rows were at chance after 10 epochs of it (seed 0, when it was the recipe of XOR). Tried from that start in short runs that "
-        "left no ledger line, still at chance: the paper's equations (14 epochs; without reset and with a single softmax 20), soft "
-        "reset (14), 64 hidden neurons (4; with gradients clipped at 1, 2). With a delay of 20 or 60 steps instead of 180 (20 epochs, "
-        "seed 0, exploratory) the rows without reset and with recurrence learn from it, too: 99.6 and 100.0 %, 84.4 and 50.5 %. From k "
-        "between .88 and .998, first 1,500 steps of 200 samples, seed 0, no ledger line either: with the paper's equations without "
-        "reset 72, with recurrence 99.9, baseline 50.4 %; with the factor 78 to 92, 50.4 and 50.3 %. The column XOR has the paper's "
-        "equations and the longer memory; without reset (paper budget, seed 0) it comes to 75 % in six epochs and falls back to chance "
-        "in the 24th, where the rate of 0.01 is still whole: not the published 96.10.",
+        "XOR: the network, the readout, the number of steps and the test set are not in the paper; see `python -m bench show roles-6 "
+        "Baseline XOR`. Everything but the threshold, the test set and the number of steps is as in the public code of its lab, which "
+        "has functions for all three resets.",
+        "XOR: which rows learn hangs on the delay. The script of this task has 200 steps, of which 180 lie between the patterns; its "
+        "leaks start with k between .50 and .98, so that at most 4 % of the first pattern are left, less than the background adds. No "
+        "row was seen to learn that: all five at chance after 10 epochs, without reset also after 15,000 steps of 100 samples (column "
+        "XOR (200 steps)). The lab's script of XOR over several time scales has 100 steps; with these, and nothing else changed, the "
+        "rows without reset and with recurrence come to the published numbers in 10 epochs. So the column XOR has 100 steps. This was "
+        "chosen after seeing which rows learn, not read in the paper.",
+        "XOR, baseline: here it stays near chance (published 77.50), with the hard reset and, tried for 40 to 60 epochs of seed 0, also "
+        "with the script's soft reset (49.5 %), with leaks that start between .88 and .998 (50.5 %), and with a delay of 20 steps (52.5 "
+        "%). With a reset only what stays below the threshold is remembered, and no part of that tells the two classes apart before a "
+        "second neuron does.",
+        "XOR, tried and rejected, 200 steps, seed 0, short runs without ledger lines: the paper's equations, which take the input "
+        "whole, from the script's leaks: chance after 14 epochs (20 without reset, with a single softmax too), as with soft reset (14) "
+        "and with 64 hidden neurons (4). The paper's equations from leaks between .88 and .998, this column's recipe for a day: without "
+        "reset 75.05 % in the 22nd epoch, at chance from the 24th (paper budget; the ledger has it); with a rectangular surrogate of "
+        "half width 0.5, the other reading of the printed width, 70 to 74 % over 86 epochs; with recurrence 99.9 % after 1,500 steps of "
+        "200 samples but chance after 3,000 of 500 with the rectangle and in 15,000 of 100. There a bias counts b/(1-k), far beyond the "
+        "threshold, so that neurons with a long memory begin silent or always firing. The factor 1-k with these leaks: without reset 78 "
+        "to 92 % early, 66 % after 15,000 steps of 100, the others at chance.",
         "MNIST: the number of steps and the encoding are not in the paper; T = 15, Bernoulli.",
         "N-MNIST: the number of windows and their values are not in the paper; 15 binary windows of 3 ms, the first 45 of about 300 ms.",
         "DVS128 Gesture: Tonic's samples, 264 to test; the printed accuracies are multiples of 1/288, but for 93.89. The printed "
         "learning rate of 0.1 is not used.",
-        "Columns in brackets are not the paper's: XOR as the public script has it; N-MNIST simulated from MNIST and spoken digits "
+        "Columns in brackets are not the paper's: XOR over the public script's 200 steps; N-MNIST simulated from MNIST and spoken digits "
         "through a cochlea model are stand-ins; 1,100 recordings, 10 clips and 4,000 images are subsets. Nothing is published for them.",
         "DVS128 Gesture (10 clips): one clip a gesture, tested on what was trained: whether the network learns them by heart, not how "
         "well it knows others.",
