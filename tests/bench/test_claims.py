@@ -69,6 +69,13 @@ def test_the_papers_own_numbers_bear_each_claim_out(claim: Claim) -> None:
     assert [j.verdict for j in judge(claim, []) if j.data == "published"] in ([], ["holds"])
 
 
+def test_a_measure_without_a_unit_that_a_claim_needs_has_a_tolerance_on_its_own_scale() -> None:
+    """With one seed the tolerance stands for the interval, and the general one of 1 would leave a share or a loss undecided for ever."""
+    assert {
+        c.measure.name for claim in ALL for c in claim.cells if c.measure and not c.measure.unit and c.measure.tolerance > 0.05
+    } == set()
+
+
 def results_of(cell: Cell, number: float, budget: str = "paper", seeds: int = 1, spread: float = 0.0) -> list[Line]:
     assert cell.task is not None and cell.model is not None and cell.measure is not None
     return [
