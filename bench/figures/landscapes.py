@@ -69,7 +69,7 @@ def draw(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
             )
             axis.set(xlabel="along direction 1", ylabel="along direction 2" if axis is line[0] else "")
     bar = figure.colorbar(filled, ax=[a for line in axes for a in line], ticks=levels[1::4], format="%.2g", shrink=0.9)
-    bar.set_label("training loss above that of the trained weights (+)")
+    bar.set_label("training loss above that at +")
     return figure, [point for s in shown for point in points_of(s)]
 
 

@@ -18,7 +18,7 @@ TABLE = Table(
         "Loss landscape: mean rise of the training loss over circles of radius 0.5 and 1, three pairs of directions; 256 samples, 9 x 9 "
         "points. The paper names neither grid nor samples.",
         "Which ALIF the paper trained is not said [U]: its eq. 3.",
-        "LIF and ALIF were trained for one epoch (38.0 and 34.1 %), CE-LIF for five: a network that has hardly learnt has a flat "
+        "LIF and ALIF were trained for one epoch (38.0 and 34.1 %), CE-LIF for ten: a network that has hardly learnt has a flat "
         "loss, so that the order of the values says nothing yet about the paper's, in which CE-LIF's is the flattest.",
     ),
     draw="curves:curves_and_landscapes",
