@@ -123,8 +123,8 @@ def results(cell: Cell, budget: str, lines: Iterable[Line]) -> dict[str, dict[in
         return {}
     found: dict[str, dict[int, Line]] = {}
     known: dict[int, Experiment] = {}
-    named = [x for x in lines if (x.task, x.measure, x.status, x.budget) == (cell.task.name, cell.measure.name, "ok", budget)]
-    for line in sorted(named, key=lambda line: line.started_utc):
+    asked = [x for x in lines if (x.measure, x.status, x.budget) == (cell.measure.name, "ok", budget)]  # of any task: names do not count
+    for line in sorted(asked, key=lambda line: line.started_utc):
         if line.seed not in known:
             known[line.seed] = Experiment(cell.task, cell.model, line.seed, budget)
         if line.experiment == known[line.seed].id and valid(line, known[line.seed], cell.measure):

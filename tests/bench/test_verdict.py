@@ -63,6 +63,11 @@ def test_results_of_another_version_are_stale_and_get_no_verdict() -> None:
     assert "stale" in render.short(found)
 
 
+def test_the_same_training_counts_under_whatever_name_it_was_recorded() -> None:
+    """The plan holds it for done, so the cell would say "ready to run" for ever."""
+    assert find(TABLE, CELL, [result(94.9, task="mnist-before", model="before")]).status == "measured"
+
+
 def test_absent_failed_and_missing_cells_each_say_why() -> None:
     absent = Cell("a", "b", None, absent="not applicable", note="the paper leaves it out")
     assert find(TABLE, absent, []).status == "not applicable"
