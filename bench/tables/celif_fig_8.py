@@ -23,8 +23,7 @@ TABLE = Table(
     notes=(
         "The value is the mean rise of the training loss over circles of radius 0.5 and 1, three pairs of directions.",
         "Filters are rows, a neuron's row of the temporal embedding too; parameters of one dimension stay. 256 samples, 9 x 9 points.",
-        "LIF and ALIF were trained for one epoch (38.0 and 34.1 %), CE-LIF for ten: a network that has hardly learnt has a flat "
-        "loss, so that the order of the values says nothing yet about the paper's, in which CE-LIF's is the flattest.",
+        "The order of the values says little yet: LIF and ALIF have hardly learnt, see celif-fig-4.",
     ),
     draw="landscapes:draw",
 )

@@ -56,7 +56,7 @@ XOR = Task(
     sources={
         "data": "code: DH-SNN delayed_xor generator",
         "data_settings": "code: DH-SNN delayed_xor generator; steps: guess [U], the paper names no number; 100 as in its lab's script of "
-        "XOR over several time scales, the script of this task has 200, over which no row leaves chance (see the notes of roles-6); "
+        "XOR over several time scales, the script of this task has 200, over which no row leaves chance so (see the notes of roles-6); "
         "test: guess [U], the script reports accuracy on the training stream only; here 10,000 fresh samples of a seed of their own",
         "layers": "guess [U]: XOR is missing from roles Table 4; the public script's 20-16-2",
         "network": "paper Table 4 (fully connected)",

@@ -185,8 +185,6 @@ def test_expected_time_of_what_never_ran_is_scaled_from_other_lengths_and_epochs
 
 
 def test_every_recipe_value_says_where_it_comes_from() -> None:
-    from bench.tasks import TASKS
-
     for task in TASKS.values():
         config = Experiment(task, LIF, 0, "paper").config
         silent = [name for name in config if name != "recurrent" and not task.sources.get(name)]
