@@ -88,10 +88,30 @@ def project(starts, places, values, weight, bias, out):
 
 @kernel
 def outer(starts, places, values, grad, out):
-    """out [inputs, N] += events.T @ grad."""
+    """out [inputs, N] += events.T @ grad, input by input, each one's events in the order of their rows."""
+    ends = np.zeros(out.shape[0] + 1, np.int64)
+    total = starts[grad.shape[0]]
+    for k in range(total):
+        ends[places[k] + 1] += 1
+    for j in range(out.shape[0]):
+        ends[j + 1] += ends[j]
+    rows, factors = np.empty(total, np.int32), np.empty(total, values.dtype)
     for r in range(grad.shape[0]):
-        g = grad[r]
         for k in range(starts[r], starts[r + 1]):
-            v, o = values[k], out[places[k]]
-            for n in range(g.shape[0]):
-                o[n] += v * g[n]
+            at = ends[places[k]]
+            rows[at], factors[at] = r, values[k]
+            ends[places[k]] = at + 1
+    k = 0
+    for j in range(out.shape[0]):
+        o, end = out[j], ends[j]
+        while k + 4 <= end:
+            v0, v1, v2, v3 = factors[k], factors[k + 1], factors[k + 2], factors[k + 3]
+            g0, g1, g2, g3 = grad[rows[k]], grad[rows[k + 1]], grad[rows[k + 2]], grad[rows[k + 3]]
+            for n in range(o.shape[0]):
+                o[n] = (((o[n] + v0 * g0[n]) + v1 * g1[n]) + v2 * g2[n]) + v3 * g3[n]
+            k += 4
+        while k < end:
+            v0, g0 = factors[k], grad[rows[k]]
+            for n in range(o.shape[0]):
+                o[n] += v0 * g0[n]
+            k += 1

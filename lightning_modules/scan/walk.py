@@ -17,6 +17,7 @@ SPARSE = 0.3  # below this share of non-zeros a product from events is the faste
 SPARSE_BACK = 0.2  # the same for the gradient of the weights
 WIDE = 32  # outputs below which finding the events costs more than the dense product
 WAIT = 8  # chunks to go dense before looking again
+FEW = 64  # events a row up to which projecting them again costs little time for the memory it saves
 
 Window = tuple[np.ndarray, int, int]  # [T, B / fold, fold N], and the step and the row in it where a block's chunk begins
 
@@ -93,8 +94,10 @@ class Block:
             torch.addmm(layer.bias, self._dense(i, t, steps), layer.transposed, out=out)
 
     def _from_events(self, i: int, t: int, steps: int, kept: Kept) -> bool:
-        """Whether a current is cheaper to project again from the events that are kept anyway than to keep."""
-        return i == 0 and not self.layers[0].linked and self.layers[0].weight is not None and self._find(0, t, steps, kept)
+        """Whether to project a current again from the events that are kept anyway, rather than keep it."""
+        if i or self.layers[0].linked or self.layers[0].weight is None or not self._find(0, t, steps, kept):
+            return False
+        return kept.events[t][0][-1] <= FEW * steps * self.rows
 
     def _current(self, i: int, t: int, steps: int, kept: Kept) -> Tensor:
         """Where the current of layer i is, or goes: what is kept for the backward pass, or scratch memory."""

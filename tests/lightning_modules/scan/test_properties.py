@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from lightning_modules.neurons import NEURONS
 from lightning_modules.neurons.lif import LIF
-from lightning_modules.scan import Dense, scan, scan_dense, scan_stack
+from lightning_modules.scan import Dense, scan, scan_dense, scan_stack, walk
 from tests.lightning_modules.scan.common import close, gradients, same
 
 SIZES = st.sampled_from([1, 2, 3, 7, 17, 64, 65])
@@ -51,6 +52,20 @@ def test_products_from_events_are_exact_to_rounding(steps: int, batch: int, inpu
     close(fused.output, loop.output, torch.float32)
     for a, b in zip(gradients(fused, [weight, readout.tau]), gradients(loop, [weight, readout.tau]), strict=True):
         close(a, b, torch.float32)
+
+
+@pytest.mark.parametrize("density", [0.02, 0.18])
+def test_a_current_kept_and_one_projected_again_are_the_same_to_the_bit(density: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    x = (torch.rand(30, 70, 400) < density).float()
+    weight, given = torch.randn(40, 400, requires_grad=True), []
+    for few in (0, walk.FEW, 400):
+        monkeypatch.setattr(walk, "FEW", few)
+        done = scan_dense(LIF(40), x, weight, backend="cpu")
+        given.append([done.output, *gradients(done, [weight])])
+    assert bool(given[0][1].any())
+    for kept, again in itertools.pairwise(given):
+        assert all(torch.equal(a, b) for a, b in zip(kept, again, strict=True))
 
 
 def test_a_nan_in_a_sparse_input_reaches_the_neurons() -> None:
