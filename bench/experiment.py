@@ -55,6 +55,12 @@ class Measure:
     settings: Mapping[str, Any] = field(default_factory=dict)
     protocols: tuple[str, ...] = ("last", "best_test")
     series: bool = True  # a reader's value has a series behind it, which a figure of it needs
+    history: bool = False  # its reader looks at the training history alone
+
+    @property
+    def costs_training(self) -> bool:
+        """Whether it costs what the training costs, and nothing more."""
+        return not self.reader or self.history
 
 
 @dataclass(frozen=True)

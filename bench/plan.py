@@ -138,7 +138,7 @@ def usual_seconds(experiment: Experiment, measures: Iterable[Measure], lines: It
     ``None`` without any of these.
     """
     lines = list(lines)
-    trainings = [_usual(experiment, m.name, lines) for m in MEASURES.values() if not m.reader]
+    trainings = [_usual(experiment, m.name, lines) for m in MEASURES.values() if m.costs_training]
     training = next((seconds for seconds in trainings if seconds is not None), None) or _scaled(experiment, lines)
     return None if training is None else training + _reading(experiment, measures, lines)
 
@@ -147,7 +147,7 @@ def _scaled(experiment: Experiment, lines: list[Line]) -> float | None:
     rates: dict[str, list[float]] = {}
     for line in lines:
         task, measure = TASKS.get(line.task), MEASURES.get(line.measure)
-        if line.status != "ok" or not line.wall_s or not line.epochs or measure is None or measure.reader:
+        if line.status != "ok" or not line.wall_s or not line.epochs or measure is None or not measure.costs_training:
             continue
         if task and task.data == experiment.task.data and line.budget in ("paper", *task.budgets):
             rates.setdefault(line.model, []).append(line.wall_s / _work(task.at(line.budget), line.epochs))
@@ -165,7 +165,7 @@ def _work(recipe: Task, epochs: int) -> float:
 
 
 def _reading(experiment: Experiment, measures: Iterable[Measure], lines: list[Line]) -> float:
-    return sum(_usual(experiment, m.name, lines) or 0.0 for m in measures if m.reader)
+    return sum(_usual(experiment, m.name, lines) or 0.0 for m in measures if not m.costs_training)
 
 
 def _usual(experiment: Experiment, measure: str, lines: list[Line]) -> float | None:

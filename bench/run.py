@@ -162,9 +162,9 @@ def run(
         begun = time.perf_counter()
         readings, problem = attempt(begun, (measure,), lambda measure=measure: list(trained.read(kept, measure)))  # type: ignore[misc]
         done += problem
-        # what is read off the history costs the training and comes from there; anything else costs its own time
+        # what is read off the history comes from the training; anything else has its own time and place
         spent = kept.origin
-        if measure.reader:
+        if not measure.costs_training:
             spent = {**where, "wall_s": round((time.perf_counter() - begun) / max(1, len(readings or ())), 1)}
             spent["wandb_run"] = kept.origin.get("wandb_run", "")
         for protocol, reading in readings or ():

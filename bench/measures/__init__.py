@@ -45,11 +45,12 @@ LANDSCAPE_SMALL_TE_FIXED = replace(LANDSCAPE, name="loss-landscape@9-te-fixed", 
 
 # celif Figures 2, 4, 5, 6 and 7
 LEARNING_CURVE = Measure(
-    "learning-curve", "epochs", "epochs to within 1 point of the best", reader="learning_curve:plateau", protocols=("last",)
+    "learning-curve", "epochs", "epochs to within 1 point of the best", reader="learning_curve:plateau", protocols=("last",), history=True
 )
 LOSS_CURVE = Measure(
-    "loss-curve", "", "test loss after the last epoch", tolerance=0.005, digits=4, reader="learning_curve:final_loss", protocols=("last",)
-)
+    "loss-curve", "", "test loss after the last epoch", tolerance=0.005, digits=4, reader="learning_curve:final_loss", protocols=("last",),
+    history=True,
+)  # fmt: skip
 GRADIENT_REACH = Measure(
     "gradient-reach", "", "share of the gradient on the first 10 steps", tolerance=0.02, digits=4, reader="gradient_reach:gradient_reach",
     protocols=("last",),

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import run, series, tracking, trained
+from bench import plan, run, series, tracking, trained
 from bench.experiment import Experiment, Measure
-from bench.measures import ACCURACY
+from bench.measures import ACCURACY, LEARNING_CURVE, LOSS_CURVE
 from bench.models.roles import LIF
 from bench.tasks.roles import XOR
 
@@ -51,6 +51,14 @@ def test_measures_are_read_from_kept_weights_without_training_again(
     assert again[2].measure == "probe@2" and again[2].n_test == 3 and again[2].value > 0
     assert series.read(E, readers["probe"], "last") == {"x": [1.0, 2.0], "y": [0.5, 0.25]}
     assert (again[3].status, again[3].error) == ("not applicable", "this model has no such thing")
+
+
+def test_what_the_history_gives_says_what_the_training_cost_so_that_plans_know(places: Path) -> None:
+    lines, _ = run.run(E, (ACCURACY, LOSS_CURVE, LEARNING_CURVE))
+    assert {line.measure for line in lines} == {"accuracy", "loss-curve", "learning-curve"}
+    assert len({(line.wall_s, line.peak_mb, line.started_utc) for line in lines}) == 1
+    curve = next(line for line in lines if line.measure == "loss-curve")
+    assert plan.usual_seconds(E, [LOSS_CURVE], [curve]) == curve.wall_s > 0
 
 
 @pytest.mark.parametrize("damage", ["cut off", "other experiment", "other weights"])
