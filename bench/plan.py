@@ -11,6 +11,7 @@ from bench.errors import BenchError, unknown
 from bench.experiment import BUDGETS, Experiment, Measure, Task
 from bench.ledger import Line
 from bench.measures import MEASURES
+from bench.models import MODELS
 from bench.table import Cell, Table
 from bench.tables import TABLES
 from bench.tasks import TASKS
@@ -132,7 +133,8 @@ def expected_seconds(job: Job, lines: Iterable[Line]) -> float | None:
 
 
 def usual_seconds(experiment: Experiment, measures: Iterable[Measure], lines: Iterable[Line]) -> float | None:
-    """Median wall time of earlier trainings of the same task and budget, of the same model where there is one, and of its measures.
+    """Median wall time of earlier trainings of the same task and budget, and of its measures: of the same model where there is one, else
+    of those that have neurons as it does, or have none.
 
     Where the task was never trained at this budget: of trainings on the same data at other lengths and numbers of epochs, scaled by both.
     ``None`` without any of these.
@@ -175,5 +177,7 @@ def _usual(experiment: Experiment, measure: str, lines: list[Line]) -> float | N
         if line.status == "ok" and line.wall_s and line.measure == measure
         and (line.task, line.budget) == (experiment.task.name, experiment.budget)
     ]  # fmt: skip
-    closest = [line for line in named if line.model == experiment.model.name] or named
+    model = experiment.model
+    kin = [line for line in named if line.model in MODELS and bool(MODELS[line.model].neuron) == bool(model.neuron)]
+    closest = [line for line in named if line.model == model.name] or kin or named
     return median(line.wall_s for line in closest if line.wall_s) if closest else None

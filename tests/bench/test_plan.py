@@ -12,6 +12,7 @@ from bench.errors import BenchError
 from bench.experiment import Experiment, canonical_hash
 from bench.ledger import Line
 from bench.measures import ACCURACY
+from bench.models import MODELS
 from bench.models.roles import LIF, LIF_NO_RESET, LIF_RECURRENT
 from bench.tables import TABLES
 from bench.tasks import TASKS
@@ -174,6 +175,15 @@ def test_expected_time_is_the_median_of_the_same_task_and_budget(mnist_here: Non
     assert plan.expected_seconds(job, []) is None
     assert plan.expected_seconds(job, [replace(other, wall_s=s) for s in (10.0, 20.0, 90.0)]) == 20.0
     assert plan.expected_seconds(job, [replace(other, wall_s=10.0), replace(finished(job.experiment), wall_s=50.0)]) == 50.0
+
+
+def test_expected_time_of_a_model_that_never_ran_is_that_of_its_kind() -> None:
+    gru = Experiment(TASKS["nmnist"], MODELS["gru-512"], 0, "laptop")
+    seconds = {"lif": 60.0, "lstm-512": 900.0, "rnn-512": 300.0}
+    known = [replace(finished(Experiment(gru.task, MODELS[name], 0, "laptop")), wall_s=wall) for name, wall in seconds.items()]
+    assert plan.usual_seconds(gru, [], known) == 600.0
+    assert plan.usual_seconds(gru, [], known[:1]) == 60.0
+    assert plan.usual_seconds(Experiment(gru.task, MODELS["lif-no-reset"], 0, "laptop"), [], known) == 60.0
 
 
 def test_expected_time_of_what_never_ran_is_scaled_from_other_lengths_and_epochs() -> None:
