@@ -67,12 +67,10 @@ def spread(starts, places, values, batch, t_first, b_first, out):
 
 
 @kernel
-def project(starts, places, values, weight, bias, out):
-    """out = bias + events @ weight, ``weight`` [inputs, N]."""
+def add(starts, places, values, weight, out):
+    """out += events @ weight, ``weight`` [inputs, N]."""
     for r in range(out.shape[0]):
-        o = out[r]
-        o[:] = bias
-        k, end = starts[r], starts[r + 1]
+        o, k, end = out[r], starts[r], starts[r + 1]
         while k + 4 <= end:  # four rows at a time: the sum stays in a register
             v0, v1, v2, v3 = values[k], values[k + 1], values[k + 2], values[k + 3]
             w0, w1, w2, w3 = weight[places[k]], weight[places[k + 1]], weight[places[k + 2]], weight[places[k + 3]]
@@ -87,31 +85,25 @@ def project(starts, places, values, weight, bias, out):
 
 
 @kernel
+def project(starts, places, values, weight, bias, out):
+    """out = bias + events @ weight."""
+    for r in range(out.shape[0]):
+        out[r] = bias
+    add(starts, places, values, weight, out)
+
+
+@kernel
 def outer(starts, places, values, grad, out):
-    """out [inputs, N] += events.T @ grad, input by input, each one's events in the order of their rows."""
-    ends = np.zeros(out.shape[0] + 1, np.int64)
+    """out [inputs, N] += events.T @ grad: the events of each input in the order of their rows."""
     total = starts[grad.shape[0]]
+    begins, rows, factors = np.zeros(out.shape[0] + 2, np.int64), np.empty(total, np.int32), np.empty(total, values.dtype)
     for k in range(total):
-        ends[places[k] + 1] += 1
+        begins[places[k] + 2] += 1
     for j in range(out.shape[0]):
-        ends[j + 1] += ends[j]
-    rows, factors = np.empty(total, np.int32), np.empty(total, values.dtype)
+        begins[j + 2] += begins[j + 1]
     for r in range(grad.shape[0]):
         for k in range(starts[r], starts[r + 1]):
-            at = ends[places[k]]
+            at = begins[places[k] + 1]
             rows[at], factors[at] = r, values[k]
-            ends[places[k]] = at + 1
-    k = 0
-    for j in range(out.shape[0]):
-        o, end = out[j], ends[j]
-        while k + 4 <= end:
-            v0, v1, v2, v3 = factors[k], factors[k + 1], factors[k + 2], factors[k + 3]
-            g0, g1, g2, g3 = grad[rows[k]], grad[rows[k + 1]], grad[rows[k + 2]], grad[rows[k + 3]]
-            for n in range(o.shape[0]):
-                o[n] = (((o[n] + v0 * g0[n]) + v1 * g1[n]) + v2 * g2[n]) + v3 * g3[n]
-            k += 4
-        while k < end:
-            v0, g0 = factors[k], grad[rows[k]]
-            for n in range(o.shape[0]):
-                o[n] += v0 * g0[n]
-            k += 1
+            begins[places[k] + 1] = at + 1
+    add(begins, rows, factors, grad, out)
