@@ -78,6 +78,10 @@ TABLE = Table(
         "threshold, so that neurons with a long memory begin silent or always firing. The factor 1-k with these leaks: without reset 78 "
         "to 92 % early, 66 % after 15,000 steps of 100, the others at chance.",
         "MNIST: the number of steps and the encoding are not in the paper; T = 15, Bernoulli.",
+        "MNIST, measured over the paper's 100 epochs (seed 0): the five rows end within 0.3 points of each other, 1.3 to 4 above the "
+        "printed values, and recurrence is not ahead. The printed values are passed in epoch 4 or 5 here (recurrence: epoch 8), and up to "
+        "about epoch 7 recurrence leads as printed; it learns faster, and the others catch up. Checked: number of epochs, and three "
+        "seeds at 4 epochs (laptop budget): recurrence first and no leakage last, as printed. Not checked: other steps and encodings.",
         "N-MNIST: the number of windows and their values are not in the paper; 15 binary windows of 3 ms, the first 45 of about 300 ms.",
         "DVS128 Gesture: Tonic's samples, 264 to test; the printed accuracies are multiples of 1/288, but for 93.89. The printed "
         "learning rate of 0.1 is not used.",
