@@ -19,7 +19,7 @@ LATER = ("weight_decay", "clip", "network_settings")
 
 BUDGETS = {
     "smoke": "seconds on tiny data; never enters results",
-    "laptop": "real data, reduced epochs",
+    "laptop": "less training than in the paper",
     "paper": "the paper's own settings",
 }
 PROTOCOLS = {

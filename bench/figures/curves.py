@@ -55,7 +55,7 @@ def losses(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
             axis.axhline(level, color="#666666", linewidth=0.9, linestyle=(0, (2, 2)), label="baseline:\nremembers nothing")
             points.append({"row": "baseline", "column": column, "test_loss": level})
         axis.set(title=column, xlabel="iterations", ylim=(0, None))
-        axis.set_ylabel("test MSE" if inside[0].task.data == "adding" else "test cross-entropy (nats)")
+        axis.set_ylabel("MSE" if inside[0].task.data == "adding" else "cross-entropy (nats)")
         named |= {label: handle for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     figure.legend(named.values(), named.keys(), loc="outside right center")
     return figure, points

@@ -193,7 +193,7 @@ def test_the_caption_says_budget_data_seeds_and_what_is_missing(places: Path) ->
     lines = [line for line in measured(FIGURE, seeds=2) if line.data == "nmnist-standin"]
     shown = figures.shown(FIGURE, render.findings(FIGURE, lines))
     text = figures.caption(FIGURE, shown)
-    assert "laptop budget (real data, reduced epochs)" in text and "stand-in for N-MNIST" in text and "2 seeds" in text
+    assert "laptop budget (less training than in the paper)" in text and "stand-in for N-MNIST" in text and "2 seeds" in text
     assert "not measured yet" in text
 
 
