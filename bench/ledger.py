@@ -106,13 +106,14 @@ def folder() -> Path:
 
 
 def read(only: Iterable[str] | None = None) -> list[Line]:
-    """All lines, or those of the tasks in ``only``. Raises ``BenchError`` naming file and line of anything that is not a ledger line."""
+    """All lines, or those of the tasks in ``only``. Raises ``BenchError`` as ``read_file`` does."""
     if only is not None:
-        return [line for task in dict.fromkeys(only) if (path := folder() / f"{task}.csv").exists() for line in _read(path)]
-    return [line for path in sorted(folder().glob("*.csv")) for line in _read(path)]
+        return [line for task in dict.fromkeys(only) if (path := folder() / f"{task}.csv").exists() for line in read_file(path)]
+    return [line for path in sorted(folder().glob("*.csv")) for line in read_file(path)]
 
 
-def _read(path: Path) -> list[Line]:
+def read_file(path: Path) -> list[Line]:
+    """The lines of one file. Raises ``BenchError`` naming file and line of anything that is not a ledger line."""
     text = path.read_text(encoding="utf-8", errors="replace")
     keep = "nothing was changed; mend the line or take the file back from git"
     if text and not text.endswith("\n"):
@@ -148,10 +149,11 @@ def append(lines: Iterable[Line]) -> None:
         by_task.setdefault(line.task, []).append(line)
     with lock(f"ledger-{folder_key(folder())}"):
         for task, group in by_task.items():
-            _append(folder() / f"{task}.csv", group)
+            append_to(folder() / f"{task}.csv", group)
 
 
-def _append(path: Path, lines: list[Line]) -> None:
+def append_to(path: Path, lines: list[Line]) -> None:
+    """``append`` to a file that nobody else writes to."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     try:
@@ -160,7 +162,7 @@ def _append(path: Path, lines: list[Line]) -> None:
         if size == 0:
             writer.writerow(HEADER)
         else:
-            _read(path)  # never append to a broken file
+            read_file(path)  # never append to a broken file
         writer.writerows(line.texts() for line in lines)
         data = out.getvalue().encode()
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -187,7 +189,7 @@ def sort() -> None:
             out = io.StringIO()
             writer = csv.writer(out, lineterminator="\n")
             writer.writerow(HEADER)
-            writer.writerows(dict.fromkeys(tuple(line.texts()) for line in sorted(_read(path), key=lambda line: line.key)))
+            writer.writerows(dict.fromkeys(tuple(line.texts()) for line in sorted(read_file(path), key=lambda line: line.key)))
             write(path, out.getvalue())
 
 

@@ -21,10 +21,12 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import WandbLogger
 
 import datamodules
-from bench import provenance, series, tracking, trained
+from bench import ledger, provenance, series, tracking, trained
+from bench.errors import BenchError
 from bench.experiment import Experiment, Measure
 from bench.ledger import Line
 from bench.lines import lines, now
+from bench.plan import valid
 from datamodules.sources import DataError
 from lightning_modules.spiking import Diverged, SpikingModule
 
@@ -157,8 +159,12 @@ def run(
         "checkpoint_sha256": kept.sha256,
     }
     done: list[Line] = []
+    waiting = _waiting(kept)
     for measure in measures:
         check()
+        if again := [line for line in waiting if valid(line, experiment, measure)]:
+            done += again
+            continue
         begun = time.perf_counter()
         readings, problem = attempt(begun, (measure,), lambda measure=measure: list(trained.read(kept, measure)))  # type: ignore[misc]
         done += problem
@@ -171,7 +177,21 @@ def run(
             (line,) = lines(experiment, (measure,), "ok", "")
             done.append(replace(line, **cost, **spent, protocol=protocol, **reading.fields))
             series.write_series(experiment, measure, protocol, reading.series)
+        if readings and not measure.costs_training:
+            with suppress(BenchError):  # no room to save them: they are handed in all the same if nothing stops this attempt
+                ledger.append_to(trained.readings(experiment), done[-len(readings) :])
     return done, profile
+
+
+def _waiting(kept: trained.Trained) -> list[Line]:
+    """What an attempt that was stopped has read off these weights already."""
+    path = trained.readings(kept.experiment)
+    try:
+        found = ledger.read_file(path) if path.exists() else []
+    except BenchError:  # cut off by a power failure
+        path.unlink()
+        found = []
+    return [line for line in found if line.checkpoint_sha256 == kept.sha256]
 
 
 def _trained(

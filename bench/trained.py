@@ -21,6 +21,7 @@ from torch import Tensor
 import datamodules
 from bench import paths
 from bench.experiment import Experiment, Measure
+from bench.locks import folder_key
 from datamodules.base import SequenceData
 from lightning_modules.spiking import SpikingModule
 
@@ -120,6 +121,11 @@ def load(experiment: Experiment) -> Trained | None:
         shutil.move(path, path.with_suffix(".damaged"))
         return None
     return kept
+
+
+def readings(experiment: Experiment) -> Path:
+    """Where ledger lines wait that were read off the weights for this results folder, until they are handed in."""
+    return folder(experiment) / f"readings-{folder_key(paths.results())}.csv"
 
 
 def read(kept: Trained, measure: Measure) -> Iterator[tuple[str, Reading]]:

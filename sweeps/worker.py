@@ -130,7 +130,7 @@ def perform(queue: Queue, claim: Claim, threads: int, told: Told, say: Say = lam
     """Run a claimed experiment and hand its lines to the storage, whatever they say."""
     job, experiment = claim.job, claim.job.experiment
     say(start=experiment.id)
-    from bench import run  # torch is loaded only where something is trained
+    from bench import run, trained  # torch is loaded only where something is trained
 
     watch = Watch(queue, claim, told)
 
@@ -151,6 +151,8 @@ def perform(queue: Queue, claim: Claim, threads: int, told: Told, say: Say = lam
         watch.over.set()
     if lines:
         queue.finish(claim, lines, profile)
+        if profile:
+            trained.readings(experiment).unlink(missing_ok=True)  # they are handed in
     claim.held.close()
     say(done=experiment.id)
 

@@ -103,7 +103,7 @@ def test_a_replaced_file_is_whole_or_the_old_one(places: Path) -> None:
 def test_every_committed_line_reads_and_is_sorted() -> None:
     for path in sorted((ROOT / "results" / "runs").glob("*.csv")):
         rows = list(csv.reader(path.open(encoding="utf-8")))
-        lines = ledger._read(path)
+        lines = ledger.read_file(path)
         assert rows[0] == HEADER
         assert [line.texts() for line in lines] == rows[1:], path
         assert lines == sorted(lines, key=lambda line: line.key), path

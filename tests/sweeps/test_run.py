@@ -209,6 +209,15 @@ def test_a_result_that_could_not_be_written_is_kept_and_not_trained_again(places
     assert len(lines(places)) == 2
 
 
+def test_readings_do_not_stay_behind_once_they_are_handed_in(places: Path) -> None:
+    wanted = ["celif-fig-6", "--column", "Copy memory, T = 100", "--row", "LSTM", "--measure", "gradient-reach"]
+    assert bench("run", *wanted, "--budget", "smoke").returncode == 0
+    ledger = (places / "home" / "exploratory" / "runs" / "copy-100.csv").read_text()
+    assert "gradient-reach" in ledger and ",ok," in ledger
+    (weights,) = (places / "home" / "experiments").rglob("weights.pt")
+    assert [path.name for path in weights.parent.iterdir()] == ["weights.pt"]
+
+
 def test_a_damaged_checkpoint_is_set_aside_and_training_starts_over(places: Path) -> None:
     settings = [*SMOKE, "--row", "Baseline", "--set", "epochs=2"]
     assert bench(*settings).returncode == 0
