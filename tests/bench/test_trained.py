@@ -53,6 +53,18 @@ def test_measures_are_read_from_kept_weights_without_training_again(
     assert (again[3].status, again[3].error) == ("not applicable", "this model has no such thing")
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_equal_weights_of_two_protocols_are_read_once(places: Path, readers: dict[str, Measure], same: bool) -> None:
+    run.run(E, (ACCURACY,))
+    kept = trained.load(E)
+    assert kept is not None
+    last = kept.states["last"]
+    best = {name: value.clone() if same else value + 1 for name, value in last.items()}
+    kept = replace(kept, states={"last": last, "best_test": best})
+    found = dict(trained.read(kept, replace(readers["probe"], protocols=("last", "best_test"))))
+    assert (found["last"] is found["best_test"]) is same and (found["last"].value == found["best_test"].value) is same
+
+
 def test_what_was_read_before_a_stop_is_not_read_again(places: Path, readers: dict[str, Measure], monkeypatch: pytest.MonkeyPatch) -> None:
     run.run(E, (ACCURACY,))
     asked: list[float] = []
