@@ -167,7 +167,8 @@ def _work(recipe: Task, epochs: int) -> float:
 
 
 def _reading(experiment: Experiment, measures: Iterable[Measure], lines: list[Line]) -> float:
-    return sum(_usual(experiment, m.name, lines) or 0.0 for m in measures if not m.costs_training)
+    # a line has its share of the time, one of as many as there are protocols
+    return sum((_usual(experiment, m.name, lines) or 0.0) * len(m.protocols) for m in measures if not m.costs_training)
 
 
 def _usual(experiment: Experiment, measure: str, lines: list[Line]) -> float | None:

@@ -11,7 +11,7 @@ from bench import plan
 from bench.errors import BenchError
 from bench.experiment import Experiment, canonical_hash
 from bench.ledger import Line
-from bench.measures import ACCURACY
+from bench.measures import ACCURACY, SPIKE_RATE
 from bench.models import MODELS
 from bench.models.roles import LIF, LIF_NO_RESET, LIF_RECURRENT
 from bench.tables import TABLES
@@ -175,6 +175,13 @@ def test_expected_time_is_the_median_of_the_same_task_and_budget(mnist_here: Non
     assert plan.expected_seconds(job, []) is None
     assert plan.expected_seconds(job, [replace(other, wall_s=s) for s in (10.0, 20.0, 90.0)]) == 20.0
     assert plan.expected_seconds(job, [replace(other, wall_s=10.0), replace(finished(job.experiment), wall_s=50.0)]) == 50.0
+
+
+def test_expected_time_of_a_reading_counts_every_protocol(mnist_here: None) -> None:
+    one = Experiment(MNIST, LIF, 0, "laptop")
+    trained, read = (replace(finished(one), measure=name, wall_s=wall) for name, wall in (("accuracy", 60.0), (SPIKE_RATE.name, 4.0)))
+    assert len(SPIKE_RATE.protocols) == 2
+    assert plan.usual_seconds(one, [ACCURACY, SPIKE_RATE], [trained, read]) == 68.0
 
 
 def test_expected_time_of_a_model_that_never_ran_is_that_of_its_kind() -> None:
