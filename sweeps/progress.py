@@ -22,6 +22,7 @@ class Progress:
     def __init__(self, names: Mapping[str, str], weights: Mapping[str, float]) -> None:
         self.names, self.weights = names, weights
         self.part = dict.fromkeys(names, 0.0)
+        self.found: dict[str, float] = {}  # what a checkpoint or another run had done already: no work of this run's time
         self.begun = time.monotonic()
         self.done = 0
         self.bars = sys.stderr.isatty()
@@ -31,10 +32,12 @@ class Progress:
             self.outer = tqdm(total=1.0, desc=f"0/{len(names)} experiments", bar_format=form, position=0, leave=True)
 
     def left(self) -> str:
-        """Expected time left, from what is done of this run."""
-        share = sum(self.part[i] * w for i, w in self.weights.items()) / sum(self.weights.values())
+        """Expected time left of the whole run, from what it has done itself."""
+        total = sum(self.weights.values())
+        left = sum((1.0 - self.part[i]) * w for i, w in self.weights.items()) / total
+        done = sum((self.part[i] - self.found.get(i, 0.0)) * w for i, w in self.weights.items()) / total
         elapsed = time.monotonic() - self.begun
-        return f"{clock(elapsed)} so far, about {clock(elapsed * (1 - share) / share)} left" if share > 0.01 else f"{clock(elapsed)} so far"
+        return f"{clock(elapsed)} so far" + (f", about {clock(elapsed * left / done)} left of this run" if done > 0.01 else "")
 
     def start(self, experiment: str) -> None:
         if experiment not in self.names:
@@ -51,6 +54,7 @@ class Progress:
         if experiment not in self.names:
             return
         self.part[experiment] = min(1.0, (epoch + batch / batches * (value is None)) / epochs)
+        self.found.setdefault(experiment, epoch / epochs if value is None else max(0, epoch - 1) / epochs)
         text = f"epoch {min(epoch + (value is None), epochs)}/{epochs}" + ("" if value is None else f", {value:.4g}")
         if self.bars:
             bar = self.inner.get(experiment)

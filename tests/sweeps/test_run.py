@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from sweeps.progress import Progress
 from tests.conftest import ROOT, bench
 
 SMOKE = ["run", "roles-6", "--column", "XOR", "--budget", "smoke"]
@@ -273,3 +274,14 @@ def test_a_data_file_of_the_right_size_but_wrong_content_fails_its_cells_and_no_
     assert "train-images" in done.stderr
     assert "Traceback" not in done.stderr
     assert {line["status"] for line in lines(places)} == {"ok"}
+
+
+def test_time_left_leaves_out_what_a_checkpoint_had_done(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    monkeypatch.setattr("sweeps.progress.time.monotonic", lambda: now)
+    progress = Progress({"a": "a", "b": "b"}, {"a": 100.0, "b": 100.0})
+    progress.start("a")
+    progress.update("a", 50, 100, batch=1, batches=10)  # 50 epochs came with the checkpoint
+    now = 10.0
+    progress.update("a", 60, 100, value=98.0)  # 10 epochs in 10 s: 40 + 100 are left
+    assert "epoch 60/100, 98; 0:10 so far, about 2:20 left of this run" in capsys.readouterr().err
