@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from statistics import median
+from typing import Any
 
 from bench import paths
 from bench.errors import BenchError, unknown
-from bench.experiment import BUDGETS, Experiment, Measure, Task
+from bench.experiment import BUDGETS, Experiment, Measure
 from bench.ledger import Line
 from bench.measures import MEASURES
 from bench.models import MODELS
@@ -133,37 +135,50 @@ def expected_seconds(job: Job, lines: Iterable[Line]) -> float | None:
 
 
 def usual_seconds(experiment: Experiment, measures: Iterable[Measure], lines: Iterable[Line]) -> float | None:
-    """Median wall time of earlier trainings of the same task and budget, and of its measures: of the same model where there is one, else
-    of those that have neurons as it does, or have none.
+    """Expected wall time of a training and of ``measures`` read off its weights; ``None`` where nothing like it was trained.
 
-    Where the task was never trained at this budget: of trainings on the same data at other lengths and numbers of epochs, scaled by both.
-    ``None`` without any of these.
+    The training as the median of the closest earlier ones, each scaled by the work, epochs x samples x steps: of the same settings, else of
+    the model on this task at this budget, else on the same data; else, likewise, of models that have neurons as it does, or have none.
+    Trainings of recipes that have changed since count after all others.
     """
     lines = list(lines)
-    trainings = [_usual(experiment, m.name, lines) for m in MEASURES.values() if m.costs_training]
-    training = next((seconds for seconds in trainings if seconds is not None), None) or _scaled(experiment, lines)
-    return None if training is None else training + _reading(experiment, measures, lines)
-
-
-def _scaled(experiment: Experiment, lines: list[Line]) -> float | None:
-    rates: dict[str, list[float]] = {}
+    own, kind = experiment.model.name, bool(experiment.model.neuron)
+    data, epoch = experiment.config["data"], _size(experiment.config)
+    rates: dict[int, list[float]] = {}
     for line in lines:
-        task, measure = TASKS.get(line.task), MEASURES.get(line.measure)
-        if line.status != "ok" or not line.wall_s or not line.epochs or measure is None or not measure.costs_training:
+        if line.data != data or line.status != "ok" or not line.wall_s or not line.epochs:
             continue
-        if task and task.data == experiment.task.data and line.budget in ("paper", *task.budgets):
-            rates.setdefault(line.model, []).append(line.wall_s / _work(task.at(line.budget), line.epochs))
+        task, measure = TASKS.get(line.task), MEASURES.get(line.measure)
+        if measure is None or not measure.costs_training or task is None or line.budget not in ("paper", *task.budgets):
+            continue
+        size = epoch
+        if line.config_hash == experiment.config_hash:
+            distance = 0
+        elif line.model in MODELS:
+            akin = bool(MODELS[line.model].neuron) == kind
+            here = (line.task, line.budget) == (experiment.task.name, experiment.budget)
+            current, size = _now(line.task, line.model, line.budget)
+            distance = (1 if here else 2) + (0 if line.model == own else 2 if akin else 4) + (0 if line.config_hash == current else 6)
+        else:
+            continue
+        rates.setdefault(distance, []).append(line.wall_s / (line.epochs * size))
     if not rates:
         return None
-    closest = rates.get(experiment.model.name) or [rate for some in rates.values() for rate in some]
-    return median(closest) * _work(experiment.recipe, experiment.recipe.epochs)
+    return median(rates[min(rates)]) * experiment.config["epochs"] * epoch + _reading(experiment, measures, lines)
 
 
-def _work(recipe: Task, epochs: int) -> float:
-    """Epochs x samples x steps, as far as they differ between tasks on the same data."""
-    settings = recipe.data_settings
-    samples = settings["batches"] * recipe.batch_size if "batches" in settings else 1
-    return epochs * samples * settings.get("steps", settings.get("delay", 1))
+@cache
+def _now(task: str, model: str, budget: str) -> tuple[str, float]:
+    """Hash of the present settings of what a ledger line tells of, and their ``_size``."""
+    experiment = Experiment(TASKS[task], MODELS[model], 0, budget)
+    return experiment.config_hash, _size(experiment.config)
+
+
+def _size(config: Mapping[str, Any]) -> float:
+    """Samples x steps of an epoch, as far as they differ between trainings on the same data."""
+    settings = config["data_settings"]
+    samples = settings["batches"] * config["batch_size"] if "batches" in settings else 1
+    return samples * settings.get("steps", settings.get("delay", 1)) / settings.get("bin_ms", 1)
 
 
 def _reading(experiment: Experiment, measures: Iterable[Measure], lines: list[Line]) -> float:

@@ -174,7 +174,7 @@ def _note(collected: list[Collected], outcome: Outcome, progress: Progress | Non
 
 
 def _expected(jobs: list[Job]) -> dict[str, float | None]:
-    lines = ledger.read({j.experiment.task.name for j in jobs})
+    lines = ledger.read()
     return {j.experiment.id: expected_seconds(j, lines) for j in jobs}
 
 

@@ -37,7 +37,7 @@ def cells(name: str) -> list:
 def finished(experiment: Experiment, **changes) -> Line:
     e = experiment
     line = Line(e.id, "accuracy", e.task.name, e.model.name, e.seed, e.budget, e.config["data"], value=90.0, unit="%", protocol="last")
-    line = replace(line, config_hash=e.config_hash, data_hash=e.data_hash, version=e.version(ACCURACY))
+    line = replace(line, config_hash=e.config_hash, data_hash=e.data_hash, version=e.version(ACCURACY), epochs=e.config["epochs"])
     return replace(line, **changes)
 
 
@@ -171,7 +171,7 @@ def test_a_setting_that_the_recipe_leaves_at_its_default_can_be_changed() -> Non
 
 def test_expected_time_is_the_median_of_the_same_task_and_budget(mnist_here: None) -> None:
     job = next(j for j in plan.make(cells("roles-6"), "laptop", 1, []).jobs if j.experiment.task is MNIST)
-    other = replace(finished(job.experiment), model="lif-no-leak")
+    other = finished(Experiment(MNIST, MODELS["lif-no-leak"], 0, "laptop"))
     assert plan.expected_seconds(job, []) is None
     assert plan.expected_seconds(job, [replace(other, wall_s=s) for s in (10.0, 20.0, 90.0)]) == 20.0
     assert plan.expected_seconds(job, [replace(other, wall_s=10.0), replace(finished(job.experiment), wall_s=50.0)]) == 50.0
@@ -199,6 +199,20 @@ def test_expected_time_of_what_never_ran_is_scaled_from_other_lengths_and_epochs
     assert plan.usual_seconds(Experiment(TASKS["copy-400"], LIF, 0, "laptop"), [], [line]) == pytest.approx(240.0)
     assert plan.usual_seconds(Experiment(TASKS["copy-100"], LIF, 0, "smoke"), [], [line]) == pytest.approx(60.0 / 50 / 50 / 16)
     assert plan.usual_seconds(Experiment(TASKS["adding-200"], LIF, 0, "laptop"), [], [line]) is None
+
+
+def test_expected_time_comes_from_the_settings_then_the_model_on_the_same_data_then_its_kind() -> None:
+    seq, ps = TASKS["seq-mnist"], TASKS["ps-mnist"]
+    e = Experiment(ps, MODELS["celif-embedding-te"], 0, "laptop")
+    kin = replace(finished(Experiment(ps, MODELS["celif-154k"], 0, "laptop")), wall_s=5000.0)
+    assert (e.config["epochs"], kin.epochs) == (1, 10)
+    assert plan.usual_seconds(e, [], [kin]) == 500.0
+    own = replace(finished(Experiment(seq, e.model, 0, "laptop")), wall_s=190.0)
+    assert plan.usual_seconds(e, [], [kin, own]) == 190.0
+    old = replace(finished(e), config_hash="another recipe", wall_s=900.0)
+    assert plan.usual_seconds(e, [], [kin, own, old]) == 190.0
+    assert plan.usual_seconds(e, [], [old]) == 900.0
+    assert plan.usual_seconds(e, [], [kin, own, old, replace(finished(e), wall_s=200.0)]) == 200.0
 
 
 def test_every_recipe_value_says_where_it_comes_from() -> None:

@@ -12,6 +12,7 @@ from bench import render
 from bench.experiment import Experiment
 from bench.ledger import Line
 from bench.measures import ACCURACY
+from bench.models import MODELS
 from bench.models.roles import LIF
 from bench.table import ROLES, Cell, Table
 from bench.tasks.roles import MNIST
@@ -82,7 +83,7 @@ def test_absent_failed_and_missing_cells_each_say_why() -> None:
 
 
 def test_a_cell_that_can_run_says_how_long_it_took_before() -> None:
-    other = finished(Experiment(MNIST, replace(LIF, name="other", settings={"leak": 0.7}), 0, "laptop"), value=90.0, wall_s=82.0)
+    other = finished(Experiment(MNIST, MODELS["lif-no-leak"], 0, "laptop"), value=90.0, wall_s=82.0)
     assert "about 82 s an experiment at laptop budget" in find(TABLE, CELL, [other]).note
 
 
