@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import shutil
@@ -30,6 +31,7 @@ from bench.plan import valid
 from datamodules.sources import DataError
 from lightning_modules.spiking import Diverged, SpikingModule
 
+log = logging.getLogger(__name__)
 Report = Callable[[dict[str, Any]], None]
 Check = Callable[[], None]  # raises SystemExit where the work must not go on
 
@@ -248,7 +250,7 @@ def _usable(checkpoint: Path, config: dict[str, Any]) -> bool:
     try:
         return torch.load(checkpoint, map_location="cpu", weights_only=True)["hyper_parameters"]["config"] == config
     except Exception as error:
-        print(f"checkpoint {checkpoint} is unusable ({type(error).__name__}): training starts over", file=sys.stderr)
+        log.warning("checkpoint %s is unusable (%s): training starts over", checkpoint, type(error).__name__)
         shutil.move(checkpoint, checkpoint.with_suffix(".damaged"))
         return False
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +24,8 @@ from bench.experiment import Experiment, Measure
 from bench.locks import folder_key
 from datamodules.base import SequenceData
 from lightning_modules.spiking import SpikingModule
+
+log = logging.getLogger(__name__)
 
 
 class NotApplicable(Exception):
@@ -117,7 +119,7 @@ def load(experiment: Experiment) -> Trained | None:
         if kept.sha256 != content["sha256"]:
             raise ValueError("another sha256 than when it was written")
     except Exception as error:
-        print(f"weights {path} are unusable ({type(error).__name__}: {error}): training starts over", file=sys.stderr)
+        log.warning("weights %s are unusable (%s: %s): training starts over", path, type(error).__name__, error)
         shutil.move(path, path.with_suffix(".damaged"))
         return None
     return kept

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import struct
@@ -24,6 +25,7 @@ import numpy as np
 from datamodules.locks import locked
 from datamodules.sources import SOURCES, DataError
 
+log = logging.getLogger(__name__)
 VERSION = 1  # raised when what is packed changes for the same source and settings
 _MAGIC = b"BENCHPK1"
 _PREFIX = struct.Struct("<8sQI")
@@ -142,7 +144,7 @@ def obtain(source: str, split: str, settings: Mapping[str, Any], build: Callable
                 return load(path)
             except Damaged as error:
                 if path.exists():
-                    print(f"cache {path} is damaged ({error}): built again", file=sys.stderr)
+                    log.warning("cache %s is damaged (%s): built again", path, error)
             for left in _unfinished(path):
                 left.unlink()
             print(f"packing {source} {split} into {path}, once", file=sys.stderr)

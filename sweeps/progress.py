@@ -48,7 +48,7 @@ class Progress:
             bar = tqdm(total=1.0, desc=f"  {self.names[experiment]}", bar_format="{desc} {bar} {postfix}", position=place, leave=False)
             self.inner[experiment] = bar
         else:
-            self._line(f"start {self.names[experiment]}")
+            self.note(f"start {self.names[experiment]}")
 
     def update(self, experiment: str, epoch: int, epochs: int, batch: int = 0, batches: int = 1, value: float | None = None) -> None:
         if experiment not in self.names:
@@ -63,7 +63,7 @@ class Progress:
                 bar.set_postfix_str(text)
             self._outer()
         elif value is not None:
-            self._line(f"{self.names[experiment]}: {text}; {self.left()}")
+            self.note(f"{self.names[experiment]}: {text}; {self.left()}")
 
     def finish(self, experiment: str, status: str, error: str, value: float | None, unit: str, wall_s: float | None) -> None:
         if experiment not in self.names:
@@ -75,14 +75,15 @@ class Progress:
             if bar := self.inner.pop(experiment, None):
                 bar.close()
             self._outer()
-        self._line(f"[{self.done}/{len(self.names)}] {self.names[experiment]}: {text} ({clock(wall_s or 0)}); {self.left()}")
+        self.note(f"[{self.done}/{len(self.names)}] {self.names[experiment]}: {text} ({clock(wall_s or 0)}); {self.left()}")
 
     def _outer(self) -> None:
         self.outer.n = sum(self.part[i] * w for i, w in self.weights.items()) / sum(self.weights.values())
         self.outer.set_description_str(f"{self.done}/{len(self.names)} experiments", refresh=False)
         self.outer.set_postfix_str(self.left())
 
-    def _line(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """A line of its own, above the bars where there are any."""
         if self.bars:
             tqdm.write(text, file=sys.stderr)
         else:

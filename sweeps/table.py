@@ -135,6 +135,8 @@ def run(
                     fatal, planned = message["fatal"], 0.0
                 elif "done" in message:
                     planned = 0.0
+                elif "note" in message:
+                    print(message["note"], file=sys.stderr) if progress is None else progress.note(message["note"])
                 elif progress is not None:
                     _show(progress, message)
     except _Stopped:

@@ -157,6 +157,17 @@ def perform(queue: Queue, claim: Claim, threads: int, told: Told, say: Say = lam
     say(done=experiment.id)
 
 
+class _Told(logging.Handler):
+    """Says warnings to the parent: a worker's own output is deleted when all went well."""
+
+    def __init__(self, say: Say) -> None:
+        super().__init__(logging.WARNING)
+        self.say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.say(note=record.getMessage())
+
+
 def main(queue: dict[str, Any], threads: int, mailbox: Any, gpu: str | None, options: dict[str, Any]) -> None:
     """A worker process of a pool: messages go to ``mailbox``, everything else to a log that is deleted when all went well."""
     os.setsid()  # Ctrl-C in a terminal is for the parent, which then tells its workers
@@ -174,6 +185,8 @@ def main(queue: dict[str, Any], threads: int, mailbox: Any, gpu: str | None, opt
         except OSError:  # the parent is gone: stop, so that nobody computes unseen
             os._exit(1)
 
+    for package in ("bench", "datamodules"):
+        logging.getLogger(package).addHandler(_Told(say))
     try:
         code = work(Queue(**queue, wait=patience()), threads, say=say, **options)
     except BenchError as error:

@@ -98,7 +98,7 @@ def test_what_the_history_gives_says_what_the_training_cost_so_that_plans_know(p
 
 
 @pytest.mark.parametrize("damage", ["cut off", "other experiment", "other weights"])
-def test_damaged_or_foreign_weights_are_set_aside_and_said(places: Path, capsys: pytest.CaptureFixture, damage: str) -> None:
+def test_damaged_or_foreign_weights_are_set_aside_and_said(places: Path, caplog: pytest.LogCaptureFixture, damage: str) -> None:
     run.run(E, (ACCURACY,))
     path = trained.folder(E) / "weights.pt"
     if damage == "cut off":
@@ -112,7 +112,7 @@ def test_damaged_or_foreign_weights_are_set_aside_and_said(places: Path, capsys:
         torch.save(content, path)
     assert trained.load(E) is None
     assert not path.exists() and path.with_suffix(".damaged").exists()
-    assert "unusable" in capsys.readouterr().err
+    assert "unusable" in caplog.text
 
 
 def test_the_best_epoch_s_weights_are_kept_and_give_its_value(places: Path) -> None:

@@ -219,7 +219,7 @@ def test_readings_do_not_stay_behind_once_they_are_handed_in(places: Path) -> No
     assert [path.name for path in weights.parent.iterdir()] == ["weights.pt"]
 
 
-def test_a_damaged_checkpoint_is_set_aside_and_training_starts_over(places: Path) -> None:
+def test_damaged_weights_or_checkpoints_are_set_aside_and_training_starts_over_and_the_command_says_so(places: Path) -> None:
     settings = [*SMOKE, "--row", "Baseline", "--set", "epochs=2"]
     assert bench(*settings).returncode == 0
     before = outcome(places)
@@ -227,9 +227,17 @@ def test_a_damaged_checkpoint_is_set_aside_and_training_starts_over(places: Path
     (folder / "weights.pt").unlink()
     (folder / "last.ckpt").write_bytes(b"half a checkpoint")
     (places / "home" / "exploratory" / "runs" / "xor.csv").unlink()
-    assert bench(*settings).returncode == 0
-    assert outcome(places) == before
+    done = bench(*settings)
+    assert (done.returncode, outcome(places)) == (0, before)
     assert (folder / "last.damaged").exists()
+    assert f"checkpoint {folder / 'last.ckpt'} is unusable" in done.stderr
+
+    (folder / "weights.pt").write_bytes(b"half of the weights")
+    (places / "home" / "exploratory" / "runs" / "xor.csv").unlink()
+    done = bench(*settings)
+    assert (done.returncode, outcome(places)) == (0, before)
+    assert (folder / "weights.damaged").exists()
+    assert f"weights {folder / 'weights.pt'} are unusable" in done.stderr
 
 
 def test_cells_without_data_are_said_recorded_once_and_fail_unless_only_the_available_is_asked_for(places: Path) -> None:
