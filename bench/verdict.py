@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import Any
 
 from bench import facts
 from bench.experiment import Experiment
@@ -173,10 +174,20 @@ def _measured(cell: Cell, budget: str, protocol: str, current: dict[str, dict[in
 
 
 def _reduced(cell: Cell, budget: str, line: Line) -> str:
-    """What a reduced budget leaves of the epochs: rows of a table may differ."""
+    """What a reduced budget changes: the epochs, and each other setting."""
     assert cell.task is not None and cell.model is not None
-    whole = Experiment(cell.task, cell.model, line.seed, "paper").recipe.epochs
-    return f"{line.epochs} of {whole} epochs" if budget != "paper" and line.epochs not in (None, whole) else ""
+    here, whole = (_flat(Experiment(cell.task, cell.model, line.seed, b).config) for b in (budget, "paper"))
+    changed = [name for name in {**here, **whole} if name != "epochs" and here.get(name) != whole.get(name)]
+    epochs = f"{line.epochs} of {whole['epochs']} epochs" if line.epochs not in (None, whole["epochs"]) and budget != "paper" else ""
+    return _join(epochs, *(f"{name.replace('_', ' ')} {here.get(name, 'none')} instead of {whole.get(name, 'none')}" for name in changed))
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by their own names, without those of what they belong to."""
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        flat |= _flat(value) if isinstance(value, Mapping) else {name: value}
+    return flat
 
 
 def _verdict(cell: Cell, budget: str, value: float, low: float | None, high: float | None) -> str:

@@ -15,7 +15,7 @@ from bench.measures import ACCURACY
 from bench.models import MODELS
 from bench.models.roles import LIF
 from bench.table import ROLES, Cell, Table
-from bench.tasks.roles import MNIST
+from bench.tasks.roles import CIFAR10_SUBSET, MNIST
 from bench.verdict import find, sampling_interval, seeds_interval
 from tests.bench.test_plan import finished
 
@@ -117,3 +117,12 @@ def test_markdown_marks_what_is_no_reproduction_and_latex_escapes() -> None:
     assert "no verdict" in render.legend(found)
     latex = render.to_latex(table, found)
     assert r"k\_tau \& 5 \% & 94.00 $\pm$ 0.47 * (94.85) \\" in latex
+
+
+def test_a_cell_says_every_setting_that_its_budget_changes() -> None:
+    subset = replace(CELL, task=CIFAR10_SUBSET)
+    line = finished(Experiment(CIFAR10_SUBSET, LIF, 0, "laptop"), value=24.0, protocol="best_test")
+    note = find(TABLE, subset, [line]).note
+    for said in ("1 of 100 epochs", "batch size 32 instead of 512", "steps 2 instead of 4"):
+        assert said in note
+    assert "instead of" not in find(TABLE, CELL, [result(94.0)]).note
