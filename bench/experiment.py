@@ -56,6 +56,8 @@ class Measure:
     protocols: tuple[str, ...] = ("last", "best_test")
     series: bool = True  # a reader's value has a series behind it, which a figure of it needs
     history: bool = False  # its reader looks at the training history alone
+    # columns of its series: the mean of the first is its value, the second tells the repeats apart whose spread is an interval
+    repeats: tuple[str, str] | None = None
 
     @property
     def costs_training(self) -> bool:

@@ -110,7 +110,7 @@ def legend(found: list[Finding]) -> str:
     seeds = sorted({f.n for f in measured})
     parts.append(f"{seeds[0]}–{seeds[-1]} seeds a cell" if len(seeds) > 1 else f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''} a cell")
     if 1 in seeds:
-        parts.append("with one seed the interval is that of the test sample only")
+        parts.append("with one seed the interval, where there is one, is that of the test sample or of a landscape's directions only")
     if any(f.verdict not in ("within", "above", "below", "") for f in measured):
         parts.append("* no verdict: not the paper's budget or not its data, so not a reproduction of the number")
     return ". ".join(parts) + "."
@@ -271,5 +271,9 @@ def index(lines: list[Line]) -> str:
     out += ["- above / below: at the paper's budget on the real data, further than the tolerance from the published value."]
     out += [f"- protocol `{name}`: {text}." for name, text in PROTOCOLS.items()]
     out += [f"- budget `{name}`: {text}." for name, text in BUDGETS.items()]
-    out += ["- Interval: Student t over seeds; with one seed, the Wilson interval of the test sample (says nothing about seeds).", ""]
+    out += [
+        "- Interval: Student t over seeds; with one seed, where there is one, that of the test sample (Wilson for an accuracy) or of a "
+        "landscape's pairs of directions (says nothing about seeds).",
+        "",
+    ]
     return "\n".join(out)

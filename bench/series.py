@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 
 from bench import paths
 from bench.experiment import Experiment, Measure
@@ -36,3 +39,18 @@ def read(experiment: Experiment, measure: Measure, protocol: str) -> dict[str, l
         return None
     header, *rows = csv.reader(io.StringIO(where.read_text(encoding="utf-8")))
     return {name: [float(row[i]) for row in rows] for i, name in enumerate(header)}
+
+
+def repeats(columns: Mapping[str, list[float]], measure: Measure) -> list[float]:
+    """What the value of ``measure`` is the mean of, but for a constant: one an attacked sample that was fooled, one a pair of directions.
+
+    Points of a grid are drawn and no part of the value. Empty where the measure or the series has no such thing.
+    """
+    if measure.repeats is None or any(name not in columns for name in measure.repeats):
+        return []
+    value, by = (columns[name] for name in measure.repeats)
+    found: dict[float, list[float]] = {}
+    for number, one, drawn in zip(value, by, columns.get("grid", [0] * len(value)), strict=True):
+        if math.isfinite(number) and not drawn:
+            found.setdefault(one, []).append(number)
+    return [fmean(numbers) for numbers in found.values()]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from bench import facts
+from bench import facts, series
 from bench.experiment import Experiment
 from bench.ledger import Line
 from bench.plan import usual_seconds, valid
@@ -61,8 +61,8 @@ class Finding:
     seeds: tuple[int, ...] = ()
 
 
-def seeds_interval(values: list[float]) -> tuple[float, float]:
-    """95 % interval of the mean over two or more seeds (Student t)."""
+def mean_interval(values: list[float]) -> tuple[float, float]:
+    """95 % interval of the mean of two or more values (Student t): of seeds, or of a series' repeats."""
     t = _T95[len(values) - 2] if len(values) - 2 < len(_T95) else 1.96
     half = t * stdev(values) / math.sqrt(len(values))
     return fmean(values) - half, fmean(values) + half
@@ -147,20 +147,33 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def interval(lines: list[Line]) -> tuple[float, float | None, float | None]:
-    """Mean of ``lines`` (one a seed) and its 95 % interval: over seeds, or of the test sample where there is one seed."""
+def interval(cell: Cell, lines: list[Line]) -> tuple[float, float | None, float | None]:
+    """Mean of ``lines`` (one a seed) of ``cell`` and its 95 % interval: over seeds; with one seed of the test sample, or over the repeats
+    in the stored series (attacked samples, pairs of directions). ``None`` where there is neither."""
     values = [line.value for line in lines if line.value is not None]
     value, first = fmean(values), lines[0]
     if len(values) > 1:
-        return value, *seeds_interval(values)
+        return value, *mean_interval(values)
     if first.unit == "%" and first.n_test:
         return value, *sampling_interval(value, first.n_test)
+    if len(repeats := _repeats(cell, first)) > 1:
+        low, high = mean_interval(repeats)
+        return value, value - (high - low) / 2, value + (high - low) / 2
     return value, None, None
+
+
+def _repeats(cell: Cell, line: Line) -> list[float]:
+    assert cell.task is not None and cell.model is not None and cell.measure is not None
+    if cell.measure.repeats is None:
+        return []
+    return series.repeats(
+        series.read(Experiment(cell.task, cell.model, line.seed, line.budget), cell.measure, line.protocol) or {}, cell.measure
+    )
 
 
 def _measured(cell: Cell, budget: str, protocol: str, current: dict[str, dict[int, Line]]) -> Finding:
     chosen = [line for _, line in sorted(current[protocol].items())]
-    value, low, high = interval(chosen)
+    value, low, high = interval(cell, chosen)
     first = chosen[0]
     digits = cell.measure.digits if cell.measure else 2
     others = [

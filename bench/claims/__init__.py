@@ -100,7 +100,7 @@ def digits(cell: Cell) -> int:
 
 
 def measured(cell: Cell, budget: str, lines: list[Line]) -> Estimate | None:
-    """The value at ``budget`` with half its interval; with one seed and no interval the measure's tolerance stands for it."""
+    """The value at ``budget`` with half its interval; where it has none, the measure's tolerance is ``assumed``."""
     if cell.fact:
         number = answer(cell).params
         return None if number is None else Estimate(float(number), 0.0, name(cell), 0)
@@ -110,11 +110,12 @@ def measured(cell: Cell, budget: str, lines: list[Line]) -> Estimate | None:
     if not found:
         return None
     by_seed = found.get(PROTOCOL) or found[min(found)]
-    mean, low, high = interval([line for _, line in sorted(by_seed.items())])
+    mean, low, high = interval(cell, [line for _, line in sorted(by_seed.items())])
     assert cell.measure is not None
+    assumed = low is None or high is None
     half = cell.measure.tolerance if low is None or high is None else (high - low) / 2
     epochs = {line.epochs for line in by_seed.values()}
-    return Estimate(mean, half, name(cell), digits(cell), len(by_seed), next(iter(epochs)) if len(epochs) == 1 else None)
+    return Estimate(mean, half, name(cell), digits(cell), len(by_seed), next(iter(epochs)) if len(epochs) == 1 else None, assumed)
 
 
 def variants(claim: Claim) -> Iterator[tuple[str, Claim]]:
@@ -166,6 +167,8 @@ def _judged(claim: Claim, kind: str, budget: str, known: dict[int, Estimate | No
     epochs = sorted({e.epochs for e in known.values() if e and e.epochs is not None})
     seeds = sorted({e.n for e in known.values() if e and e.n})
     about = [f"seeds a value: {'–'.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))}"] if seeds else []
+    assumed = sorted({e.half for e in known.values() if e and e.assumed})
+    about += [f"no interval (one seed): {' or '.join(f'{half:g}' for half in assumed)} assumed for half of one"] if assumed else []
     about += [f"trained for different numbers of epochs: {', '.join(map(str, epochs))}"] if len(epochs) > 1 else []
     return Judgement(claim, kind, every, budget, "; ".join([*texts, *about]))
 

@@ -12,7 +12,7 @@ HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with half of its 95 % interval (0: exact); ``n`` seeds, ``epochs`` trained."""
+    """A mean with half of its 95 % interval (0: exact); ``n`` seeds, ``epochs`` trained. Without an interval ``half`` is ``assumed``."""
 
     value: float
     half: float
@@ -20,9 +20,10 @@ class Estimate:
     digits: int = 2
     n: int = 0
     epochs: int | None = None
+    assumed: bool = False
 
     def __str__(self) -> str:
-        about = f" ± {self.half:.{self.digits}f}" if self.half else ""
+        about = f" ± {self.half:.{self.digits}f}" if self.half and not self.assumed else ""
         return f"{self.value:,.{self.digits}f}{about}"
 
 

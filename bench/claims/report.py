@@ -19,8 +19,9 @@ def markdown(judged: dict[str, list[Judgement]]) -> str:
     out += [
         "Each sentence is a predicate over cells (`bench/claims/`). *holds* and *fails*: the 95 % intervals tell; *undecided*: they do "
         "not; *untested*: a value is missing.",
-        "Intervals are over seeds; with one seed they are those of the test sample (or the measure's tolerance) "
-        "and say nothing about seeds.",
+        "Intervals are over seeds; with one seed they are those of the test sample or, of a landscape, of its pairs of directions, and say "
+        "nothing about seeds. A value that has none is shown without; its measure's tolerance is assumed, so that what is nearer is "
+        "*undecided*.",
         "*paper's own numbers*: whether what the paper prints bears the sentence out. Claims about columns of a data set that is not here "
         "can be seen on a subset or a stand-in, which is no test of the paper. A reduced budget is named.",
         "",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from statistics import fmean, stdev
+from statistics import fmean
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from bench import series
 from bench.figures import Shown
 from bench.figures.landscapes import Points
 from bench.figures.style import COLOURS, look, panels
 from bench.table import Table
+from bench.verdict import mean_interval
 
 BINS = 40
 
@@ -100,12 +102,14 @@ def attacks(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
         inside = [s for s in found if s.task.title == title]
         labels = []
         for place, cell in enumerate(inside):
-            values = [100 * v for s in cell.series for v in s["flipped"] if math.isfinite(v)]  # nan: not fooled
+            measure = cell.finding.cell.measure
+            assert measure is not None
+            values = [100 * v for columns in cell.series for v in series.repeats(columns, measure)]
             share = fooled.get((cell.row, cell.task.name))
             labels.append(cell.row + ("" if share is None else f"\n({share:.1f} % fooled)"))
             if len(values) < 2:
                 continue
-            mean, half = fmean(values), 1.96 * stdev(values) / math.sqrt(len(values))
+            mean, half = fmean(values), fmean(values) - mean_interval(values)[0]
             low, middle, high = (float(q) for q in np.quantile(values, (0.25, 0.5, 0.75)))
             style = look(table.rows, cell.row)
             axis.barh(place, high - low, left=low, height=0.5, color=style["color"], alpha=0.25, linewidth=0)

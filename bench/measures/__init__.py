@@ -36,7 +36,7 @@ EVENT_DROP = {
 # Li et al. 2018; celif Figures 4 and 8, roles Figure 5
 LANDSCAPE = Measure(
     "loss-landscape", "", "mean rise of the training loss at radius 0.5 and 1", tolerance=0.005, digits=4,
-    reader="loss_landscape:loss_landscape", protocols=("last",),
+    reader="loss_landscape:loss_landscape", protocols=("last",), repeats=("loss", "pair"),
 )  # fmt: skip
 LANDSCAPE_TE_FIXED = replace(LANDSCAPE, name="loss-landscape-te-fixed", settings={"te_fixed": True})
 LANDSCAPE_SMALL = replace(LANDSCAPE, name="loss-landscape@9", settings={"points": 9, "samples": 256})
@@ -84,6 +84,7 @@ ATTACK, ATTACK_RMS, ATTACK_SUCCESS = (
         digits=4,
         tolerance=tolerance,
         series=name == "attack-500",
+        repeats=("flipped", "sample") if name == "attack-500" else None,
     )
     for reader, name, unit, title, tolerance, more in (
         ("flipped", "attack-500", "", "share of input entries flipped to fool the network", 0.005, {}),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import claims
+from bench import claims, series
 from bench.claims import Claim, Condition, judge, value
 from bench.claims import predicates as p
 from bench.experiment import Experiment
@@ -80,7 +80,10 @@ def results_of(cell: Cell, number: float, budget: str = "paper", seeds: int = 1,
     assert cell.task is not None and cell.model is not None and cell.measure is not None
     return [
         finished(
-            Experiment(cell.task, cell.model, seed, budget),
+            made := Experiment(cell.task, cell.model, seed, budget),
+            measure=cell.measure.name,
+            version=made.version(cell.measure),
+            unit=cell.measure.unit,
             value=number + spread * (seed - 1),
             protocol="best_test",
             n_test=10_000,
@@ -107,6 +110,34 @@ def test_seeds_that_spread_leave_a_claim_undecided() -> None:
     found = judge(CLAIM, lines)[0]
     assert (found.verdict, "seeds a value: 3" in found.text) == ("undecided", True)
     assert judge(CLAIM, [*results_of(A, 95, seeds=3, spread=0.01), *results_of(B, 94, seeds=3, spread=0.01)])[0].verdict == "holds"
+
+
+def test_a_value_without_an_interval_says_so_in_words_and_prints_none(places: Path) -> None:
+    cells = (value("nmnist", "lif-no-reset", "spike-rate"), value("nmnist", "lif", "spike-rate"))
+    claim = replace(CLAIM, conditions=(Condition(p.Highest(), cells),))
+
+    def judged(*numbers: float, seeds: int = 1) -> tuple[str, str]:
+        lines = [line for cell, number in zip(cells, numbers, strict=True) for line in results_of(cell, number, seeds=seeds, spread=0.001)]
+        return judge(claim, lines)[0].verdict, judge(claim, lines)[0].text
+
+    verdict, text = judged(0.3, 0.2)
+    assert (verdict, "±" in text, "no interval (one seed): 0.01 assumed for half of one" in text) == ("holds", False, True)
+    assert judged(0.205, 0.2)[0] == "undecided"
+    assert "±" in judged(0.3, 0.2, seeds=3)[1] and "no interval" not in judged(0.3, 0.2, seeds=3)[1]
+
+
+def test_a_claim_takes_the_interval_that_the_stored_series_gives(places: Path) -> None:
+    """The tolerance of 0.005 would leave this undecided: 0.003 apart, each sample within 0.001."""
+    cells = (value("nmnist", "lif", "attack-500"), value("nmnist", "lif-recurrent", "attack-500"))
+    claim, lines = replace(CLAIM, conditions=(Condition(p.Highest(), cells),)), []
+    for cell, number in zip(cells, (0.043, 0.040), strict=True):
+        lines += results_of(cell, number)
+        assert cell.task is not None and cell.model is not None and cell.measure is not None
+        flipped = [number + 0.001 * (-1) ** i for i in range(100)]
+        columns = {"sample": [*range(100)], "flipped": flipped}
+        series.write_series(Experiment(cell.task, cell.model, 0, "paper"), cell.measure, "best_test", columns)
+    found = judge(claim, lines)[0]
+    assert (found.verdict, "0.0430 ± 0.0002" in found.text, "assumed" in found.text) == ("holds", True, False)
 
 
 def test_stand_ins_and_subsets_are_judged_apart_and_never_mixed_with_the_real_data() -> None:

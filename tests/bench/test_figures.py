@@ -211,6 +211,19 @@ def test_the_command_line_draws_and_says_where(places: Path) -> None:
     assert (places / "results" / "figures" / "roles-fig-5.svg").exists()
 
 
+def test_the_attacks_interval_is_the_same_in_picture_and_table(places: Path) -> None:
+    table = FIGURES["roles-fig-8"]
+    lines = measured(table)
+    drawn = {
+        (r["row"], r["column"]): float(r["ci_half"]) for r in csv.DictReader(contents(table, lines)[".csv"].splitlines()) if r["ci_half"]
+    }
+    found = {(f.cell.row, f.cell.column): f for f in render.findings(table, lines)}
+    assert len(drawn) > 4
+    for place, half in drawn.items():
+        low, high = found[place].low, found[place].high
+        assert low is not None and high is not None and 50 * (high - low) == pytest.approx(half, rel=1e-4)
+
+
 def test_make_reproduces_a_figure_by_paper_and_number() -> None:
     done = subprocess.run(["make", "-n", "reproduce-figure-roles-8"], cwd=ROOT, capture_output=True, text=True)
     assert "bench run --budget laptop --seeds 1  roles-fig-8" in done.stdout

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from bench import render
-from bench.experiment import Experiment
+from bench import render, series
+from bench.experiment import Experiment, Measure
 from bench.ledger import Line
-from bench.measures import ACCURACY
+from bench.lines import lines as lines_of
+from bench.measures import ACCURACY, ATTACK, LANDSCAPE_SMALL, SPIKE_RATE
 from bench.models import MODELS
 from bench.models.roles import LIF
 from bench.table import ROLES, Cell, Table
-from bench.tasks.roles import CIFAR10_SUBSET, MNIST
-from bench.verdict import find, sampling_interval, seeds_interval
+from bench.tasks.roles import CIFAR10_SUBSET, MNIST, NMNIST_STANDIN
+from bench.verdict import find, mean_interval, sampling_interval
 from tests.bench.test_plan import finished
 
 CELL = Cell("Baseline", "MNIST", "94.85", "%", MNIST, LIF, ACCURACY)
@@ -28,11 +31,45 @@ def result(value: float | None, seed: int = 0, budget: str = "paper", protocol: 
 
 
 def test_intervals_equal_textbook_values() -> None:
-    low, high = seeds_interval([1.0, 2.0, 3.0])  # mean 2, s = 1, t = 4.303, s/sqrt(3) = .57735
+    low, high = mean_interval([1.0, 2.0, 3.0])  # mean 2, s = 1, t = 4.303, s/sqrt(3) = .57735
     assert (low, high) == pytest.approx((2 - 2.4843, 2 + 2.4843), abs=1e-3)
     assert sampling_interval(50.0, 100) == pytest.approx((40.38, 59.62), abs=0.01)  # Wilson
     assert sampling_interval(100.0, 10)[1] == pytest.approx(100.0)
     assert sampling_interval(100.0, 10)[0] == pytest.approx(72.25, abs=0.01)
+
+
+FLIPPED = {"sample": [3, 7, 9, 11], "class": [0, 1, 2, 3], "flipped": [0.1, 0.2, 0.3, math.nan], "taken_for": [1, 2, 3, -1]}
+RISES = {
+    "pair": [0, 0, 0, 1, 1, 2, 2],
+    "grid": [1, 0, 0, 0, 0, 0, 0],
+    "x": [0.0] * 7,
+    "y": [0.0] * 7,
+    "loss": [9, 0, 0.2, 0.1, 0.3, 0.2, 0.4],
+}
+
+
+@pytest.mark.parametrize(
+    ("measure", "columns", "half"),
+    [
+        (ATTACK, FLIPPED, 0.24843),  # over the samples that were fooled: s = .1, t = 4.303
+        (LANDSCAPE_SMALL, RISES, 0.24843),  # over pairs of directions: means .1, .2, .3; the grid's point is none of them
+        (ATTACK, {name: column[:1] for name, column in FLIPPED.items()}, None),
+        (ATTACK, {}, None),
+        (SPIKE_RATE, {"layer": [1, 1], "neuron": [0, 1], "rate": [0.1, 0.3]}, None),
+    ],
+)
+def test_with_one_seed_the_interval_is_that_of_the_stored_repeats_where_there_are_some(
+    places: Path, measure: Measure, columns: dict[str, list], half: float | None
+) -> None:
+    lines = []
+    for seed, value in enumerate((0.2, 0.4)):
+        experiment = Experiment(NMNIST_STANDIN, LIF, seed, "laptop")
+        lines += [replace(lines_of(experiment, (measure,), "ok", "")[0], value=value, protocol=measure.protocols[-1])]
+        series.write_series(experiment, measure, measure.protocols[-1], columns)
+    cell = Cell("Baseline", "Flipped", None, measure.unit, NMNIST_STANDIN, LIF, measure)
+    one, two = find(TABLE, cell, lines[:1]), find(TABLE, cell, lines)
+    assert (one.low, one.high) == (None, None) if half is None else (one.low, one.high) == pytest.approx((0.2 - half, 0.2 + half), abs=1e-4)
+    assert (two.low, two.high) == pytest.approx(mean_interval([0.2, 0.4]))
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(94.9, "within"), (95.8, "within"), (96.5, "above"), (93.0, "below")])
