@@ -119,7 +119,7 @@ def measured(cell: Cell, budget: str, lines: list[Line]) -> Estimate | None:
 
 
 def variants(claim: Claim) -> Iterator[tuple[str, Claim]]:
-    """The claim on the paper's data, and on subsets and stand-ins where all of its cells have one."""
+    """The claim on the paper's data, and on subsets and stand-ins where tables have a column for each of its cells."""
     yield "full", claim
     for kind in KINDS[1:]:
         moved = {id(c): _moved(c, kind) for c in claim.cells}
@@ -128,8 +128,19 @@ def variants(claim: Claim) -> Iterator[tuple[str, Claim]]:
 
 
 def _moved(cell: Cell, kind: str) -> Cell | None:
-    tasks = [t for t in elsewhere(cell.task) if SOURCES[t.data].kind == kind] if cell.task and cell.runnable else []
-    return replace(cell, task=tasks[0], published=None) if tasks else None
+    if not cell.runnable:
+        return None
+    assert cell.task is not None and cell.model is not None and cell.measure is not None
+    tasks = [t for t in elsewhere(cell.task) if SOURCES[t.data].kind == kind]
+    moved = [replace(cell, task=t, published=None) for t in tasks if (t.name, cell.model.name, cell.measure.name) in tabled()]
+    return moved[0] if moved else None
+
+
+@cache
+def tabled() -> frozenset[tuple[str, str, str]]:
+    """Task, model and measure of every cell that a table can run."""
+    cells = (c for table in TABLES.values() for c in table.cells)
+    return frozenset((c.task.name, c.model.name, c.measure.name) for c in cells if c.task and c.model and c.measure and c.runnable)
 
 
 def judge(claim: Claim, lines: Iterable[Line]) -> list[Judgement]:

@@ -14,6 +14,7 @@ from bench.claims import predicates as p
 from bench.experiment import Experiment
 from bench.ledger import Line
 from bench.table import PAPERS, Cell
+from bench.tables import TABLES
 from bench.tasks import TASKS, elsewhere
 from tests.bench.test_plan import finished
 from tests.conftest import bench
@@ -65,8 +66,66 @@ def test_every_cell_of_a_claim_can_be_measured_or_computed(claim: Claim) -> None
 
 
 @pytest.mark.parametrize("claim", ALL, ids=lambda c: c.id)
+def test_a_claim_is_listed_only_for_data_on_which_tables_have_all_its_cells(claim: Claim) -> None:
+    """Else it is untested for ever: no ``bench run <table>`` measures the rest."""
+
+    def place(cell: Cell) -> list[str | None]:
+        return [part and part.name for part in (cell.task, cell.model, cell.measure)]
+
+    tabled = [place(c) for table in TABLES.values() for c in table.cells]
+    for _, moved in claims.variants(claim):
+        assert [claims.name(c) for c in moved.cells if not c.fact and place(c) not in tabled] == []
+
+
+@pytest.mark.parametrize("claim", ALL, ids=lambda c: c.id)
 def test_the_papers_own_numbers_bear_each_claim_out(claim: Claim) -> None:
     assert [j.verdict for j in judge(claim, []) if j.data == "published"] in ([], ["holds"])
+
+
+@pytest.mark.parametrize(
+    ("claim", "row", "column", "otherwise"),
+    [
+        ("recurrence-n-mnist", "Baseline", "N-MNIST", 96.3), ("recurrence-mnist", "With recurrence", "MNIST", 95.0),
+        ("leakage-dvs128", "Without leakage", "DVS128 Gesture", 94.5), ("leak-fall-dvs128", "k_tau = 0.8", "DVS128 Gesture", 93.0),
+        ("leakage-n-mnist", "Without leakage", "N-MNIST", 93.0), ("leakage-mnist", "Complete leakage", "MNIST", 96.0),
+        ("leakage-cifar10", "Without leakage", "CIFAR10", 96.0), ("leaks-n-mnist", "k_tau = 0.8", "N-MNIST", 92.0),
+        ("leaks-mnist", "k_tau = 0.9", "MNIST", 97.5), ("leaks-cifar10", "k_tau = 0.4", "CIFAR10", 95.9),
+        ("collapse-shd", "k_tau = 1.0", "SHD", 50.0), ("collapse-ssc", "k_tau = 1.0", "SSC", 50.0),
+        ("generalise-reset-1ms", "SNN | leakage Normal | reset Without | recurrence Without", "1ms", 90.0),
+        ("generalise-reset-recurrent-1ms", "SNN | leakage Without | reset Without | recurrence With", "1ms", 60.0),
+        ("rnn-trained", "LSTM", "3ms", 96.0), ("rnn-trained", "GRU", "3ms", 96.0),
+        ("silhouette", "Without reset", "Silhouette Coefficient", 0.2), ("silhouette", "Without reset", "Silhouette Coefficient", 0.35),
+        ("silhouette", "Complete leakage", "Silhouette Coefficient", 0.1),
+    ],
+)  # fmt: skip
+def test_a_claim_stands_on_each_number_that_it_is_about(claim: str, row: str, column: str, otherwise: float) -> None:
+    """With the paper's numbers it holds, with one of them otherwise it does not."""
+    known = next(c for c in ALL if c.id == f"roles-{claim}")
+
+    def judged(change: dict[tuple[str, str], float]) -> list[str]:
+        cells = {id(c): replace(c, published=str(change.get((c.row, c.column), c.published))) for c in known.cells}
+        changed = tuple(replace(c, cells=tuple(cells[id(x)] for x in c.cells)) for c in known.conditions)
+        return [j.verdict for j in judge(replace(known, conditions=changed), []) if j.data == "published"]
+
+    assert (judged({}), judged({(row, column): otherwise})) == (["holds"], ["fails"])
+
+
+def test_generalisation_is_judged_on_each_reading_of_the_windows_and_says_which() -> None:
+    name = "roles-generalise-recurrence-10ms"
+    readings = [c for c in ALL if c.id.startswith(name)]
+    assert [c.id.removeprefix(name) for c in readings] == ["", "-same", "-whole"]
+    assert [c.sentence.split(", ")[-1] for c in readings] == ["15 windows", "the same 45 ms", "whole recordings"]
+    numbers = {"accuracy": 95, "accuracy@10ms": 60, "accuracy@10ms-same": 90, "accuracy@3ms-full": 94, "accuracy@10ms-full": 93}
+    recurrent = {**numbers, "accuracy@10ms": 80, "accuracy@10ms-same": 70}
+    standin = TASKS["nmnist-standin"]
+    lines = [
+        line
+        for c in (replace(c, task=standin) for claim in readings for c in claim.cells)
+        if c.model and c.measure
+        for line in results_of(c, (recurrent if c.model.recurrent else numbers)[c.measure.name], "laptop")
+    ]
+    found = [j.verdict for claim in readings for j in judge(claim, lines) if j.data == "stand-in"]
+    assert found == ["fails", "holds", "undecided"]
 
 
 def test_a_measure_without_a_unit_that_a_claim_needs_has_a_tolerance_on_its_own_scale() -> None:
@@ -148,6 +207,17 @@ def test_stand_ins_and_subsets_are_judged_apart_and_never_mixed_with_the_real_da
     assert [(j.data, j.verdict) for j in judge(CLAIM, lines)] == [
         ("full", "untested"), ("subset", "untested"), ("stand-in", "fails"),
     ]  # fmt: skip
+
+
+def test_a_subset_without_columns_for_all_leaks_is_not_listed_however_many_were_measured() -> None:
+    claim = next(c for c in ALL if c.id == "roles-best-leak-dvs128")
+    lines = [
+        line for k in ("0", "0.3", "1.0") for line in results_of(value("dvs-gesture-clips", f"lif-leak-{k}", "accuracy"), 90, "laptop")
+    ]
+    assert [(j.data, j.verdict) for j in judge(claim, lines)] == [("published", "holds"), ("full", "untested")]
+    spoken = next(c for c in ALL if c.id == "roles-best-leak-shd")
+    lines = results_of(value("spoken-digits-standin", "lif-leak-0.5", "accuracy"), 70, "laptop")
+    assert [(j.data, j.verdict) for j in judge(spoken, lines)][1:] == [("full", "untested"), ("stand-in", "untested")]
 
 
 def test_values_of_different_lengths_of_training_say_so() -> None:
