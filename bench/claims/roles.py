@@ -180,12 +180,9 @@ _GENERALISATION = (
         (_NO_LEAK_NO_RESET_REC8,),
     ),
 )
-# which windows are read, which the paper does not say: the end of the claim's name, words, the columns at 3 ms and at another resolution
-_READINGS = (
-    ("", "15 windows", "3ms", "{}"),
-    ("-same", "the same 45 ms", "3ms", "{}, same 45 ms"),
-    ("-whole", "whole recordings", "3ms, whole", "{}, whole"),
-)
+# which windows are read, which the paper does not say: the end of the claim's name, words, the column at a resolution. What is lost is
+# lost from the 3 ms column, the trained accuracy: over whole recordings networks trained on 45 ms are near chance at 3 ms already
+_READINGS = (("", "15 windows", "{}"), ("-same", "the same 45 ms", "{}, same 45 ms"), ("-whole", "whole recordings", "{}, whole"))
 
 
 def _generalisation() -> list[Claim]:
@@ -195,11 +192,11 @@ def _generalisation() -> list[Claim]:
             "4.2",
             f"{sentence}: {ms}, {words}",
             _TABLE.format(8) + (f"; over {words}: ours" if end else ""),
-            *((LosesLess(), tuple(c for r in (less, row) for c in at("roles-8", r, trained, other.format(ms)))) for row in more),
+            *((LosesLess(), tuple(c for r in (less, row) for c in at("roles-8", r, "3ms", column.format(ms)))) for row in more),
         )
         for name, sentence, resolutions, less, more in _GENERALISATION
         for ms in resolutions
-        for end, words, trained, other in _READINGS
+        for end, words, column in _READINGS
     ]
     spiking = (_BASE8, _NO_LEAK8, _row("Complete", "Normal", "Without"), _NO_RESET8, _REC8, _NO_LEAK_REC8, _NO_LEAK_NO_RESET_REC8)
     claims.append(
