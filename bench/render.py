@@ -99,46 +99,38 @@ def short(f: Finding, said: str = "") -> str:
         return f"n/a ({published})" if f.cell.published else "n/a"
     if f.text:
         same = f.verdict == "equal" and "".join(f.text.split()) == "".join(published.split())
-        return (
-            f.text
-            if same
-            else f"{f.text}{' differs' if f.verdict == 'differs' else ''} ({published}{f.cell.unit if f.cell.published else ''})"
-        )
+        return f.text if same else f"{f.text}{_mark(f)} ({published}{f.cell.unit if f.cell.published else ''})"
     if f.value is None:
         return f"{f.status} ({published})" if f.status != "not reported" else "not reported"
     half = "" if f.low is None or f.high is None else f" ± {(f.high - f.low) / 2:.{_digits(f)}f}"
-    mark = (
-        ""
-        if f.verdict in ("within", "")
-        else f" {f.verdict}"
-        if f.verdict in ("above", "below")
-        else " *"
-        if f.status == "measured"
-        else ""
-    )
     unit = f" {f.cell.unit}" if f.cell.unit not in ("", "%", said) else ""
-    return f"{f.value:.{_digits(f)}f}{half}{unit}{mark}{' stale' if f.status == 'stale' else ''} ({published})"
+    return f"{f.value:.{_digits(f)}f}{half}{unit}{_mark(f)}{' stale' if f.status == 'stale' else ''} ({published})"
+
+
+def _mark(f: Finding) -> str:
+    """The verdict where it is against the paper, and * for a label in its place: not the paper's budget or data."""
+    if f.verdict in ("above", "below", "differs"):
+        return f" {f.verdict}"
+    return "" if f.verdict in ("within", "equal", "") or f.status != "measured" else " *"
 
 
 def legend(found: list[Finding]) -> str:
     """Says budget, protocol, seeds and data of the measured cells of one table."""
     measured = [f for f in found if f.status == "measured" and not f.text]
-    computed = any(f.text for f in found)
-    words = "Without training: computed from the recipes, the built networks and the data (published, where it reads differently)"
-    if not measured:
-        return f"{words}." if computed else "Nothing measured yet."
-    budgets = sorted({f.budget for f in measured})
-    parts = [words] if computed else []
-    parts.append("measured ± half of the 95 % interval (published)")
-    parts.append(f"Protocol {', '.join(sorted({f.protocol for f in measured}))}")
-    parts.append("budget " + "; ".join(f"{b} ({BUDGETS[b]})" for b in budgets))
-    seeds = sorted({f.n for f in measured})
-    parts.append(f"{seeds[0]}–{seeds[-1]} seeds a cell" if len(seeds) > 1 else f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''} a cell")
-    if 1 in seeds:
-        parts.append("with one seed the interval is that of the test sample only")
-    if any(f.verdict not in ("within", "above", "below", "") for f in measured):
+    parts = []
+    if any(f.text for f in found):
+        parts.append("Without training: computed from the recipes, the built networks and the data (published, where it reads differently)")
+    if measured:
+        parts.append("measured ± half of the 95 % interval (published)")
+        parts.append(f"Protocol {', '.join(sorted({f.protocol for f in measured}))}")
+        parts.append("budget " + "; ".join(f"{b} ({BUDGETS[b]})" for b in sorted({f.budget for f in measured})))
+        seeds = sorted({f.n for f in measured})
+        parts.append(f"{seeds[0]}–{seeds[-1]} seeds a cell" if len(seeds) > 1 else f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''} a cell")
+        if 1 in seeds:
+            parts.append("with one seed the interval is that of the test sample only")
+    if any(_mark(f) == " *" for f in found):
         parts.append("* no verdict: not the paper's budget or not its data, so not a reproduction of the number")
-    return ". ".join(parts) + "."
+    return ". ".join(parts or ["Nothing measured yet"]) + "."
 
 
 def to_markdown(table: Table, found: list[Finding]) -> str:

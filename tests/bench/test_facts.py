@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import census, facts
+from bench import census, facts, render
 from bench.facts import Question, same
 from bench.models.roles import LIF, LIF_LEAK, LIF_NO_RESET, LIF_RECURRENT
 from bench.table import Cell, Fact
@@ -137,6 +137,39 @@ def test_data_is_counted_where_it_is_and_asked_for_where_it_is_not(places: Path,
     facts.save(census.compute(facts.questions(asked)))
     found = facts.answer(asked)
     assert (found.text, found.verdict) == ("8", "differs")
+
+
+COUNTED_BESIDE = {
+    "roles-1": ("Recordings", {"SHD (spoken digits)": ("3,000", "stand-in")}),
+    "roles-2": ("Images", {"CIFAR10 (4,000 images)": ("4,000", "subset")}),
+    "roles-3": (
+        "Samples",
+        {
+            "N-MNIST (simulated)": ("70,000", "stand-in"),
+            "N-MNIST (1,100 recordings)": ("1,100", "subset"),
+            "DVS128 Gesture (10 clips)": ("10", "subset"),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED_BESIDE)
+def test_subsets_and_stand_ins_are_counted_in_columns_of_their_own_labelled_and_never_equal(name: str) -> None:
+    table, (row, columns) = TABLES[name], COUNTED_BESIDE[name]
+    assert [c for c in table.columns if "(" in c] == list(columns)
+    for column, (count, kind) in columns.items():
+        found = {c.row: find(table, c, []) for c in table.cells if c.column == column}
+        assert found[row].text == count
+        assert {f.verdict for f in found.values()} == {kind}  # N-MNIST's 70,000, 10 classes and 34x34 pixels too
+        assert render.short(found[row]) == f"{count} * (–)"
+        assert "Source" not in found
+    legend = render.legend([find(table, c, []) for c in table.cells])
+    assert "Nothing measured" not in legend and "not its data" in legend
+
+
+def test_a_number_that_the_papers_data_set_lacks_is_said_without_the_subsets_count(places: Path) -> None:
+    (found,) = (find(TABLES["roles-3"], c, []) for c in TABLES["roles-3"].cells if (c.row, c.column) == ("Samples", "N-MNIST"))
+    assert found.status == "data missing" and "1,100" not in found.note
 
 
 def test_counting_what_is_not_here_names_what_is_missing(places: Path) -> None:
