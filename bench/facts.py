@@ -24,6 +24,7 @@ from bench.table import COUNTED, Cell, Table
 from datamodules.sources import SOURCES, missing
 
 HEADER = ["fact", "of", "subject", "key", "value"]
+WHOLE = "whole network"
 COMMAND = "python -m bench facts"
 
 
@@ -103,8 +104,9 @@ def questions(cell: Cell) -> list[Question]:
         return []
     if fact.name in COUNTED:
         return [about_data(fact.name, cell.task.data)]
-    if fact.name in ("parameters", "network"):
-        return [about_network("parameters", "", cell.task, model) for model in _models(cell)]
+    if fact.name in ("parameters", "network"):  # as the paper counts them, or all that is trained of the network that is shown
+        of = WHOLE if fact.name == "network" else ""
+        return [about_network("parameters", of, cell.task, model) for model in _models(cell)]
     if fact.name == "te" and cell.model is not None:
         return [about_network("te", "", cell.task, cell.model)]
     if fact.name == "setting" and cell.model is not None:

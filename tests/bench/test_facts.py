@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 
 from bench import census, facts, render
+from bench.experiment import Experiment
 from bench.facts import Question, same
-from bench.models.roles import LIF, LIF_LEAK, LIF_NO_RESET, LIF_RECURRENT
+from bench.models.roles import GRU_512, LIF, LIF_LEAK, LIF_NO_RESET, LIF_RECURRENT, LSTM_512, RNN_512
 from bench.table import Cell, Fact
 from bench.tables import TABLES
 from bench.tasks.roles import DVS_GESTURE, MNIST, NMNIST, SHD, XOR
 from bench.verdict import find
 from datamodules.census import count
 from datamodules.sources import DataError
+from lightning_modules.spiking import SpikingModule
 from tests.conftest import bench
 from tests.datamodules.sets import camera, install, nmnist_archives
 
@@ -35,7 +37,7 @@ def test_a_wrong_or_left_over_line_is_found(places: Path) -> None:
     question = next(q for q in known if q.subject == "mnist/lif")
     facts.save({**known, question: "407051", Question("parameters", "", "mnist/gone", "0" * 12): "1"})
     assert census.differing() == [
-        "parameters  of mnist/lif: 407051, now 407050", "parameters  of mnist/gone: 1, now not asked",
+        "parameters whole network of mnist/lif: 407051, now 407050", "parameters  of mnist/gone: 1, now not asked",
     ]  # fmt: skip
     done = bench("facts", "--check")
     assert done.returncode == 1 and "out of date" in done.stderr and "Traceback" not in done.stderr
@@ -125,6 +127,16 @@ def test_networks_are_written_as_the_paper_writes_them() -> None:
     assert facts.answer(cell("network", "?", task=SHD)).text == "Input(700)-FC_LIF(64)-FC_LI(20)-Output"
 
 
+@pytest.mark.parametrize(("model", "gates"), [(RNN_512, 1), (GRU_512, 3), (LSTM_512, 4)])
+def test_the_parameters_beside_a_printed_network_are_all_that_is_trained(places: Path, model, gates: int) -> None:
+    asked = cell("network", "?", task=NMNIST, model=model)
+    facts.save(census.compute(facts.questions(asked)))
+    layers = gates * (512 * (2312 + 512) + 2 * 512), 512 * 10 + 10  # recurrent layer with torch's two biases; FC(10)
+    assert facts.answer(asked).params == sum(layers)
+    module = SpikingModule(Experiment(NMNIST, model, 0, "paper").config)
+    assert sum(p.numel() for group in module.configure_optimizers().param_groups for p in group["params"]) == sum(layers)
+
+
 def test_data_is_counted_where_it_is_and_asked_for_where_it_is_not(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = cell("samples", "70,000", task=NMNIST)
     facts.save(census.compute(facts.questions(asked)))
@@ -157,11 +169,11 @@ COUNTED_BESIDE = {
 def test_subsets_and_stand_ins_are_counted_in_columns_of_their_own_labelled_and_never_equal(name: str) -> None:
     table, (row, columns) = TABLES[name], COUNTED_BESIDE[name]
     assert [c for c in table.columns if "(" in c] == list(columns)
-    for column, (count, kind) in columns.items():
+    for column, (samples, kind) in columns.items():
         found = {c.row: find(table, c, []) for c in table.cells if c.column == column}
-        assert found[row].text == count
+        assert found[row].text == samples
         assert {f.verdict for f in found.values()} == {kind}  # N-MNIST's 70,000, 10 classes and 34x34 pixels too
-        assert render.short(found[row]) == f"{count} * (–)"
+        assert render.short(found[row]) == f"{samples} * (–)"
         assert "Source" not in found
     legend = render.legend([find(table, c, []) for c in table.cells])
     assert "Nothing measured" not in legend and "not its data" in legend
