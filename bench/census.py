@@ -25,6 +25,8 @@ def _network(question: Question) -> str:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = networks.build(config)
+        if question.of == facts.WHOLE:
+            return str(sum(p.numel() for p in network.parameters() if p.requires_grad))
         if question.fact == "parameters":
             return str(network.parameter_count)
         te = next(p for name, p in network.named_parameters() if name.endswith(".te"))

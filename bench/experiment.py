@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from functools import cached_property
@@ -182,7 +183,8 @@ class Experiment:
                 part = part[key]
             if last not in part and part is not config["neuron"] and not (part is config and last in _DEFAULTS):
                 raise unknown("setting", path, _paths(_DEFAULTS | config))
-            part[last] = value
+            present = part.get(last, _DEFAULTS.get(last) if part is config else None)
+            part[last] = _allowed(path, present, value)
         return json.loads(json.dumps(config))
 
     @cached_property
@@ -241,6 +243,37 @@ class Experiment:
 
 
 _DEFAULTS = {f.name: f.default if f.default is not MISSING else {} for f in fields(Task) if f.name in LATER}
+
+
+# What a setting may be, by the type of its present value: the types allowed, and how to say so
+KINDS: dict[type, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a text"),
+    list: ((list, tuple), "a JSON list"),
+    tuple: ((list, tuple), "a JSON list"),
+    dict: ((dict,), "a JSON object"),
+}
+
+
+def _allowed(path: str, present: Any, value: Any) -> Any:
+    """``value`` for the setting ``path``. Raises ``BenchError`` where it is not of the kind of the ``present`` one, or nothing can be
+    trained with it. What the recipe leaves to the neuron's default has no present value: the neuron refuses what it does not know."""
+    types, allowed = KINDS.get(type(present), ((), "any finite value"))
+    if path == "lr_neuron":
+        types, allowed = (int, float, dict), "a number, or a JSON object of numbers by name"
+    right = (not types or type(value) in types) and not (isinstance(value, float) and not math.isfinite(value))
+    if path in ("epochs", "batch_size"):
+        right, allowed = right and value >= 1, "a whole number of 1 or more"
+    elif path == "lr":
+        right, allowed = right and value > 0, "a number above 0"
+    elif path == "data":
+        right, allowed = right and value in SOURCES, f"one of {', '.join(SOURCES)}"
+    if not right:
+        now = "" if present is None else f" (in this recipe {present!r})"
+        raise BenchError(f"--set {path} takes {allowed}{now}, got {value!r}")
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -20,12 +20,11 @@ from bench.errors import BenchError
 from bench.experiment import Experiment, Model, Task, canonical_hash
 from bench.ledger import write
 from bench.models import MODELS
-from bench.table import Cell, Table
-from bench.tasks import elsewhere
+from bench.table import COUNTED, Cell, Table
 from datamodules.sources import SOURCES, missing
 
 HEADER = ["fact", "of", "subject", "key", "value"]
-COUNTED = ("samples", "classes", "size", "format")  # of a data set
+WHOLE = "whole network"
 COMMAND = "python -m bench facts"
 
 
@@ -45,7 +44,7 @@ class Answer:
 
     text: str
     status: str = "measured"
-    verdict: str = ""  # equal | differs, where something is published
+    verdict: str = ""  # equal | differs, where something is published; what data a count is of, where not the paper's
     note: str = ""
     params: int | None = None
 
@@ -104,9 +103,10 @@ def questions(cell: Cell) -> list[Question]:
     if cell.task is None:
         return []
     if fact.name in COUNTED:
-        return [about_data(fact.name, task.data) for task in (cell.task, *elsewhere(cell.task))]
-    if fact.name in ("parameters", "network"):
-        return [about_network("parameters", "", cell.task, model) for model in _models(cell)]
+        return [about_data(fact.name, cell.task.data)]
+    if fact.name in ("parameters", "network"):  # as the paper counts them, or all that is trained of the network that is shown
+        of = WHOLE if fact.name == "network" else ""
+        return [about_network("parameters", of, cell.task, model) for model in _models(cell)]
     if fact.name == "te" and cell.model is not None:
         return [about_network("te", "", cell.task, cell.model)]
     if fact.name == "setting" and cell.model is not None:
@@ -220,12 +220,13 @@ def _parameters(cell: Cell, counts: Mapping[str, int]) -> Answer:
 
 
 def _data(cell: Cell, known: Mapping[Question, str]) -> Answer:
-    """What is counted of the paper's data set and, beside it, of the subset and stand-in."""
-    assert cell.fact is not None and cell.task is not None
-    real, *others = [(q.subject, known.get(q)) for q in questions(cell)]
-    beside = [f"{SOURCES[name].kind} {name}: {value}" for name, value in others if value is not None]
-    if real[1] is not None:
-        verdict = _verdict(cell, real[1])
-        return Answer(real[1], "measured", verdict, "; ".join([*([cell.fact.why] if verdict == "differs" else []), *beside]))
-    where = f"{SOURCES[real[0]].title} is not here: python -m bench data fetch {real[0]}, then {COMMAND}"
-    return Answer("", "data missing", note="; ".join([where, *beside]))
+    """What is counted of a data set; a subset or a stand-in is labelled as one and compared with nothing."""
+    assert cell.fact is not None
+    (question,) = questions(cell)
+    source, value = SOURCES[question.subject], known.get(question)
+    if value is None:
+        return Answer("", "data missing", note=f"{source.title} is not here: python -m bench data fetch {question.subject}, then {COMMAND}")
+    if source.kind != "full":
+        return Answer(value, verdict=source.kind)
+    verdict = _verdict(cell, value)
+    return Answer(value, verdict=verdict, note=cell.fact.why if verdict == "differs" else "")

@@ -68,52 +68,69 @@ def to_csv(table: Table, found: list[Finding]) -> str:
     return out.getvalue()
 
 
-def short(f: Finding) -> str:
-    """One cell for people: ``measured ± half interval (published)`` or the published value and why there is no measured one."""
+def _units(table: Table) -> dict[str, str]:
+    """Column -> the unit of its measured numbers where all have the same one, "" where not. Facts say their own."""
+    found = {
+        column: {c.unit for c in table.cells if c.column == column and not c.fact and c.absent != "not applicable"}
+        for column in table.columns
+    }
+    return {column: units.pop() if len(units) == 1 else "" for column, units in found.items()}
+
+
+def texts(table: Table, found: list[Finding]) -> list[list[str]]:
+    """Header and rows for people. A unit other than % is said once in the header, "Energy (nJ), input counted", where the whole column has
+    it, else in the cells."""
+    by_place, units = {(f.cell.row, f.cell.column): f for f in found}, _units(table)
+    header = [""]
+    for column in table.columns:
+        name, comma, rest = column.partition(", ")
+        header.append(f"{name} ({units[column]}){comma}{rest}" if units[column] not in ("", "%") else column)
+    rows = [[short(f, units[column]) if (f := by_place.get((row, column))) else "" for column in table.columns] for row in table.rows]
+    return [header, *([row, *cells] for row, cells in zip(table.rows, rows, strict=True))]
+
+
+def short(f: Finding, said: str = "") -> str:
+    """One cell for people: ``measured ± half interval (published)`` or the published value and why there is no measured one.
+
+    The unit is left out if it is the one ``said`` above, or %.
+    """
     published = f.cell.published or "–"
     if f.status == "not applicable":
         return f"n/a ({published})" if f.cell.published else "n/a"
     if f.text:
         same = f.verdict == "equal" and "".join(f.text.split()) == "".join(published.split())
-        return (
-            f.text
-            if same
-            else f"{f.text}{' differs' if f.verdict == 'differs' else ''} ({published}{f.cell.unit if f.cell.published else ''})"
-        )
+        return f.text if same else f"{f.text}{_mark(f)} ({published}{f.cell.unit if f.cell.published else ''})"
     if f.value is None:
         return f"{f.status} ({published})" if f.status != "not reported" else "not reported"
     half = "" if f.low is None or f.high is None else f" ± {(f.high - f.low) / 2:.{_digits(f)}f}"
-    mark = (
-        ""
-        if f.verdict in ("within", "")
-        else f" {f.verdict}"
-        if f.verdict in ("above", "below")
-        else " *"
-        if f.status == "measured"
-        else ""
-    )
-    return f"{f.value:.{_digits(f)}f}{half}{mark}{' stale' if f.status == 'stale' else ''} ({published})"
+    unit = f" {f.cell.unit}" if f.cell.unit not in ("", "%", said) else ""
+    return f"{f.value:.{_digits(f)}f}{half}{unit}{_mark(f)}{' stale' if f.status == 'stale' else ''} ({published})"
+
+
+def _mark(f: Finding) -> str:
+    """The verdict where it is against the paper, and * for a label in its place: not the paper's budget or data."""
+    if f.verdict in ("above", "below", "differs"):
+        return f" {f.verdict}"
+    return "" if f.verdict in ("within", "equal", "") or f.status != "measured" else " *"
 
 
 def legend(found: list[Finding]) -> str:
     """Says budget, protocol, seeds and data of the measured cells of one table."""
     measured = [f for f in found if f.status == "measured" and not f.text]
-    computed = any(f.text for f in found)
-    words = "Without training: computed from the recipes, the built networks and the data (published, where it reads differently)"
-    if not measured:
-        return f"{words}." if computed else "Nothing measured yet."
-    budgets = sorted({f.budget for f in measured})
-    parts = [words] if computed else []
-    parts.append("measured ± half of the 95 % interval (published)")
-    parts.append(f"Protocol {', '.join(sorted({f.protocol for f in measured}))}")
-    parts.append("budget " + "; ".join(f"{b} ({BUDGETS[b]})" for b in budgets))
-    seeds = sorted({f.n for f in measured})
-    parts.append(f"{seeds[0]}–{seeds[-1]} seeds a cell" if len(seeds) > 1 else f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''} a cell")
-    if 1 in seeds:
-        parts.append("with one seed the interval, where there is one, is that of the test sample or of a landscape's directions only")
-    if any(f.verdict not in ("within", "above", "below", "") for f in measured):
+    parts = []
+    if any(f.text for f in found):
+        parts.append("Without training: computed from the recipes, the built networks and the data (published, where it reads differently)")
+    if measured:
+        parts.append("measured ± half of the 95 % interval (published)")
+        parts.append(f"Protocol {', '.join(sorted({f.protocol for f in measured}))}")
+        parts.append("budget " + "; ".join(f"{b} ({BUDGETS[b]})" for b in sorted({f.budget for f in measured})))
+        seeds = sorted({f.n for f in measured})
+        parts.append(f"{seeds[0]}–{seeds[-1]} seeds a cell" if len(seeds) > 1 else f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''} a cell")
+        if 1 in seeds:
+            parts.append("with one seed the interval, where there is one, is that of the test sample or of a landscape's directions only")
+    if any(_mark(f) == " *" for f in found):
         parts.append("* no verdict: not the paper's budget or not its data, so not a reproduction of the number")
-    return ". ".join(parts) + "."
+    return ". ".join(parts or ["Nothing measured yet"]) + "."
 
 
 def to_markdown(table: Table, found: list[Finding]) -> str:
@@ -139,12 +156,8 @@ def to_markdown(table: Table, found: list[Finding]) -> str:
 
 
 def markdown_grid(table: Table, found: list[Finding]) -> list[str]:
-    by_place = {(f.cell.row, f.cell.column): f for f in found}
-    lines = ["| | " + " | ".join(_cell(c) for c in table.columns) + " |", "| --- |" + " --- |" * len(table.columns)]
-    for row in table.rows:
-        cells = [short(by_place[row, column]) if (row, column) in by_place else "" for column in table.columns]
-        lines.append(f"| {_cell(row)} | " + " | ".join(_cell(c) for c in cells) + " |")
-    return lines
+    header, *rows = ("| " + " | ".join(map(_cell, line)) + " |" for line in texts(table, found))
+    return [header.replace("|  |", "| |", 1), "|" + " --- |" * (len(table.columns) + 1), *rows]
 
 
 def _cell(text: str) -> str:
@@ -166,13 +179,9 @@ def _tex(text: str) -> str:
 
 
 def to_latex(table: Table, found: list[Finding]) -> str:
-    by_place = {(f.cell.row, f.cell.column): f for f in found}
     lines = [r"% generated by: python -m bench render " + table.id, r"\begin{tabular}{l" + "r" * len(table.columns) + "}", r"\toprule"]
-    lines += [" & ".join(["", *(_tex(c) for c in table.columns)]) + r" \\", r"\midrule"]
-    for row in table.rows:
-        cells = [_tex(short(by_place[row, column])) if (row, column) in by_place else "" for column in table.columns]
-        lines.append(" & ".join([_tex(row), *cells]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", "% " + _tex(legend(found)), ""])
+    header, *rows = (" & ".join(map(_tex, line)) + r" \\" for line in texts(table, found))
+    return "\n".join([*lines, header, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}", "% " + _tex(legend(found)), ""])
 
 
 def coverage(found: list[Finding]) -> dict[str, int]:

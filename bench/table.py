@@ -33,6 +33,9 @@ ROLES = Paper(
 PAPERS = {p.id: p for p in (CELIF, ROLES)}
 
 
+COUNTED = ("samples", "classes", "size", "format")  # facts about a data set alone
+
+
 @dataclass(frozen=True)
 class Fact:
     """What a cell says without any training: a function ``name`` of ``bench.facts``, asked about ``of`` (settings, models).
@@ -169,7 +172,8 @@ def grid(
 
 
 def elsewhere(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
-    """``cells`` and, after them, their runnable ones again with each of ``tasks`` that is ``instead_of`` theirs: a stand-in, a subset, …
+    """``cells`` and, after them, those that can run or are counted in the data again, with each of ``tasks`` that is ``instead_of`` theirs:
+    a stand-in, a subset, …
 
     Nothing is published for them. The new columns carry the data's name: "N-MNIST" becomes "N-MNIST (simulated)", "1ms" becomes
     "1ms, N-MNIST (simulated)".
@@ -177,7 +181,8 @@ def elsewhere(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
     more = []
     for task in tasks:
         for cell in cells:
-            if cell.runnable and cell.task is not None and cell.task.name == task.instead_of:
+            again = cell.runnable or (cell.fact is not None and cell.fact.name in COUNTED)
+            if again and cell.task is not None and cell.task.name == task.instead_of:
                 column = task.title if cell.column == cell.task.title else f"{cell.column}, {task.title}"
                 data = " on the real data" if task.data != cell.task.data else ""
                 beside = f"the paper has {cell.published}{data}" if cell.published else cell.note

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -84,8 +85,12 @@ def shown(table: Table, found: list[Finding]) -> list[Shown]:
     return chosen
 
 
-def caption(table: Table, drawn: list[Shown]) -> str:
-    """Says of the picture what budget, data, seeds and protocol it stands on."""
+# How the caption says that parts are not in the picture, by status
+ABSENT = {"data missing": "the data of {} of the figure's parts are not here", "": "{} of the figure's parts not measured yet"}
+
+
+def caption(everything: list[Finding], drawn: list[Shown]) -> str:
+    """Says of the picture what budget, data, seeds and protocol it stands on, and what of ``everything`` is not in it."""
     found = [s.finding for s in drawn]
     parts = [f"{b} budget ({BUDGETS[b]})" for b in sorted({f.budget for f in found})]
     for name in dict.fromkeys(f.data for f in found):
@@ -94,8 +99,8 @@ def caption(table: Table, drawn: list[Shown]) -> str:
     most, least = max(f.n for f in found), min(f.n for f in found)
     parts.append(f"{least} to {most} seeds" if most > least else f"{most} seed{'s' if most > 1 else ''}")
     parts.append("weights: " + ", ".join(sorted({f.protocol for f in found})))
-    absent = len([c for c in table.cells if c.runnable]) - len(drawn)
-    return "; ".join([*parts, *([f"{absent} of the figure's parts not measured yet"] if absent else [])]) + "."
+    others = Counter(f.status if f.status in ABSENT else "" for f in everything if f.cell.runnable and f.status != "measured")
+    return "; ".join([*parts, *(ABSENT[status].format(n) for status, n in others.items())]) + "."
 
 
 def to_csv(points: list[dict[str, Any]]) -> str:
@@ -118,6 +123,6 @@ def files(table: Table, found: list[Finding]) -> dict[Path, str | bytes | None]:
     module, function = table.draw.split(":")
     with style.ours():
         picture, points = getattr(import_module(f"bench.figures.{module}"), function)(table, drawn)
-        style.finish(picture, table, caption(table, drawn))
+        style.finish(picture, table, caption(found, drawn))
         content = {"csv": to_csv(points), **{ending: style.saved(picture, ending, table.id) for ending in PICTURES}}
     return {places[ending]: made for ending, made in content.items()}

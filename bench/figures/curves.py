@@ -38,8 +38,8 @@ def line(axis: Any, table: Table, cell: Shown, x: str, y: str, marker: bool = Tr
 def losses(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
     """Test loss over iterations, a panel a column, the baseline dashed (celif Figure 5)."""
     columns = [c for c in table.columns if any(s.column == c for s in shown)]
-    across = min(4, len(columns))
-    figure, axes = panels(math.ceil(len(columns) / across), across, width=2.2, height=1.9)
+    across = min(2, len(columns))
+    figure, axes = panels(math.ceil(len(columns) / across), across, width=2.9, height=1.9)
     places = [a for row in axes for a in row]
     for axis in places[len(columns) :]:
         axis.axis("off")
@@ -62,15 +62,16 @@ def losses(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
 
 
 def curves_and_landscapes(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
-    """Test accuracy over epochs, and beside it each model's loss landscape as a surface of one height (celif Figure 4)."""
+    """Test accuracy over epochs, then each model's loss landscape as a surface of one height, two panels a line (celif Figure 4)."""
     curves = [s for s in shown if "test_accuracy" in s.series[0]]
     surfaces = [s for s in shown if "grid" in s.series[0]]
-    width = (1 if curves else 0) + len(surfaces)
-    figure, _ = panels(1, max(1, width), width=2.6, height=2.4)
+    count = max(1, bool(curves) + len(surfaces))
+    down, across = math.ceil(count / 2), min(2, count)
+    figure, _ = panels(down, across, width=3.2, height=2.5)
     figure.clear()
     points: Points = []
     if curves:
-        axis = figure.add_subplot(1, width, 1)
+        axis = figure.add_subplot(down, across, 1)
         for cell in curves:
             line(axis, table, cell, "epoch", "test_accuracy")
             points += cell.points("epoch", "test_accuracy")
@@ -78,6 +79,6 @@ def curves_and_landscapes(table: Table, shown: list[Shown]) -> tuple[Figure, Poi
         axis.legend()
     top = max((float(rise_of(s)[1].max()) for s in surfaces), default=1.0)
     for place, cell in enumerate(surfaces, start=1 + bool(curves)):
-        surface(figure, (1, width, place), cell, top if top > 0 else 1.0)
+        surface(figure, (down, across, place), cell, top if top > 0 else 1.0)
         points += points_of(cell)
     return figure, points

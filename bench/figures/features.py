@@ -56,8 +56,8 @@ def embeddings(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
     """t-SNE of the last hidden layer, a panel a model, classes named at their medians, the silhouette above (roles Figure 6)."""
     scores = {(s.row, s.task.name): s for s in shown if "silhouette" in s.series[0]}
     maps = [s for s in shown if "x" in s.series[0]]
-    across = min(5, max(1, len(maps)))
-    figure, axes = panels(max(1, math.ceil(len(maps) / across)), across, width=1.9, height=2.1)
+    across = min(3, max(1, len(maps)))
+    figure, axes = panels(max(1, math.ceil(len(maps) / across)), across, width=2.3, height=2.4)
     places = [a for line in axes for a in line]
     for axis in places:
         axis.axis("off")

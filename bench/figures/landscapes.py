@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from textwrap import wrap
 from typing import Any
 
@@ -46,23 +47,26 @@ def rise_of(cell: Shown) -> tuple[np.ndarray, np.ndarray]:
 def draw(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
     """Contours of the loss above that of the trained weights, logarithmic levels shared by all panels: landscapes differ in size."""
     columns = list(dict.fromkeys(s.column for s in shown))
-    across = max(sum(s.column == c for s in shown) for c in columns)
-    figure, axes = panels(len(columns), across, width=2.2, height=2.5, sharex=True, sharey=True)
+    most = max(sum(s.column == c for s in shown) for c in columns)
+    across = most if most <= 3 else math.ceil(most / 2)
+    by_column = ([s for s in shown if s.column == c] for c in columns)
+    lines = [cells[i : i + across] for cells in by_column for i in range(0, len(cells), across)]
+    figure, axes = panels(len(lines), across, width=2.2, height=2.5, sharex=True, sharey=True)
     for axis in (a for line in axes for a in line):
         axis.axis("off")
     top = max(float(rise_of(s)[1].max()) for s in shown)
     top = top if top > 0 else 1.0
     levels = [0.0, *np.geomspace(top / 100, top, 13)]
     norm = BoundaryNorm(levels, 256)
-    for line, column in zip(axes, columns, strict=True):
-        for axis, cell in zip(line, (s for s in shown if s.column == column), strict=False):
+    for line, cells in zip(axes, lines, strict=True):
+        for axis, cell in zip(line, cells, strict=False):
             side, rise = rise_of(cell)
             axis.axis("on")
             filled = axis.contourf(side, side, np.maximum(rise, 0.0), levels=levels, cmap=SEQUENTIAL, norm=norm, extend="max")
             axis.contour(side, side, rise, levels=levels[1::2], colors="white", linewidths=0.4)
             axis.plot(0, 0, "+", color="white", markersize=6)
             axis.set(
-                title="\n".join([*wrap(cell.row, 26), column, f"mean rise {cell.finding.value:.3g}"]),
+                title="\n".join([*wrap(cell.row, 26), cell.column, f"mean rise {cell.finding.value:.3g}"]),
                 aspect="equal",
                 xticks=(-1, 0, 1),
                 yticks=(-1, 0, 1),

@@ -18,6 +18,7 @@ from bench.table import Table
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#8C510A", "#5E3C99")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+WIDEST = 6.9  # inches of a figure: on a page of 6.5 its letters stay about 7 points
 SEQUENTIAL = "viridis"  # even in lightness: reads in grey
 
 SETTINGS: Any = {
@@ -25,6 +26,7 @@ SETTINGS: Any = {
     "ytick.labelsize": 7, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6, "lines.linewidth": 1.2,
     "lines.markersize": 3.5, "legend.frameon": False, "figure.dpi": 100, "savefig.dpi": 200, "svg.fonttype": "path",
     "axes.unicode_minus": True, "axes.grid": False, "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.08, "figure.constrained_layout.w_pad": 0.06,
 }  # fmt: skip
 
 
@@ -48,17 +50,19 @@ def look(names: Sequence[str], name: str) -> dict[str, Any]:
 
 
 def panels(rows: int, columns: int, width: float = 2.3, height: float = 1.9, **options: Any) -> tuple[Figure, list[list[Any]]]:
-    """A figure of ``rows`` x ``columns`` axes of that size in inches, the axes as a list of rows."""
-    figure = Figure(figsize=(max(3.4, width * columns), height * rows + 0.6))
+    """A figure of ``rows`` x ``columns`` axes of that size in inches, as wide as a page at most; the axes as a list of rows."""
+    figure = Figure(figsize=(min(WIDEST, max(3.4, width * columns)), height * rows))
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, squeeze=False, **options).tolist()
 
 
 def finish(figure: Figure, table: Table, caption: str) -> None:
-    """Title above and, below, what the picture stands on."""
-    width = int(figure.get_figwidth() * 17.5)
-    figure.suptitle("\n".join(textwrap.wrap(f"{table.id}: {table.title}", int(width * 0.85))), fontsize=9)
-    figure.supxlabel("\n".join(textwrap.wrap(caption, width)), fontsize=6.5, color="#444444", x=0.01, ha="left")
+    """Title above and, below, what the picture stands on, in height of their own."""
+    width = int(figure.get_figwidth() * 16)
+    above, below = textwrap.wrap(f"{table.id}: {table.title}", int(width * 0.9)), textwrap.wrap(caption, width)
+    figure.set_figheight(figure.get_figheight() + 0.16 * len(above) + 0.13 * len(below) + 0.35)
+    figure.suptitle("\n".join(above), fontsize=9)
+    figure.supxlabel("\n".join(below), fontsize=7, color="#444444", x=0.01, ha="left")
 
 
 def saved(figure: Figure, ending: str, salt: str) -> str | bytes:

@@ -71,7 +71,7 @@ SILHOUETTE = replace(
     _read("feature_space:silhouette", "silhouette", "", "silhouette of the last hidden layer, cosine distance"), digits=3, tolerance=0.02
 )
 T_SNE = replace(
-    _read("feature_space:t_sne", "t-sne", "", "divergence of a map of 2,000 test samples", samples=2000, perplexity=30.0),
+    _read("feature_space:t_sne", "t-sne", "", "KL divergence of a map of 2,000 test samples", samples=2000, perplexity=30.0),
     protocols=("best_test",),
 )
 

@@ -44,6 +44,28 @@ def test_list_shows_every_table_of_both_papers(places: Path) -> None:
         (["run", "roles-6", "--workers", "0"], "workers must be at least 1"),
         (["run", "roles-6", "--column", "XOR", "--set", "lr"], "--set takes name=value"),
         (["run", "roles-6", "--column", "XOR", "--set", "lrr=1"], "did you mean lr"),
+        *(
+            (["run", "roles-6", "--column", "XOR", "--budget", "smoke", "--row", "Baseline", "--set", given], says)
+            for given, says in (
+                ("epochs=0", "--set epochs takes a whole number of 1 or more (in this recipe 1), got 0"),
+                ("epochs=1.5", "--set epochs takes a whole number of 1 or more"),
+                ("epochs=true", "--set epochs takes a whole number of 1 or more"),
+                ("batch_size=-8", "--set batch_size takes a whole number of 1 or more"),
+                ("lr=abc", "--set lr takes a number above 0"),
+                ("lr=0", "--set lr takes a number above 0"),
+                ("lr=Infinity", "--set lr takes a number above 0"),
+                ("clip=abc", "--set clip takes a number (in this recipe 0.0), got 'abc'"),
+                ("lr_neuron=fast", "--set lr_neuron takes a number, or a JSON object"),
+                ("neuron.learn_leak=0", "--set neuron.learn_leak takes true or false (in this recipe True), got 0"),
+                ("neuron.threshold=high", "--set neuron.threshold takes a number"),
+                ("neuron.threshold=NaN", "--set neuron.threshold takes a number"),
+                ("neuron.beta=NaN", "--set neuron.beta takes any finite value"),
+                ("schedule=none", "--set schedule takes a JSON object"),
+                ("layers=20", "--set layers takes a JSON list"),
+                ("loss=1", "--set loss takes a text"),
+                ("data=mnst", "--set data takes one of"),
+            )
+        ),
         (["show", "roles-6", "Baseline"], "name the column too"),
         (["show", "roles-1", "Recordings", "SHD"], "has no recipe"),
         (["data", "fetch", "minst"], "did you mean mnist"),

@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import census, facts
+from bench import census, facts, render
+from bench.experiment import Experiment
 from bench.facts import Question, same
-from bench.models.roles import LIF, LIF_LEAK, LIF_NO_RESET, LIF_RECURRENT
+from bench.models.roles import GRU_512, LIF, LIF_LEAK, LIF_NO_RESET, LIF_RECURRENT, LSTM_512, RNN_512
 from bench.table import Cell, Fact
 from bench.tables import TABLES
 from bench.tasks.roles import DVS_GESTURE, MNIST, NMNIST, SHD, XOR
 from bench.verdict import find
 from datamodules.census import count
 from datamodules.sources import DataError
+from lightning_modules.spiking import SpikingModule
 from tests.conftest import bench
 from tests.datamodules.sets import camera, install, nmnist_archives
 
@@ -35,7 +37,7 @@ def test_a_wrong_or_left_over_line_is_found(places: Path) -> None:
     question = next(q for q in known if q.subject == "mnist/lif")
     facts.save({**known, question: "407051", Question("parameters", "", "mnist/gone", "0" * 12): "1"})
     assert census.differing() == [
-        "parameters  of mnist/lif: 407051, now 407050", "parameters  of mnist/gone: 1, now not asked",
+        "parameters whole network of mnist/lif: 407051, now 407050", "parameters  of mnist/gone: 1, now not asked",
     ]  # fmt: skip
     done = bench("facts", "--check")
     assert done.returncode == 1 and "out of date" in done.stderr and "Traceback" not in done.stderr
@@ -125,6 +127,16 @@ def test_networks_are_written_as_the_paper_writes_them() -> None:
     assert facts.answer(cell("network", "?", task=SHD)).text == "Input(700)-FC_LIF(64)-FC_LI(20)-Output"
 
 
+@pytest.mark.parametrize(("model", "gates"), [(RNN_512, 1), (GRU_512, 3), (LSTM_512, 4)])
+def test_the_parameters_beside_a_printed_network_are_all_that_is_trained(places: Path, model, gates: int) -> None:
+    asked = cell("network", "?", task=NMNIST, model=model)
+    facts.save(census.compute(facts.questions(asked)))
+    layers = gates * (512 * (2312 + 512) + 2 * 512), 512 * 10 + 10  # recurrent layer with torch's two biases; FC(10)
+    assert facts.answer(asked).params == sum(layers)
+    module = SpikingModule(Experiment(NMNIST, model, 0, "paper").config)
+    assert sum(p.numel() for group in module.configure_optimizers().param_groups for p in group["params"]) == sum(layers)
+
+
 def test_data_is_counted_where_it_is_and_asked_for_where_it_is_not(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = cell("samples", "70,000", task=NMNIST)
     facts.save(census.compute(facts.questions(asked)))
@@ -137,6 +149,39 @@ def test_data_is_counted_where_it_is_and_asked_for_where_it_is_not(places: Path,
     facts.save(census.compute(facts.questions(asked)))
     found = facts.answer(asked)
     assert (found.text, found.verdict) == ("8", "differs")
+
+
+COUNTED_BESIDE = {
+    "roles-1": ("Recordings", {"SHD (spoken digits)": ("3,000", "stand-in")}),
+    "roles-2": ("Images", {"CIFAR10 (4,000 images)": ("4,000", "subset")}),
+    "roles-3": (
+        "Samples",
+        {
+            "N-MNIST (simulated)": ("70,000", "stand-in"),
+            "N-MNIST (1,100 recordings)": ("1,100", "subset"),
+            "DVS128 Gesture (10 clips)": ("10", "subset"),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED_BESIDE)
+def test_subsets_and_stand_ins_are_counted_in_columns_of_their_own_labelled_and_never_equal(name: str) -> None:
+    table, (row, columns) = TABLES[name], COUNTED_BESIDE[name]
+    assert [c for c in table.columns if "(" in c] == list(columns)
+    for column, (samples, kind) in columns.items():
+        found = {c.row: find(table, c, []) for c in table.cells if c.column == column}
+        assert found[row].text == samples
+        assert {f.verdict for f in found.values()} == {kind}  # N-MNIST's 70,000, 10 classes and 34x34 pixels too
+        assert render.short(found[row]) == f"{samples} * (–)"
+        assert "Source" not in found
+    legend = render.legend([find(table, c, []) for c in table.cells])
+    assert "Nothing measured" not in legend and "not its data" in legend
+
+
+def test_a_number_that_the_papers_data_set_lacks_is_said_without_the_subsets_count(places: Path) -> None:
+    (found,) = (find(TABLES["roles-3"], c, []) for c in TABLES["roles-3"].cells if (c.row, c.column) == ("Samples", "N-MNIST"))
+    assert found.status == "data missing" and "1,100" not in found.note
 
 
 def test_counting_what_is_not_here_names_what_is_missing(places: Path) -> None:

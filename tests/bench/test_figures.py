@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -191,10 +193,74 @@ def test_check_compares_data_and_svg_and_asks_for_a_png(places: Path) -> None:
 
 def test_the_caption_says_budget_data_seeds_and_what_is_missing(places: Path) -> None:
     lines = [line for line in measured(FIGURE, seeds=2) if line.data == "nmnist-standin"]
-    shown = figures.shown(FIGURE, render.findings(FIGURE, lines))
-    text = figures.caption(FIGURE, shown)
+    found = render.findings(FIGURE, lines)
+    text = figures.caption(found, figures.shown(FIGURE, found))
     assert "laptop budget (less training than in the paper)" in text and "stand-in for N-MNIST" in text and "2 seeds" in text
-    assert "not measured yet" in text
+    assert text.endswith("weights: last; 3 of the figure's parts not measured yet.")
+
+
+def test_the_caption_says_of_parts_without_their_data_that_it_is_not_here(places: Path) -> None:
+    lines = [line for line in measured(FIGURE) if line.data == "nmnist-standin"]
+    cell = next(c for c in FIGURE.cells if c.task and c.task.data == "nmnist")
+    assert cell.task and cell.model and cell.measure
+    lines += lines_of(Experiment(cell.task, cell.model, 0, "laptop"), (cell.measure,), "data missing", "nmnist is not in BENCH_DATA")
+    found = render.findings(FIGURE, lines)
+    text = figures.caption(found, figures.shown(FIGURE, found))
+    assert text.endswith("weights: last; the data of 3 of the figure's parts are not here.") and "not measured" not in text
+
+
+def finished(table: Table, lines: list[ledger.Line], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The matplotlib figure of ``table`` as it is saved, laid out."""
+    from bench.figures import style
+
+    kept: list[Any] = []
+    monkeypatch.setattr(style, "saved", lambda picture, ending, salt: kept.append(picture) or "")
+    contents(table, lines)
+    with style.ours():
+        kept[0].set_dpi(200)  # as PNGs are saved
+        kept[0].canvas.draw()
+    return kept[0]
+
+
+def here(table: Table, lines: list[ledger.Line]) -> list[ledger.Line]:
+    """Without the real N-MNIST and all but one length of a task: about what a laptop has."""
+    return [line for line in lines if line.data != "nmnist" and not line.task.endswith(("200", "400", "500", "800"))]
+
+
+@pytest.mark.parametrize("some", [True, False], ids=["what a laptop has", "everything"])
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_fit_a_page_and_no_text_is_small_cut_off_or_touches_another(
+    places: Path, monkeypatch: pytest.MonkeyPatch, name: str, some: bool
+) -> None:
+    table, lines = FIGURES[name], measured(FIGURES[name])
+    picture = finished(table, here(table, lines) if some else lines, monkeypatch)
+    assert picture.get_figwidth() <= 6.9
+    whole, gap = picture.bbox, 0.03 * picture.dpi
+    texts = {"title": picture._suptitle, "caption": picture._supxlabel}
+    for number, axis in enumerate(picture.axes):
+        names = [("title", axis.title), *((f"{n} label", getattr(axis, f"{n}axis").label) for n in "xyz" if hasattr(axis, f"{n}axis"))]
+        texts |= {f"{said} of panel {number}": text for said, text in names if axis.axison and text.get_text()}
+        legend = axis.get_legend()
+        texts |= {f"legend {i} of panel {number}": text for i, text in enumerate(legend.get_texts() if legend else ())}
+        if axis.name != "3d" and axis.axison and axis.get_label() != "<colorbar>":  # these move their ticks while they are drawn
+            drawn = [label for n in "xy" for tick in getattr(axis, f"{n}axis")._update_ticks() for label in (tick.label1, tick.label2)]
+            texts |= {f"tick {t.get_text()} {i} of panel {number}": t for i, t in enumerate(drawn) if t.get_visible() and t.get_text()}
+    texts |= {f"legend {i}": text for legend in picture.legends for i, text in enumerate(legend.get_texts())}
+    boxes = {said: text.get_window_extent() for said, text in texts.items()}
+    assert not [said for said, text in texts.items() if text.get_fontsize() < 7]
+    assert not [said for said, b in boxes.items() if b.xmin < 1 or b.ymin < 1 or b.xmax > whole.xmax - 1 or b.ymax > whole.ymax - 1]
+    apart = [(a, b) for (a, x), (b, y) in itertools.combinations(boxes.items(), 2) if x.padded(gap / 2).overlaps(y.padded(gap / 2))]
+    assert not [pair for pair in apart if not all(said.startswith(("tick", "legend")) for said in pair)]
+    assert not [pair for pair in apart if all(said.startswith("tick") for said in pair) and boxes[pair[0]].overlaps(boxes[pair[1]])]
+    panels = [axis.get_tightbbox() for axis in picture.axes if axis.axison]
+    assert all(boxes["caption"].ymax + gap < p.ymin and p.ymax + gap < boxes["title"].ymin for p in panels)
+
+
+def test_the_five_t_sne_maps_of_a_laptop_stand_in_two_lines(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = FIGURES["roles-fig-6"]
+    picture = finished(table, here(table, measured(table)), monkeypatch)
+    lines = Counter(round(axis.get_position().y0, 2) for axis in picture.axes if axis.collections)
+    assert list(lines.values()) == [3, 2]
 
 
 def test_nothing_that_is_drawn_loads_matplotlib_before(places: Path) -> None:

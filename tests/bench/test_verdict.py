@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from bench import render, series
+from bench import ledger, render, series
 from bench.experiment import Experiment, Measure
 from bench.ledger import Line
 from bench.lines import lines as lines_of
-from bench.measures import ACCURACY, ATTACK, LANDSCAPE_SMALL, SPIKE_RATE
+from bench.measures import ACCURACY, ATTACK, ENERGY_INFERENCE, LANDSCAPE_SMALL, SPIKE_RATE, SYNOPS, T_SNE
 from bench.models import MODELS
-from bench.models.roles import LIF
+from bench.models.roles import GRU_512, LIF, LSTM_512, RNN_512
 from bench.table import ROLES, Cell, Table
+from bench.tables import TABLES
 from bench.tasks.roles import CIFAR10_SUBSET, MNIST, NMNIST_STANDIN
-from bench.verdict import find, mean_interval, sampling_interval
+from bench.verdict import Finding, find, mean_interval, sampling_interval
 from tests.bench.test_plan import finished
 
 CELL = Cell("Baseline", "MNIST", "94.85", "%", MNIST, LIF, ACCURACY)
@@ -163,3 +164,44 @@ def test_a_cell_says_every_setting_that_its_budget_changes() -> None:
     for said in ("1 of 100 epochs", "batch size 32 instead of 512", "steps 2 instead of 4"):
         assert said in note
     assert "instead of" not in find(TABLE, CELL, [result(94.0)]).note
+
+
+def with_units(*units: str) -> tuple[Table, list[Finding]]:
+    """A column "Cost, in all" of measured cells with these units."""
+    cells = tuple(Cell(f"row {n}", "Cost, in all", "7", unit, MNIST, LIF, ACCURACY) for n, unit in enumerate(units))
+    return replace(TABLE, cells=cells), [Finding(cell, "measured", "", 5.0, n=1, budget="paper") for cell in cells]
+
+
+@pytest.mark.parametrize(
+    ("units", "header", "cells"),
+    [
+        (("nJ", "nJ"), "Cost (nJ), in all", ("5.00 (7)", "5.00 (7)")),
+        (("nJ", ""), "Cost, in all", ("5.00 nJ (7)", "5.00 (7)")),
+        (("nJ", "%"), "Cost, in all", ("5.00 nJ (7)", "5.00 (7)")),
+        (("%", "%"), "Cost, in all", ("5.00 (7)", "5.00 (7)")),
+        (("", ""), "Cost, in all", ("5.00 (7)", "5.00 (7)")),
+    ],
+)
+def test_a_unit_is_in_the_header_where_the_whole_column_has_it_and_else_in_the_cells(units, header: str, cells: tuple[str, ...]) -> None:
+    table, found = with_units(*units)
+    assert render.markdown_grid(table, found) == [
+        f"| | {header} |", "| --- | --- |", *(f"| row {n} | {cell} |" for n, cell in enumerate(cells)),
+    ]  # fmt: skip
+    latex = render.to_latex(table, found)
+    assert f" & {header.replace('%', chr(92) + '%')} " in latex and f"row 0 & {cells[0]} " in latex
+
+
+def test_networks_without_spikes_have_no_synaptic_operations_in_roles_8_and_keep_their_energy() -> None:
+    lines = ledger.read()
+    table = TABLES["roles-8"]
+    cells = [c for c in table.cells if c.model in (LSTM_512, GRU_512, RNN_512)]
+    for asked, status in ((SYNOPS, {"not applicable"}), (SPIKE_RATE, {"not applicable"}), (ENERGY_INFERENCE, {"measured", "data missing"})):
+        found = [find(table, c, lines) for c in cells if c.measure == asked]
+        assert len(found) == 9 and {f.status for f in found} == status
+    assert find(TABLES["celif-4"], TABLES["celif-4"].cell("LSTM", "Synaptic operations"), lines).value == 0
+
+
+def test_the_number_under_a_t_sne_map_says_that_it_is_the_kl_divergence() -> None:
+    table = TABLES["roles-fig-6"]
+    assert {c.column for c in table.cells if c.measure == T_SNE} == {"t-SNE (KL divergence)", "t-SNE (KL divergence), N-MNIST (simulated)"}
+    assert any("Kullback-Leibler divergence, in nats" in note for note in table.notes)
