@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from bench.experiment import Task
 from bench.figures import Shown
 from bench.figures.landscapes import Points, points_of, rise_of, surface
-from bench.figures.style import look, panels
+from bench.figures.style import look, panels, spread
 from bench.table import Table
 
 
@@ -38,14 +38,10 @@ def line(axis: Any, table: Table, cell: Shown, x: str, y: str, marker: bool = Tr
 def losses(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
     """Test loss over iterations, a panel a column, the baseline dashed (celif Figure 5)."""
     columns = [c for c in table.columns if any(s.column == c for s in shown)]
-    across = min(2, len(columns))
-    figure, axes = panels(math.ceil(len(columns) / across), across, width=2.9, height=1.9)
-    places = [a for row in axes for a in row]
-    for axis in places[len(columns) :]:
-        axis.axis("off")
+    figure, places = spread(len(columns), 2, width=2.9, height=1.9)
     points: Points = []
     named: dict[str, Any] = {}
-    for axis, column in zip(places, columns, strict=False):
+    for axis, column in zip(places, columns, strict=True):
         inside = [s for s in shown if s.column == column]
         for cell in inside:
             line(axis, table, cell, "step", "test_loss")

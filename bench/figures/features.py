@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from statistics import fmean
 
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from bench import series
 from bench.figures import Shown
 from bench.figures.landscapes import Points
-from bench.figures.style import COLOURS, look, panels
+from bench.figures.style import COLOURS, look, spread
 from bench.table import Table
 from bench.verdict import mean_interval
 
@@ -21,7 +20,7 @@ BINS = 40
 def rates(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
     """Distribution of the hidden neurons' rates, all seeds together, a panel a column (roles Figure 3)."""
     columns = list(dict.fromkeys(s.column for s in shown))
-    figure, ((*axes,),) = panels(1, len(columns), width=3.4, height=2.3)
+    figure, axes = spread(len(columns), 2, width=3.4, height=2.3)
     points: Points = []
     for axis, column in zip(axes, columns, strict=True):
         inside = [s for s in shown if s.column == column]
@@ -56,13 +55,10 @@ def embeddings(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
     """t-SNE of the last hidden layer, a panel a model, classes named at their medians, the silhouette above (roles Figure 6)."""
     scores = {(s.row, s.task.name): s for s in shown if "silhouette" in s.series[0]}
     maps = [s for s in shown if "x" in s.series[0]]
-    across = min(3, max(1, len(maps)))
-    figure, axes = panels(max(1, math.ceil(len(maps) / across)), across, width=2.3, height=2.4)
-    places = [a for line in axes for a in line]
-    for axis in places:
-        axis.axis("off")
+    figure, places = spread(len(maps), 3, width=2.3, height=2.4)
     points: Points = [{"row": s.row, "column": s.column, "silhouette": float(s.finding.value or 0)} for s in scores.values()]
-    for axis, cell in zip(places, maps, strict=False):
+    for axis, cell in zip(places, maps, strict=True):
+        axis.axis("off")
         columns = cell.first("x", "y", "class")
         x, y, kind = (np.array(columns[name]) for name in ("x", "y", "class"))
         for k in np.unique(kind):
@@ -97,7 +93,7 @@ def attacks(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
     found = [s for s in shown if "flipped" in s.series[0]]
     points: Points = [{"row": s.row, "column": s.column, "value": s.finding.value} for s in shown]
     tasks = list(dict.fromkeys(s.task.title for s in shown))
-    figure, ((*axes,),) = panels(1, len(tasks), width=3.9, height=0.6 + 0.32 * len(table.rows))
+    figure, axes = spread(len(tasks), 2, width=3.9, height=0.6 + 0.32 * len(table.rows))
     for axis, title in zip(axes, tasks, strict=True):
         inside = [s for s in found if s.task.title == title]
         labels = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,16 @@ def panels(rows: int, columns: int, width: float = 2.3, height: float = 1.9, **o
     figure = Figure(figsize=(min(WIDEST, max(3.4, width * columns)), height * rows))
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, squeeze=False, **options).tolist()
+
+
+def spread(count: int, across: int, width: float, height: float) -> tuple[Figure, list[Any]]:
+    """A figure of ``count`` panels, ``across`` a line, and these; what is left of the last line stays empty."""
+    across = max(1, min(across, count))
+    figure, axes = panels(max(1, math.ceil(count / across)), across, width, height)
+    places = [axis for line in axes for axis in line]
+    for axis in places[count:]:
+        axis.axis("off")
+    return figure, places[:count]
 
 
 def finish(figure: Figure, table: Table, caption: str) -> None:
