@@ -70,7 +70,7 @@ class Progress:
             return
         self.part[experiment] = 1.0
         self.done += 1
-        text = f"{value:.2f} {unit}" if value is not None else f"{status}: {error}"
+        text = f"{value:.4g} {unit}".rstrip() if value is not None else f"{status}: {error}"
         if self.bars:
             if bar := self.inner.pop(experiment, None):
                 bar.close()

@@ -62,7 +62,7 @@ TABLE = Table(
         "XOR (200 steps)). The lab's script of XOR over several time scales has 100 steps; with these, and nothing else changed, the "
         "rows without reset and with recurrence come to the published numbers in 10 epochs (seed 0). So the column XOR has 100 steps. "
         "This was chosen after seeing which rows learn, not read in the paper. The row without reset jumps under the rate of 0.01: "
-        "look at best and last epoch.",
+        "97.6, 98.2 and 89.0 % in the best epoch of its three seeds, 84.4, 95.4 and 73.0 in the last.",
         "XOR, baseline: here it stays at chance (published 77.50), and did so in short runs of seed 0 that left no ledger lines (30 to "
         "60 epochs, 48.9 to 52.5 %): with the script's soft reset, its threshold of 1 too; with the input whole, from the script's "
         "leaks and from k between .88 and .998; with the factor and these leaks; with the rectangular surrogate, factor or not; with a "
