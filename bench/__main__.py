@@ -175,7 +175,7 @@ def _summary(made: planning.Plan, lines: list[ledger.Line], workers: int) -> str
 
 def _aside() -> None:
     """Smoke and exploratory runs have a ledger of their own: they never enter a table."""
-    os.environ["BENCH_RESULTS"] = str(paths.home() / "exploratory")
+    os.environ["BENCH_RESULTS"] = str(paths.exploratory())
 
 
 def _override(text: str) -> tuple[str, Any]:

@@ -20,3 +20,8 @@ def results() -> Path:
 def home() -> Path:
     """``BENCH_HOME``, default ``.bench/``: checkpoints, the queue's storage, W&B's offline runs, locks, compiled kernels."""
     return _folder("BENCH_HOME", ".bench")
+
+
+def exploratory() -> Path:
+    """The ledger of smoke and exploratory runs."""
+    return home() / "exploratory"

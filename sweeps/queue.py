@@ -34,6 +34,7 @@ from datamodules.sources import missing
 from sweeps import storage as storages
 
 SCHEMA = 1
+OFFICIAL, EXPLORATORY = "official", "exploratory"  # what the ledger is for that asks
 MOST_DEATHS = int(os.environ.get("BENCH_DEATHS", 3))  # of workers over one experiment, before it counts as failed
 UNKNOWN_S = 1e9  # expected time of what was never run: first, because it may be long
 DIED, BACK = "worker died", "taken back"  # endings without a record
@@ -108,6 +109,9 @@ class Queue:
 
         Done where ``planning()`` is held, so that what finishes meanwhile is neither planned nor queued again.
         """
+        here = self._check_kind()
+        if self.kind is None:
+            self.study.set_user_attr("kind", here)
         jobs = list(jobs)
         kept = self._kept({j.experiment.id for j, _ in jobs if j.elsewhere})
         trials = [(_attributes(j, kept), {"job": _description(j), "expected_s": s or UNKNOWN_S, "limit_s": limit_s}) for j, s in jobs]
@@ -263,6 +267,18 @@ class Queue:
         system = {k: v for k, v in trial.system_attrs.items() if k in ("job", "expected_s", "limit_s")}
         self._add([(user, system | {"deaths": deaths})], still)
 
+    @property
+    def kind(self) -> str | None:
+        """Whether the study holds exploratory experiments or such that tables show; ``None`` before any was queued."""
+        return self.study.user_attrs.get("kind")
+
+    def _check_kind(self) -> str:
+        """Kind of this process's ledger. Raises ``BenchError`` where the study has the other: exploratory lines enter no other ledger."""
+        here = EXPLORATORY if paths.results() == paths.exploratory() else OFFICIAL
+        if self.kind not in (None, here):
+            raise BenchError(f"study {self.name!r} holds {self.kind} experiments, this run's are {here}: name another study")
+        return here
+
     def planning(self) -> Any:
         """Held while a parent collects, plans and enqueues: two parents on one ledger do so one after the other."""
         return lock(f"planning-{folder_key(ledger.folder())}")
@@ -270,8 +286,9 @@ class Queue:
     def collect(self) -> list[Collected]:
         """Write into the ledger what finished since the last time, each line once, whoever asked for it and wherever it ran.
 
-        Done where ``planning()`` is held.
+        Done where ``planning()`` is held. Raises ``BenchError`` where the study is of the other kind of ledger.
         """
+        self._check_kind()
         taken = self._collected()
         new = [(t, n) for t, n, state in self.storage.states(self.study_id) if state in FINISHED and n not in taken]
         if not new:

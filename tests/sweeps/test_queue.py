@@ -243,6 +243,24 @@ def test_a_study_of_another_schema_is_refused_with_both_numbers(storage: str, st
         Queue(storage, study)
 
 
+def test_exploratory_lines_come_into_no_other_ledger_by_a_study_of_one_name(
+    storage: str, study: str, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_RESULTS", str(places / "home" / "exploratory"))
+    queue = Queue(storage, study)
+    enqueue(queue, job())
+    claim = queue.claim()
+    assert claim is not None
+    queue.finish(claim, lines_of(claim.job.experiment, claim.job.measures, "failed", "for a test"), None)
+    monkeypatch.setenv("BENCH_RESULTS", str(places / "results"))
+    for use in (Queue(storage, study).collect, lambda: enqueue(Queue(storage, study), job(seed=1))):
+        with pytest.raises(BenchError, match="holds exploratory experiments, this run's are official: name another study"):
+            use()
+    assert not list((places / "results").rglob("*.csv"))
+    monkeypatch.setenv("BENCH_RESULTS", str(places / "home" / "exploratory"))
+    assert len(Queue(storage, study).collect()) == 1
+
+
 def test_two_ledgers_on_one_storage_both_get_the_record(storage: str, study: str, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = Queue(storage, study)
     enqueue(queue, job())
