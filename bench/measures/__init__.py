@@ -81,7 +81,7 @@ ATTACK, ATTACK_RMS, ATTACK_SUCCESS = (
     replace(
         _read(f"attack:{reader}", name, unit, title, **_ATTACK, **more),
         protocols=("best_test",),
-        digits=4,
+        digits=2 if unit == "%" else 4,
         tolerance=tolerance,
         series=name == "attack-500",
         repeats=("flipped", "sample") if name == "attack-500" else None,
