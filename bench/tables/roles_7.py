@@ -33,7 +33,9 @@ TABLE = Table(
     elsewhere(PUBLISHED, NMNIST_STANDIN, NMNIST_SUBSET, SPOKEN_DIGITS),
     notes=(
         "k_tau = 0 and 1.0 are complete and no leakage of roles-6, and outside SHD and SSC k_tau = 0.3 is its baseline: trained once.",
-        "Every leak is fixed here. The learnable baseline of roles-6 (SHD 78.58, SSC 60.70) lies above every row.",
+        "Every leak is fixed here. The learnable baseline of roles-6 (SHD 78.58, SSC 60.70) lies above every row as printed.",
+        "On spoken digits the learnable leak lies between fixed ones (20 of 100 epochs).",
+        "N-MNIST, simulated, 5 epochs: all leaks within 0.4 points, best 0.7; printed are 94.60 to 95.34, best 0.9.",
         "The text calls this table Figure 7; its caption repeats that of Table 6.",
         "The fully connected MNIST and N-MNIST accuracies are low for the network: compare gaps and orders more than absolute values.",
         "Columns in brackets are stand-ins, not the paper's data: N-MNIST simulated from MNIST, spoken digits through a cochlea model.",
