@@ -189,9 +189,11 @@ def _measured(cell: Cell, budget: str, protocol: str, current: dict[str, dict[in
 def _reduced(cell: Cell, budget: str, line: Line) -> str:
     """What a reduced budget changes: the epochs, and each other setting."""
     assert cell.task is not None and cell.model is not None
+    if budget == "paper":
+        return ""
     here, whole = (_flat(Experiment(cell.task, cell.model, line.seed, b).config) for b in (budget, "paper"))
     changed = [name for name in {**here, **whole} if name != "epochs" and here.get(name) != whole.get(name)]
-    epochs = f"{line.epochs} of {whole['epochs']} epochs" if line.epochs not in (None, whole["epochs"]) and budget != "paper" else ""
+    epochs = f"{line.epochs} of {whole['epochs']} epochs" if line.epochs not in (None, whole["epochs"]) else ""
     return _join(epochs, *(f"{name.replace('_', ' ')} {here.get(name, 'none')} instead of {whole.get(name, 'none')}" for name in changed))
 
 

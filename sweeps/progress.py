@@ -22,7 +22,7 @@ class Progress:
     def __init__(self, names: Mapping[str, str], weights: Mapping[str, float]) -> None:
         self.names, self.weights = names, weights
         self.part = dict.fromkeys(names, 0.0)
-        self.found: dict[str, float] = {}  # what a checkpoint or another run had done already: no work of this run's time
+        self.found: dict[str, float] = {}  # share that a checkpoint brought: no work of this run's time
         self.begun = time.monotonic()
         self.done = 0
         self.bars = sys.stderr.isatty()

@@ -275,8 +275,8 @@ class Queue:
     def _check_kind(self) -> str:
         """Kind of this process's ledger. Raises ``BenchError`` where the study has the other: exploratory lines enter no other ledger."""
         here = EXPLORATORY if paths.results() == paths.exploratory() else OFFICIAL
-        if self.kind not in (None, here):
-            raise BenchError(f"study {self.name!r} holds {self.kind} experiments, this run's are {here}: name another study")
+        if (kind := self.kind) not in (None, here):
+            raise BenchError(f"study {self.name!r} holds {kind} experiments, this run's are {here}: name another study")
         return here
 
     def planning(self) -> Any:

@@ -95,8 +95,8 @@ TABLE = Table(
         "tried on the stand-in at laptop budget; with 15 windows accuracy falls far more on both sides of 3 ms than printed.",
         "So do the claims. With the printed columns' 15 windows everything is at 10 to 22 % at 1 ms on the stand-in, and which network "
         "loses less says little. Over the same 45 ms at 1 ms (simulated, laptop budget; the five rows of roles-6 with three seeds, the "
-        "others with one): with leakage and recurrence 87.3 %, "
-        "without leakage 17.7, also without reset 16.1, so leakage helps a recurrent network to generalise, as printed; at 10 ms "
+        "others with one or two): with leakage and recurrence 87.3 %, "
+        "without leakage 17.7, also without reset 15.0, so leakage helps a recurrent network to generalise, as printed; at 10 ms "
         "recurrence hurts (86.4, baseline 90.0), as printed; but at 1 ms it does not (87.3, baseline 71.3), and without recurrence the "
         "network without leakage is best (91.5). Networks without spikes lose more than the recurrent SNN at 1 ms (LSTM 43.5, GRU "
         "60.1, vanilla RNN 45.0), as printed, but less at 10 ms (95.4, 92.7, 90.7). Checked: number of windows and length (the three "
