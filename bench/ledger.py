@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -114,7 +115,7 @@ def read(only: Iterable[str] | None = None) -> list[Line]:
 
 def read_file(path: Path) -> list[Line]:
     """The lines of one file. Raises ``BenchError`` naming file and line of anything that is not a ledger line."""
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = _whole(path)
     keep = "nothing was changed; mend the line or take the file back from git"
     if text and not text.endswith("\n"):
         raise BenchError(f"{path}:{text.count(chr(10)) + 1}: the last line is cut off; {keep}")
@@ -140,6 +141,16 @@ def read_file(path: Path) -> list[Line]:
             raise BenchError(f"{where}: status {line.status!r} is unknown; known: {', '.join(STATUSES)}; {keep}")
         lines.append(line)
     return lines
+
+
+def _whole(path: Path) -> str:
+    """The text of ``path``, read again for a moment where it ends within a line: another process may be appending it."""
+    for _ in range(10):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if not text or text.endswith("\n"):
+            break
+        time.sleep(0.02)
+    return text
 
 
 def append(lines: Iterable[Line]) -> None:

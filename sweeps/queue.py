@@ -88,19 +88,25 @@ class Queue:
         except (KeyError, DuplicatedStudyError):  # made by somebody else in this moment
             self.study = optuna.load_study(storage=self.storage, study_name=self.name)
         self.study_id = self.study._study_id
-        found = self.study.user_attrs.get("schema")
-        if found is None and not self.storage.states(self.study_id):
-            self.study.set_user_attr("schema", SCHEMA)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)
-                self.study.set_metric_names(["accuracy (%)"])
-        elif found != SCHEMA:
+        if self.study.user_attrs.get("schema") is None:
+            with self.storage.alone():  # another that opens it now may queue at once
+                self._make()
+        if (found := self.study.user_attrs.get("schema")) != SCHEMA:
             raise BenchError(
                 f"study {self.name!r} in {storages.public(self.address)} has schema {found}, this checkout knows {SCHEMA}: "
                 "update the older one, or name another study"
             )
         self.refused: set[int] = set()
         self.reaped = 0.0
+
+    def _make(self) -> None:
+        """Mark a study that is new; where ``storage.alone()`` is held."""
+        if self.study.user_attrs.get("schema") is not None or self.storage.states(self.study_id):
+            return
+        self.study.set_user_attr("schema", SCHEMA)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            self.study.set_metric_names(["accuracy (%)"])
 
     # what is queued
 
@@ -109,13 +115,13 @@ class Queue:
 
         Done where ``planning()`` is held, so that what finishes meanwhile is neither planned nor queued again.
         """
-        here = self._check_kind()
-        if self.kind is None:
-            self.study.set_user_attr("kind", here)
         jobs = list(jobs)
         kept = self._kept({j.experiment.id for j, _ in jobs if j.elsewhere})
         trials = [(_attributes(j, kept), {"job": _description(j), "expected_s": s or UNKNOWN_S, "limit_s": limit_s}) for j, s in jobs]
         with self.storage.alone() as still:
+            here = self._check_kind()
+            if self.kind is None:
+                self.study.set_user_attr("kind", here)
             return self._add(sorted(trials, key=lambda trial: -trial[1]["expected_s"]), still, self._collected())
 
     def _add(self, trials: list[tuple[dict[str, Any], dict[str, Any]]], still: Callable[[], None], taken: set[int] | None = None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,17 @@ def test_two_processes_appending_at_once_lose_nothing(places: Path) -> None:
     running = [subprocess.Popen([sys.executable, "-c", code, str(n)], cwd=ROOT) for n in (0, 1)]
     assert [p.wait() for p in running] == [0, 0]
     assert sorted(line.seed for line in ledger.read()) == [*range(40), *range(100, 140)]
+
+
+def test_a_line_that_is_being_appended_is_read_when_it_is_whole(places: Path) -> None:
+    ledger.append([LINE, replace(LINE, seed=1)])
+    path = places / "results" / "runs" / "xor.csv"
+    text = path.read_text()
+    path.write_text(text[:-5])
+    rest = threading.Timer(0.05, lambda: path.write_text(text))
+    rest.start()
+    assert ledger.read() == [LINE, replace(LINE, seed=1)]
+    rest.join()
 
 
 def test_a_write_that_fails_half_way_is_taken_back(places: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -241,6 +242,24 @@ def test_a_study_of_another_schema_is_refused_with_both_numbers(storage: str, st
     Queue(storage, study).study.set_user_attr("schema", 99)
     with pytest.raises(BenchError, match="schema 99, this checkout knows 1"):
         Queue(storage, study)
+
+
+def test_two_that_make_a_study_in_the_same_moment_both_get_it(storage: str, study: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = type(storages.connect(storage))
+    states, queued = kind.states, []
+    other = threading.Thread(target=lambda: queued.append(enqueue(Queue(storage, study), job())))
+
+    def late(self: storages.Database, study_id: int) -> object:  # the other one opens and queues while this one looks
+        if other.ident is None:
+            other.start()
+            other.join(2.0)
+        return states(self, study_id)
+
+    monkeypatch.setattr(kind, "states", late)
+    queue = Queue(storage, study)
+    other.join()
+    assert queued == [1]
+    assert queue.claim() is not None
 
 
 def test_exploratory_lines_come_into_no_other_ledger_by_a_study_of_one_name(
