@@ -168,7 +168,7 @@ def test_two_runs_at_once_share_the_work_and_train_nothing_twice(places: Path) -
     settings = [*SMOKE, "--workers", "1", "--set", "data_settings.batches=30"]
     both = [start(*settings), start(*settings)]
     texts = [process.communicate(timeout=300)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], texts
+    assert [process.returncode for process in both] == [0, 0], "\n".join(texts)  # a list would be cut short
     trained = [line["experiment"] for line in lines(places)]
     assert len(trained) == 10
     assert len(set(trained)) == 5
