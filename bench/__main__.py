@@ -132,7 +132,7 @@ def plan(
 ) -> None:
     """What is still missing of TABLES: declared minus finished."""
     if budget == "smoke":
-        _aside()
+        paths.aside()
     tables = _expanded(tables)
     chosen = _selected(tables, rows, columns, measures)
     lines = ledger.read()
@@ -171,11 +171,6 @@ def _summary(made: planning.Plan, lines: list[ledger.Line], workers: int) -> str
     for note in dict.fromkeys(c.note for _, c in made.waiting):
         text.append(f"left out, {sum(c.note == note for _, c in made.waiting)} cells: {note}")
     return "\n".join(text)
-
-
-def _aside() -> None:
-    """Smoke and exploratory runs have a ledger of their own: they never enter a table."""
-    os.environ["BENCH_RESULTS"] = str(paths.exploratory())
 
 
 def _override(text: str) -> tuple[str, Any]:
@@ -239,7 +234,7 @@ def train(
     changed = tuple(sorted(_override(text) for text in overrides))
     official = not changed and budget != "smoke"
     if not official:
-        _aside()
+        paths.aside()
 
     def replan() -> planning.Plan:
         return planning.make(chosen, budget, seeds, ledger.read(), changed)

@@ -119,7 +119,7 @@ def collect(storage: str | None, study: str | None) -> None:
     from sweeps.table import collect as collecting
 
     if study and Queue(storage, study).kind == EXPLORATORY:
-        os.environ["BENCH_RESULTS"] = str(paths.exploratory())
+        paths.aside()
     click.echo(f"{collecting(storage, study)} experiments collected into {paths.results() / 'runs'}", err=True)
 
 
@@ -191,7 +191,7 @@ def wandb_run(table_id: str, cell: str, seed: int, budget: str, threads: int) ->
 
     job = agent.job(table_id, cell, seed, budget)
     if budget == "smoke":
-        os.environ["BENCH_RESULTS"] = str(paths.exploratory())
+        paths.aside()
     lines = agent.run(job, threads)
     click.echo("\n".join(f"{line.experiment} {line.measure} {line.protocol}: {line.status} {line.value}" for line in lines))
     sys.exit(any(line.status not in ("ok", "not applicable") for line in lines))

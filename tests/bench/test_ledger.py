@@ -74,10 +74,11 @@ def test_a_line_that_is_being_appended_is_read_when_it_is_whole(places: Path) ->
     path = places / "results" / "runs" / "xor.csv"
     text = path.read_text()
     path.write_text(text[:-5])
-    rest = threading.Timer(0.05, lambda: path.write_text(text))
-    rest.start()
-    assert ledger.read() == [LINE, replace(LINE, seed=1)]
-    rest.join()
+    with path.open("a") as file:
+        rest = threading.Timer(0.05, lambda: (file.write(text[-5:]), file.flush()))
+        rest.start()
+        assert ledger.read() == [LINE, replace(LINE, seed=1)]
+        rest.join()
 
 
 def test_a_write_that_fails_half_way_is_taken_back(places: Path) -> None:
