@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -89,15 +90,22 @@ class Pool:
         until = time.monotonic() + PATIENCE
         for process, pipe in self.workers.values():
             while process.is_alive() and time.monotonic() < until:
-                while pipe.poll():  # nobody may block on a full pipe
-                    try:
-                        pipe.recv()
-                    except (EOFError, OSError):
-                        break
+                self._drain(pipe)
                 process.join(0.1)
+            self._drain(pipe)
+            if process.is_alive():
+                print(f"a worker did not stop within {PATIENCE} s and was killed: its last checkpoint stays", file=sys.stderr)
             process.kill()
             process.join()
         self.workers.clear()
+
+    @staticmethod
+    def _drain(pipe: Any) -> None:
+        """Take what a worker still says: it may not block on a full pipe."""
+        with suppress(EOFError, OSError):
+            while pipe.poll():
+                if (message := pipe.recv()).get("fatal"):
+                    print(message["fatal"], file=sys.stderr)
 
 
 def serve(queue: Queue, workers: int, threads: int, options: dict[str, Any]) -> int:

@@ -19,7 +19,7 @@ from sweeps import storage as storages
 from sweeps.pool import Pool
 from sweeps.progress import Progress
 from sweeps.queue import Collected, Queue
-from sweeps.worker import SIGNALS
+from sweeps.worker import SIGNALS, Told
 
 NEEDED_MB = 200
 SKEW_S = 60  # between this host's clock and the storage's, from which on it is said
@@ -61,10 +61,6 @@ def collect(storage: str | None = None, study: str | None = None, **_: Any) -> i
         return len(queue.collect())
 
 
-class _Stopped(BaseException):
-    pass
-
-
 def run(
     replan: Callable[[], Plan],
     workers: int,
@@ -86,12 +82,8 @@ def run(
     """
     preflight()
     outcome, own = Outcome(), set[str]()
-
-    def stop(number: int, _: Any) -> None:
-        outcome.stopped = outcome.stopped or signal.Signals(number).name
-        raise _Stopped
-
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    stop = Told()  # asked between two steps: a transaction that a signal breaks off can stay open, and its workers wait for it
     queue = Queue(storage, study)
     pool = Pool({"address": queue.address, "study": queue.name}, 0 if launch or detach else workers, threads)
     progress: Progress | None = None
@@ -100,7 +92,7 @@ def run(
             print(f"warning: this host's clock is {skew:+.0f} s from the storage's: times in the ledger will not agree", file=sys.stderr)
         told, planned, fatal = False, 0.0, ""
         launched, alive = 0, _nobody
-        while True:
+        while not stop.signal:
             if time.monotonic() - planned > 2.0:
                 with queue.planning():
                     _note(queue.collect(), outcome, progress)
@@ -139,12 +131,9 @@ def run(
                     print(message["note"], file=sys.stderr) if progress is None else progress.note(message["note"])
                 elif progress is not None:
                     _show(progress, message)
-    except _Stopped:
-        pass
     finally:
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
         pool.stop()
+        outcome.stopped = stop.signal
         if outcome.stopped or sys.exc_info()[0] is not None:
             queue.clear(own)
             with queue.planning():

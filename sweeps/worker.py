@@ -39,17 +39,19 @@ class Stop(SystemExit):
 
 
 class Told:
-    """Which signal, if any, has asked this process to stop. The second one ends it at once."""
+    """Which signal, if any, has asked this process to stop. A second one ends it at once, but within a second it is the same one, that
+    came by two ways (to the process and through the command that started it)."""
 
     def __init__(self) -> None:
-        self.signal = ""
+        self.signal, self.at = "", 0.0
         for number in SIGNALS:
             signal.signal(number, self._note)
 
     def _note(self, number: int, frame: Any) -> None:
-        if self.signal:
+        if not self.signal:
+            self.signal, self.at = signal.Signals(number).name, time.monotonic()
+        elif time.monotonic() - self.at > 1.0:
             os._exit(PREEMPTED)
-        self.signal = signal.Signals(number).name
 
 
 class Watch(threading.Thread):

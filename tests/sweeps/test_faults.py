@@ -15,17 +15,19 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from bench import ledger
 from bench.errors import BenchError
 from bench.experiment import Experiment
 from bench.measures import ACCURACY
 from bench.models import MODELS
-from bench.plan import Job
+from bench.plan import Job, Plan
 from bench.tasks import TASKS
 from sweeps import storage as storages
-from sweeps import worker
+from sweeps import table, worker
 from sweeps.journal import Journal
+from sweeps.pool import Pool
 from sweeps.queue import Queue
 from tests.conftest import ROOT
 from tests.sweeps import servers, soak
@@ -38,6 +40,15 @@ SMALL = (
     ("epochs", 3),
     ("loss_settings.first", 10),
 )
+
+# what another process does to record: in the storage and study that it is given
+WRITE = """
+import sys
+from sweeps.queue import Queue
+queue = Queue(*sys.argv[1:])
+with queue.storage.alone():
+    queue.study.set_user_attr("here", 1)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -158,6 +169,49 @@ def test_a_worker_told_to_stop_by_a_signal_exits_75_and_another_finishes_its_exp
     with queue.planning():
         assert [line.status for c in queue.collect() for line in c.lines] == ["preempted"]
     assert len(queue.storage.waiting(queue.study_id)) == 1
+
+
+def test_a_signal_within_a_transaction_does_not_keep_the_workers_from_recording(
+    storage: str, study: str, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, recorded, fsync = [], [], os.fsync
+
+    def signalled(where: str) -> None:
+        if not sent:
+            sent.append(where)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def executed(connection: object, cursor: object, statement: str, *_: object) -> None:  # its result is not looked at yet
+        if "FROM studies" in statement:
+            signalled(statement)
+
+    def synced(handle: int) -> None:  # the journal's lock is held
+        signalled("journal")
+        fsync(handle)
+
+    def replan() -> Plan:  # from here on
+        if storage.startswith("journal"):
+            monkeypatch.setattr("sweeps.journal.os.fsync", synced)
+        else:
+            sqlalchemy.event.listen(sqlalchemy.Engine, "after_cursor_execute", executed)
+        return Plan(1, 0, (job(),), (), ())
+
+    def stop(pool: Pool) -> None:  # what workers do that are told to stop
+        subprocess.run([sys.executable, "-c", WRITE, storage, study], cwd=ROOT, check=True, timeout=20)
+        recorded.append(study)
+
+    monkeypatch.setattr(Pool, "fill", lambda pool, most: None)
+    monkeypatch.setattr(Pool, "stop", stop)
+    try:
+        outcome = table.run(replan, 1, 1, storage=storage, study=study)
+    finally:
+        if not storage.startswith("journal"):
+            sqlalchemy.event.remove(sqlalchemy.Engine, "after_cursor_execute", executed)
+    assert len(sent) == 1
+    assert outcome.stopped == "SIGINT"
+    assert recorded == [study]
+    queue = Queue(storage, study)
+    assert queue.storage.waiting(queue.study_id) == []  # it was taken back
 
 
 def test_a_journal_cut_off_in_the_middle_of_a_line_is_mended_and_a_copy_kept(places: Path) -> None:
