@@ -244,6 +244,10 @@ def train(
     sweep.collect(**where)
     made = replan()
     click.echo(_summary(made, ledger.read(), workers), err=True)
+    if changed and made.jobs:
+        from bench import run as training  # loads torch
+
+        training.check(job.experiment for job in made.jobs)
     if made.no_data:
         _record_missing(made)
     outcome = sweep.run(replan, workers, threads, **where) if made.jobs else sweep.Outcome()

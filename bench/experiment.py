@@ -268,6 +268,8 @@ def _allowed(path: str, present: Any, value: Any) -> Any:
         right, allowed = right and value >= 1, "a whole number of 1 or more"
     elif path == "lr":
         right, allowed = right and value > 0, "a number above 0"
+    elif path in ("clip", "weight_decay"):
+        right, allowed = right and value >= 0, "a number of 0 or more"
     elif path == "data":
         right, allowed = right and value in SOURCES, f"one of {', '.join(SOURCES)}"
     if not right:

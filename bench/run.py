@@ -8,7 +8,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -194,6 +194,18 @@ def _waiting(kept: trained.Trained) -> list[Line]:
         path.unlink()
         found = []
     return [line for line in found if line.checkpoint_sha256 == kept.sha256]
+
+
+def check(experiments: Iterable[Experiment]) -> None:
+    """Build what they would train, without data. Raises ``BenchError`` for a setting that a neuron, network, loss, optimiser, schedule or
+    data module does not take."""
+    for one in {e.config_hash: e for e in experiments}.values():
+        config = {**one.config, "seed": one.seed}
+        try:
+            datamodules.build(config["data"], config["data_settings"], config["batch_size"], one.seed)
+            SpikingModule(config).configure_optimizers()
+        except (TypeError, ValueError) as error:
+            raise BenchError(f"{one}: {error}") from None
 
 
 def _trained(

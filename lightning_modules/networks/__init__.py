@@ -21,6 +21,8 @@ def build(config: Mapping[str, Any]) -> Network:
     """The network of an experiment's ``config``. Raises ``ValueError`` for unknown names or settings, naming what is known."""
     if config["network"] not in NETWORKS:
         raise ValueError(f"unknown network {config['network']!r}; known: {', '.join(NETWORKS)}")
+    if not all(type(width) is int and width > 0 for width in config["layers"]):
+        raise ValueError(f"layers are widths of 1 or more, got {config['layers']}")
     settings = dict(config["neuron"])
     name = settings.pop("name")
     more = dict(config.get("network_settings", {}))

@@ -59,14 +59,21 @@ def check_fit(network: nn.Module, state: Mapping[str, Tensor]) -> None:
 
 
 def neuron_of(name: str, settings: Mapping[str, Any]) -> tuple[type[Neuron], Any]:
-    """Class and Config of neuron ``name``. Raises ``ValueError`` naming the known ones, or the settings it has."""
+    """Class and Config of neuron ``name``. Raises ``ValueError`` naming the known ones, the settings it has, or the kind of one."""
     if name not in NEURONS:
         raise ValueError(f"unknown neuron {name!r}; known: {', '.join(sorted(NEURONS))}")
     kind = NEURONS[name]
     known = getattr(kind.Config, "__dataclass_fields__", {})
     if extra := sorted(set(settings) - set(known)):
         raise ValueError(f"{name} has no setting {', '.join(extra)}; it has: {', '.join(known)}")
+    for field in known.values():
+        value, kinds = settings.get(field.name), _KINDS.get(type(field.default), ())
+        if field.name in settings and kinds and type(value) not in kinds:
+            raise ValueError(f"{name} setting {field.name} is of the kind of {field.default!r}, got {value!r}")
     return kind, kind.Config(**settings)
+
+
+_KINDS: dict[type, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}  # by the type of a default
 
 
 def input_rate(x: Input) -> Tensor:

@@ -13,7 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from bench.__main__ import cli
 from sweeps.progress import Progress
 from tests.conftest import ROOT, bench
 
@@ -130,12 +132,12 @@ def test_a_table_is_trained_once_tracked_and_repeated_bit_for_bit(places: Path, 
 
 
 def test_killed_and_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weights(places: Path, home_again) -> None:
-    settings = [*SMOKE, "--row", "Baseline", "--set", "epochs=6", "--set", "data_settings.batches=40", "--workers", "1"]
+    settings = [*SMOKE, "--row", "Baseline", "--set", "epochs=8", "--set", "data_settings.batches=40", "--workers", "1"]
     process = start(*settings)
-    follow(process, r"epoch 2/6")
+    follow(process, r"epoch 2/8")
     (worker,) = workers_of(process)
     os.kill(worker, signal.SIGKILL)  # the parent starts the experiment again …
-    follow(process, r"epoch 4/6")
+    follow(process, r"epoch 4/8")
     process.kill()  # … until it is killed itself
     process.wait()
     assert lines(places) == []
@@ -151,9 +153,9 @@ def test_killed_and_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weig
     assert {line["status"] for line in lines(places)} == {"preempted"}
 
     process = start(*settings)
-    follow(process, r"epoch [4-6]/6")
+    follow(process, r"epoch [4-8]/8")
     assert process.stderr is not None
-    assert "epoch 2/6" not in process.stderr.read()
+    assert "epoch 2/8" not in process.stderr.read()
     assert process.wait() == 0
     resumed = {line for line in outcome(places) if "preempted" not in line}
     assert len(resumed) == 2
@@ -185,11 +187,24 @@ def test_divergence_is_recorded_the_rest_goes_on_and_the_exit_code_says_so(place
     assert all("not finite" in line["error"] or "loss" in line["error"] for line in recorded)
 
 
-def test_a_setting_that_the_neuron_refuses_fails_that_experiment_with_its_message(places: Path) -> None:
-    done = bench(*SMOKE, "--row", "Baseline", "--set", "neuron.reset=half")
-    assert done.returncode == 1
-    assert "reset 'half' is not one of hard, soft" in done.stderr
-    assert [line["status"] for line in lines(places)] == ["failed"]
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("neuron.reset=half", "reset 'half' is not one of hard, soft"),
+        ("neuron.tau_low=low", "lif setting tau_low is of the kind of 0.0, got 'low'"),
+        ("loss=foo", "unknown loss 'foo'; known: mse-rate"),
+        ('layers=[20, "a", 2]', "layers are widths of 1 or more, got [20, 'a', 2]"),
+        ('schedule={"a": 1}', "a schedule is every + factor"),
+        ("data_settings.noise=7", "low, high and noise are probabilities"),
+        ("clip=-1", "--set clip takes a number of 0 or more"),
+    ],
+)
+def test_a_setting_that_nothing_can_be_built_with_is_refused_before_anything_is_queued(places: Path, setting: str, message: str) -> None:
+    done = CliRunner().invoke(cli, [*SMOKE, "--set", setting])
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert not (places / "home" / "queue.db").exists()
+    assert lines(places) == []
 
 
 def test_a_result_that_could_not_be_written_is_kept_and_not_trained_again(places: Path) -> None:
