@@ -80,19 +80,26 @@ def _units(table: Table) -> dict[str, str]:
 def texts(table: Table, found: list[Finding]) -> list[list[str]]:
     """Header and rows for people. A unit other than % is said once in the header, "Energy (nJ), input counted", where the whole column has
     it, else in the cells."""
-    by_place, units = {(f.cell.row, f.cell.column): f for f in found}, _units(table)
+    by_place, units, several = {(f.cell.row, f.cell.column): f for f in found}, _units(table), _several(found)
     header = [""]
     for column in table.columns:
         name, comma, rest = column.partition(", ")
         header.append(f"{name} ({units[column]}){comma}{rest}" if units[column] not in ("", "%") else column)
-    rows = [[short(f, units[column]) if (f := by_place.get((row, column))) else "" for column in table.columns] for row in table.rows]
+    rows = [
+        [short(f, units[column], several) if (f := by_place.get((row, column))) else "" for column in table.columns] for row in table.rows
+    ]
     return [header, *([row, *cells] for row, cells in zip(table.rows, rows, strict=True))]
 
 
-def short(f: Finding, said: str = "") -> str:
+def _several(found: list[Finding]) -> bool:
+    """Whether some cells have more seeds than one."""
+    return any(f.n > 1 for f in found if f.status == "measured" and not f.text)
+
+
+def short(f: Finding, said: str = "", several: bool = False) -> str:
     """One cell for people: ``measured ± half interval (published)`` or the published value and why there is no measured one.
 
-    The unit is left out if it is the one ``said`` above, or %.
+    The unit is left out if it is the one ``said`` above, or %. † is one seed, where others of the table have ``several``.
     """
     published = f.cell.published or "–"
     if f.status == "not applicable":
@@ -104,12 +111,13 @@ def short(f: Finding, said: str = "") -> str:
         return f"{f.status} ({published})" if f.status != "not reported" else "not reported"
     half = "" if f.low is None or f.high is None else f" ± {(f.high - f.low) / 2:.{_digits(f)}f}"
     unit = f" {f.cell.unit}" if f.cell.unit not in ("", "%", said) else ""
-    return f"{f.value:.{_digits(f)}f}{half}{unit}{_mark(f)}{' stale' if f.status == 'stale' else ''} ({published})"
+    one = "†" if several and f.n == 1 else ""
+    return f"{f.value:.{_digits(f)}f}{half}{one}{unit}{_mark(f)}{' stale' if f.status == 'stale' else ''} ({published})"
 
 
 def _mark(f: Finding) -> str:
     """The verdict where it is against the paper, and * for a label in its place: not the paper's budget or data."""
-    if f.verdict in ("above", "below", "differs"):
+    if f.verdict in ("in interval", "above", "below", "differs"):
         return f" {f.verdict}"
     return "" if f.verdict in ("within", "equal", "") or f.status != "measured" else " *"
 
@@ -127,7 +135,12 @@ def legend(found: list[Finding]) -> str:
         seeds = sorted({f.n for f in measured})
         parts.append(f"{seeds[0]}–{seeds[-1]} seeds a cell" if len(seeds) > 1 else f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''} a cell")
         if 1 in seeds:
-            parts.append("with one seed the interval, where there is one, is that of the test sample or of a landscape's directions only")
+            mark = " (†)" if len(seeds) > 1 else ""
+            parts.append(
+                f"with one seed{mark} the interval, where there is one, is that of the test sample or of a landscape's directions only"
+            )
+    if any(f.verdict == "in interval" for f in found):
+        parts.append("in interval: only the interval, not the measure's tolerance, reaches the published value")
     if any(_mark(f) == " *" for f in found):
         parts.append("* no verdict: not the paper's budget or not its data, so not a reproduction of the number")
     return ". ".join(parts or ["Nothing measured yet"]) + "."
@@ -173,6 +186,7 @@ def _tex(text: str) -> str:
         ("#", r"\#"),
         ("±", r"$\pm$"),
         ("–", "--"),
+        ("†", r"\dag{}"),
     ):
         text = text.replace(plain, escaped)
     return text.replace("^", r"\^{}").replace("$\\pm\\$", r"$\pm$")
@@ -277,7 +291,11 @@ def index(lines: list[Line]) -> str:
     out += _speed()
     out += ["## How to read a table", "", "- `94.41 ± 0.45 * (94.85)`: measured, half of its 95 % interval, published in brackets."]
     out += ["- `*`: a reduced budget, a subset or stand-in data: not comparable as a reproduction; the CSV's `verdict` column says which."]
-    out += ["- above / below: at the paper's budget on the real data, further than the tolerance from the published value."]
+    out += [
+        "- no word, in interval, above, below: at the paper's budget on the real data. The published value is within the measure's "
+        "tolerance (1 point of accuracy, 1 nJ, 0.02 of a silhouette), further off but in the interval, or further off than both.",
+        "- `†`: one seed, in a table where other cells have more. The CSV has the number of seeds of every cell.",
+    ]
     out += [f"- protocol `{name}`: {text}." for name, text in PROTOCOLS.items()]
     out += [f"- budget `{name}`: {text}." for name, text in BUDGETS.items()]
     out += [

@@ -181,12 +181,16 @@ def elsewhere(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
     more = []
     for task in tasks:
         for cell in cells:
-            again = cell.runnable or (cell.fact is not None and cell.fact.name in COUNTED)
-            if again and cell.task is not None and cell.task.name == task.instead_of:
+            if cell.task is None or cell.task.name != task.instead_of:
+                continue
+            if cell.runnable or (cell.fact is not None and cell.fact.name in COUNTED):
                 column = task.title if cell.column == cell.task.title else f"{cell.column}, {task.title}"
                 data = " on the real data" if task.data != cell.task.data else ""
                 beside = f"the paper has {cell.published}{data}" if cell.published else cell.note
                 more.append(replace(cell, column=column, published=None, task=task, absent="", note=beside, extra=True))
+            elif cell.column == cell.task.title:  # its column is there, with the other rows
+                note = cell.note if cell.absent else "the paper describes its own data"
+                more.append(Cell(cell.row, task.title, task=task, absent=cell.absent or "not applicable", note=note, extra=True))
     return cells + tuple(more)
 
 

@@ -206,7 +206,8 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _verdict(cell: Cell, budget: str, value: float, low: float | None, high: float | None) -> str:
-    """within, above or below for the paper's own budget on the real data; a label for everything else."""
+    """For the paper's own budget on the real data ``within`` the measure's tolerance, ``in interval`` where the interval alone holds the
+    published value, ``above`` or ``below``; a label for everything else."""
     assert cell.task is not None and cell.measure is not None
     kind = SOURCES[cell.task.data].kind
     labels = [*([f"{budget} budget"] if budget != "paper" else []), *([kind] if kind != "full" else [])]
@@ -215,9 +216,10 @@ def _verdict(cell: Cell, budget: str, value: float, low: float | None, high: flo
     published = published_number(cell)
     if published is None:
         return ""
-    inside = low is not None and high is not None and low <= published <= high
-    if inside or abs(value - published) <= cell.measure.tolerance:
+    if abs(value - published) <= cell.measure.tolerance:
         return "within"
+    if low is not None and high is not None and low <= published <= high:
+        return "in interval"
     return "above" if value > published else "below"
 
 

@@ -58,9 +58,14 @@ class File(JournalFileBackend):
                 if not self._ends_well():
                     self._repair()
                 with self.path.open("ab") as file:
-                    file.write(b"".join(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs))
-                    file.flush()
-                    os.fsync(file.fileno())
+                    before = file.tell()
+                    try:
+                        file.write(b"".join(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs))
+                        file.flush()
+                        os.fsync(file.fileno())
+                    except OSError:  # asked again, it would be there twice
+                        os.truncate(file.fileno(), before)
+                        raise
 
         self._patiently(append)
 
@@ -114,8 +119,8 @@ class Journal(JournalStorage):
             still()
 
     def take(self, trial_id: int, worker: dict[str, Any] | None) -> bool:
-        self.record_heartbeat(trial_id)  # first: a running trial without any would never be missed
         try:
+            self.record_heartbeat(trial_id)  # first: a running trial without any would never be missed
             if not self.set_trial_state_values(trial_id, state=TrialState.RUNNING):
                 return False
         except UpdateFinishedTrialError:

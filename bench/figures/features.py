@@ -12,7 +12,6 @@ from bench.figures import Shown
 from bench.figures.landscapes import Points
 from bench.figures.style import COLOURS, look, spread
 from bench.table import Table
-from bench.verdict import mean_interval
 
 BINS = 40
 
@@ -85,7 +84,7 @@ def embeddings(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
 
 
 def attacks(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
-    """Share of flipped input entries that fools a model: mean and 95 % interval over samples, quartiles as a box (roles Figure 8).
+    """Share of flipped input entries that fools a model: mean and interval as tabled, quartiles of all samples as a box (roles Figure 8).
 
     The share of samples that was fooled stands beside the model's name.
     """
@@ -105,7 +104,9 @@ def attacks(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
             labels.append(cell.row + ("" if share is None else f"\n({share:.1f} % fooled)"))
             if len(values) < 2:
                 continue
-            mean, half = fmean(values), fmean(values) - mean_interval(values)[0]
+            value, bottom, top = cell.finding.value, cell.finding.low, cell.finding.high
+            assert value is not None
+            mean, half = 100 * value, 0.0 if bottom is None or top is None else 50 * (top - bottom)
             low, middle, high = (float(q) for q in np.quantile(values, (0.25, 0.5, 0.75)))
             style = look(table.rows, cell.row)
             axis.barh(place, high - low, left=low, height=0.5, color=style["color"], alpha=0.25, linewidth=0)
@@ -113,7 +114,7 @@ def attacks(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
             axis.errorbar(mean, place, xerr=half, fmt=style["marker"], color=style["color"], capsize=2)
             drawn = {"mean": mean, "ci_half": half, "quartile_1": low, "median": middle, "quartile_3": high, "samples": len(values)}
             points.append({"row": cell.row, "column": cell.column, **drawn})
-        axis.set(title=title, xlabel="flipped input entries (%)\nmean ± 95 %, box: quartiles", xlim=(0, None))
+        axis.set(title=title, xlabel="flipped input entries (%)\nmean ± 95 % as tabled,\nbox: quartiles of samples", xlim=(0, None))
         axis.set(yticks=range(len(inside)), yticklabels=labels)
         axis.invert_yaxis()
     return figure, points

@@ -15,8 +15,7 @@ TABLE = Table(
     protocol="last",
     notes=(
         "The value is the flatness: mean rise of the training loss over circles of radius 0.5 and 1, three pairs of directions.",
-        "Range, grid, samples and directions are not in the paper: [-1, 1], 21 x 21 points, 1,024 training samples, one pair drawn. The "
-        "subset has fewer.",
+        "Range, grid, samples and directions are not in the paper: [-1, 1], 21 x 21 points, 1,024 training samples, one pair drawn.",
     ),
     draw="landscapes:draw",
 )

@@ -78,8 +78,9 @@ def test_a_claim_is_listed_only_for_data_on_which_tables_have_all_its_cells(clai
 
 
 @pytest.mark.parametrize("claim", ALL, ids=lambda c: c.id)
-def test_the_papers_own_numbers_bear_each_claim_out(claim: Claim) -> None:
-    assert [j.verdict for j in judge(claim, []) if j.data == "published"] in ([], ["holds"])
+def test_the_papers_own_numbers_bear_each_claim_out_but_one(claim: Claim) -> None:
+    against = ["fails"] if claim.id == "roles-recurrence-dvs128" else ["holds"]  # printed 93.89, the baseline 94.09
+    assert [j.verdict for j in judge(claim, []) if j.data == "published"] in ([], against)
 
 
 @pytest.mark.parametrize(

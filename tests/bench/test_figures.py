@@ -277,9 +277,10 @@ def test_the_command_line_draws_and_says_where(places: Path) -> None:
     assert (places / "results" / "figures" / "roles-fig-5.svg").exists()
 
 
-def test_the_attacks_interval_is_the_same_in_picture_and_table(places: Path) -> None:
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_attacks_interval_is_the_same_in_picture_and_table(places: Path, seeds: int) -> None:
     table = FIGURES["roles-fig-8"]
-    lines = measured(table)
+    lines = measured(table, seeds)
     drawn = {
         (r["row"], r["column"]): float(r["ci_half"]) for r in csv.DictReader(contents(table, lines)[".csv"].splitlines()) if r["ci_half"]
     }

@@ -78,10 +78,23 @@ def test_paper_budget_on_real_data_gets_a_verdict(value: float, verdict: str) ->
     assert find(TABLE, CELL, [result(value)]).verdict == verdict
 
 
-def test_a_published_value_inside_the_interval_over_seeds_is_within() -> None:
+@pytest.mark.parametrize(("published", "verdict"), [("94.9", "within"), ("98.5", "in interval"), ("99.5", "below")])
+def test_a_published_value_that_only_the_interval_over_seeds_reaches_is_said_so(published: str, verdict: str) -> None:
     lines = [result(value, seed) for seed, value in enumerate((92.0, 94.0, 96.0))]  # 94 ± 4.97
-    assert find(TABLE, replace(CELL, published="98.5"), lines).verdict == "within"
-    assert find(TABLE, replace(CELL, published="99.5"), lines).verdict == "below"
+    found = find(TABLE, replace(CELL, published=published), lines)
+    assert found.verdict == verdict
+    shown = render.short(found)
+    assert shown == f"94.00 ± 4.97{'' if verdict == 'within' else f' {verdict}'} ({published})"
+    assert ("not the measure's tolerance" in render.legend([found])) == (verdict == "in interval")
+
+
+def test_one_seed_is_marked_where_others_have_more() -> None:
+    one = find(TABLE, CELL, [result(94.0)])
+    more = find(TABLE, replace(CELL, row="Other"), [result(94.0), result(95.0, 1)])
+    both = replace(TABLE, cells=(one.cell, more.cell))
+    assert ["†" in row[1] for row in render.texts(both, [one, more])[1:]] == [True, False]
+    assert "with one seed (†)" in render.legend([one, more])
+    assert "†" not in render.texts(TABLE, [one])[1][1] + render.legend([one])
 
 
 def test_a_reduced_budget_gets_a_label_and_no_verdict() -> None:
