@@ -6,6 +6,7 @@ import csv
 import io
 import platform
 import subprocess
+from collections.abc import Collection
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -60,9 +61,9 @@ def add(row: list[str]) -> None:
             write(path, out.getvalue())
 
 
-def row(key: str) -> list[str]:
-    """The recorded environment with the hash ``key``. Raises ``KeyError`` for an unknown one."""
-    return {known[0]: known for known in _rows()}[key]
+def rows(keys: Collection[str]) -> list[list[str]]:
+    """The recorded environments with the hashes ``keys``, as far as they are known here."""
+    return [known for known in _rows() if known[0] in keys]
 
 
 def _rows() -> list[list[str]]:

@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,20 @@ from optuna.trial import TrialState, create_trial
 from bench.errors import BenchError
 
 
+class _Lock(JournalFileSymlinkLock):
+    """One that was taken away from a holder which stood still for longer than the grace is no error when that one gives it back."""
+
+    def release(self) -> None:
+        with suppress(RuntimeError):
+            super().release()
+
+
 class File(JournalFileBackend):
     """Waits up to ``patience`` seconds while the disk is away, and never appends to a torn line."""
 
     def __init__(self, path: Path, grace: int, patience: float) -> None:
         self.path, self.patience = path, patience
-        lock = JournalFileSymlinkLock(str(path), grace_period=max(3, min(15, grace // 4)))
+        lock = _Lock(str(path), grace_period=max(3, min(15, grace // 4)))
         super().__init__(str(path), lock)
         self.repair()
 
@@ -155,7 +163,7 @@ class Journal(JournalStorage):
     def alone(self) -> Iterator[Callable[[], None]]:
         target = self.path.with_name(f"{self.path.name}.alone")
         target.touch()  # the lock's age is that of the file it points to
-        with get_lock_file(JournalFileSymlinkLock(str(target), grace_period=30)):
+        with get_lock_file(_Lock(str(target), grace_period=30)):
             yield target.touch
 
     def skew(self) -> float:

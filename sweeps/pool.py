@@ -22,7 +22,7 @@ Message = dict[str, Any]
 # seconds for a worker to record what it is at: one that is starting on a busy machine hears late. A second signal waits for none
 PATIENCE = 60
 # what a first training would load, so that a worker's first costs little more than its second
-PRELOADED = ["sweeps.worker", "bench.run", "numba.typed", "numba.np.arrayobj", "wandb.apis.public"]
+PRELOADED = ["sweeps.apart", "sweeps.worker", "bench.run", "numba.typed", "numba.np.arrayobj", "wandb.apis.public"]
 
 
 def gpus() -> list[str]:
@@ -84,28 +84,32 @@ class Pool:
 
     def stop(self) -> None:
         """End the workers: politely, so that they record what they were at, then not."""
-        for process, _ in self.workers.values():
-            if process.is_alive():
-                os.kill(process.pid, signal.SIGTERM)
+        self._send(signal.SIGTERM)
         until = time.monotonic() + PATIENCE
-        for process, pipe in self.workers.values():
-            while process.is_alive() and time.monotonic() < until:
-                self._drain(pipe)
-                process.join(0.1)
-            self._drain(pipe)
-            if process.is_alive():
-                print(f"a worker did not stop within {PATIENCE} s and was killed: its last checkpoint stays", file=sys.stderr)
-            process.kill()
-            process.join()
+        for slot, (_, pipe) in list(self.workers.items()):
+            if self._ends(pipe, until):
+                self.workers.pop(slot)[0].join()
+        if self.workers:
+            print(f"{len(self.workers)} workers did not stop within {PATIENCE} s and are killed: their checkpoints stay", file=sys.stderr)
+            self._send(signal.SIGKILL)
         self.workers.clear()
 
+    def _send(self, number: int) -> None:
+        for process, _ in self.workers.values():
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, number)
+
     @staticmethod
-    def _drain(pipe: Any) -> None:
-        """Take what a worker still says: it may not block on a full pipe."""
-        with suppress(EOFError, OSError):
-            while pipe.poll():
+    def _ends(pipe: Any, until: float) -> bool:
+        """Whether a worker ends, and with it its end of the pipe: a fork server that is gone cannot say so. Takes what it still says, so
+        that it does not wait on a full pipe."""
+        try:
+            while pipe.poll(max(0.0, until - time.monotonic())):
                 if (message := pipe.recv()).get("fatal"):
                     print(message["fatal"], file=sys.stderr)
+        except (EOFError, OSError):
+            return True
+        return False
 
 
 def serve(queue: Queue, workers: int, threads: int, options: dict[str, Any]) -> int:

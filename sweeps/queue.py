@@ -110,8 +110,8 @@ class Queue:
 
     # what is queued
 
-    def enqueue(self, jobs: Iterable[tuple[Job, float | None]], limit_s: float | None = None) -> int:
-        """Add jobs (with expected seconds) that are not in the queue already; the number added. ``limit_s``: seconds each may take.
+    def enqueue(self, jobs: Iterable[tuple[Job, float | None]], limit_s: float | None = None) -> list[str]:
+        """Add jobs (with expected seconds) that are not in the queue already; the experiments added. ``limit_s``: seconds each may take.
 
         Done where ``planning()`` is held, so that what finishes meanwhile is neither planned nor queued again.
         """
@@ -124,17 +124,19 @@ class Queue:
                 self.study.set_user_attr("kind", here)
             return self._add(sorted(trials, key=lambda trial: -trial[1]["expected_s"]), still, self._collected())
 
-    def _add(self, trials: list[tuple[dict[str, Any], dict[str, Any]]], still: Callable[[], None], taken: set[int] | None = None) -> int:
+    def _add(
+        self, trials: list[tuple[dict[str, Any], dict[str, Any]]], still: Callable[[], None], taken: set[int] | None = None
+    ) -> list[str]:
         """Waiting trials for experiments that have none; where ``storage.alone()`` is held. ``taken``: trials whose records are known."""
 
-        def add() -> int:  # asked again, it finds what a connection that broke has left
+        def add() -> list[str]:  # asked again, it finds what a connection that broke has left
             known = self._open(taken)
             new = [trial for trial in trials if trial[0]["experiment"] not in known]
             if new:
                 self.storage.add(self.study_id, new, still)
-            return len(new)
+            return [attributes["experiment"] for attributes, _ in new]
 
-        return int(storages.patiently(add, self.address))
+        return list(storages.patiently(add, self.address))
 
     def _open(self, taken: set[int] | None) -> set[str]:
         """Experiments that wait or run, or with ``taken`` have a record that is not in it."""
@@ -211,7 +213,7 @@ class Queue:
         self, trial_id: int, lines: list[Line], profile: dict[str, Any] | None = None, files: list[list[str]] | None = None
     ) -> bool:
         first = lines[0]
-        environments = [provenance.row(name) for name in {line.environment for line in lines if line.environment}]
+        environments = provenance.rows({line.environment for line in lines})  # kept weights can be of one that this ledger never saw
         record: Any = {"lines": [vars(line) for line in lines], "environments": environments, "profile": profile, "series": files}
         try:
             self.storage.set_trial_system_attr(trial_id, "record", record)
@@ -253,7 +255,11 @@ class Queue:
         if record:  # it died over the last word
             line = Line(**record["lines"][0])
             ok = line.status == "ok"
-            self._close(trial._trial_id, TrialState.COMPLETE if ok else TrialState.FAIL, line.value if ok else None, status=line.status)
+            with self.storage.alone() as still:
+                state = TrialState.COMPLETE if ok else TrialState.FAIL
+                closed = self._close(trial._trial_id, state, line.value if ok else None, status=line.status)
+                if closed and line.status == "preempted":
+                    self._again(trial, trial.system_attrs.get("deaths", 0), still)
             return
         deaths = trial.system_attrs.get("deaths", 0) + 1
         if deaths < MOST_DEATHS:
@@ -308,6 +314,23 @@ class Queue:
         known = {tuple(line.texts()) for line in ledger.read({line.task for c in found for line in c.lines})}
         ledger.append(line for c in found for line in c.lines if tuple(line.texts()) not in known)
         self.storage.set_study_system_attr(self.study_id, self._collector, _ranges(taken | {n for _, n in new}))
+        return found
+
+    def finished(self) -> set[int]:
+        """Ids of the trials that have ended."""
+        return {t for t, _, state in self.storage.states(self.study_id) if state in FINISHED}
+
+    def failed(self, before: set[int]) -> dict[str, str]:
+        """What ended badly in trials that are not in ``before``, whoever has collected it: experiment -> reason. ``before`` learns them."""
+        new = self.finished() - before
+        before |= new
+        found = {}
+        for trial in new:
+            lines = [Line(**fields) for fields in (self.storage.get_trial(trial).system_attrs.get("record") or {"lines": []})["lines"]]
+            for line in lines:
+                if line.status not in ("ok", "not applicable", "preempted"):
+                    found[line.experiment] = f"{line.status}: {line.error}"
+                    break
         return found
 
     @property

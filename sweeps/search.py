@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 from bench import ledger, paths, tuned
 from bench.errors import BenchError, unknown
 from bench.experiment import BUDGETS, Experiment, Model, Task
+from bench.locks import lock
 from bench.measures import ACCURACY
 from bench.models import MODELS
 from bench.tasks import TASKS
@@ -137,14 +138,15 @@ class Search:
 
         pruning = Pruning(trial)
         try:
-            lines, _ = run.run(chosen, (ACCURACY,), threads, callbacks=(pruning,))
+            with lock(f"experiment-{chosen.id}"):  # another search of this host may have come to the same settings
+                lines, _ = run.run(chosen, (ACCURACY,), threads, callbacks=(pruning,))
+                kept = trained.load(chosen)
         except Pruned:
             raise optuna.TrialPruned() from None
         except SystemExit:
             raise KeyboardInterrupt from None  # Optuna knows this one: the trial fails, the search ends
         if lines[0].status != "ok":
             raise _Failed(f"{lines[0].status}: {lines[0].error}")
-        kept = trained.load(chosen)
         assert kept is not None
         return max(record["val/accuracy"] for record in kept.history)
 

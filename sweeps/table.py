@@ -18,7 +18,7 @@ from bench.plan import Job, Plan, expected_seconds
 from sweeps import storage as storages
 from sweeps.pool import Pool
 from sweeps.progress import Progress
-from sweeps.queue import Collected, Queue
+from sweeps.queue import Queue
 from sweeps.worker import SIGNALS, Told
 
 NEEDED_MB = 200
@@ -87,30 +87,31 @@ def run(
     queue = Queue(storage, study)
     pool = Pool({"address": queue.address, "study": queue.name}, 0 if launch or detach else workers, threads)
     progress: Progress | None = None
+    ended = queue.finished()
     try:
         if abs(skew := queue.storage.skew()) > SKEW_S:
             print(f"warning: this host's clock is {skew:+.0f} s from the storage's: times in the ledger will not agree", file=sys.stderr)
         told, planned, fatal = False, 0.0, ""
-        launched, alive = 0, _nobody
+        launched, got, alive = False, 0, _nobody
         while not stop.signal:
             if time.monotonic() - planned > 2.0:
+                working = alive()  # asked first: what the last one did is collected then
                 with queue.planning():
-                    _note(queue.collect(), outcome, progress)
+                    got += _collect(queue, ended, outcome, progress)
                     jobs = [j for j in replan().jobs if j.experiment.id not in outcome.failed]
                     if jobs:
                         seconds = _expected(jobs)
                         progress = progress or _progress(jobs, seconds)
-                        own |= {j.experiment.id for j in jobs}
-                        queue.enqueue(((j, seconds[j.experiment.id]) for j in jobs), limit_s)
+                        own |= set(queue.enqueue(((j, seconds[j.experiment.id]) for j in jobs), limit_s))
                 planned = time.monotonic()
                 if not jobs:
                     break
                 if fatal:
                     raise BenchError(fatal)
-                if launch is not None and not alive():
-                    if launched == len(jobs):
-                        raise BenchError("all workers ended and none has finished anything: see their logs")
-                    launched, alive = len(jobs), launch(queue, len(jobs))
+                if launch is not None and not working:
+                    if launched and not got:
+                        raise BenchError("all workers ended and none has come anywhere: see their logs")
+                    launched, got, alive = True, 0, launch(queue, len(jobs))
                 if detach:
                     break
                 queue.reap()
@@ -137,7 +138,7 @@ def run(
         if outcome.stopped or sys.exc_info()[0] is not None:
             queue.clear(own)
             with queue.planning():
-                _note(queue.collect(), outcome, progress)
+                _collect(queue, ended, outcome, progress)
         if progress is not None:
             progress.close()
         for number, handler in before.items():
@@ -152,16 +153,17 @@ def _show(progress: Progress, message: dict[str, Any]) -> None:
         progress.update(message.pop("progress"), **message)
 
 
-def _note(collected: list[Collected], outcome: Outcome, progress: Progress | None) -> None:
+def _collect(queue: Queue, ended: set[int], outcome: Outcome, progress: Progress | None) -> int:
+    """Collect and note what finished and, of the trials that are not in ``ended``, what failed; how many were collected."""
+    collected = queue.collect()
     for one in collected:
-        bad = next((line for line in one.lines if line.status not in ("ok", "not applicable")), None)
         if progress is not None:
             first = one.lines[0]
             progress.finish(one.experiment, first.status, first.error, first.value, first.unit, first.wall_s)
-        if bad is not None and bad.status != "preempted":
-            outcome.failed[one.experiment] = f"{bad.status}: {bad.error}"
         if one.profile:
             outcome.profiles.append({"experiment": one.experiment, **one.profile})
+    outcome.failed |= queue.failed(ended)
+    return len(collected)
 
 
 def _expected(jobs: list[Job]) -> dict[str, float | None]:

@@ -1,8 +1,9 @@
 """One worker: claims experiments and runs them until nothing waits, it is told to stop, or its time is nearly up.
 
-SIGTERM, SIGINT and SIGUSR1 stop it after the batch it is in: the experiment is recorded as ``preempted`` and queued again, its last
-checkpoint stays, and the worker ends with 75. A worker that cannot reach the storage for the whole grace gives its experiment up, because
-another host will have taken it over by then.
+SIGTERM, SIGINT, SIGUSR1 and SIGHUP stop it after the batch it is in: the experiment is recorded as ``preempted`` and queued again, its
+last checkpoint stays, and the worker ends with 75. So does one whose command is gone. Where no batch ends, while a measure is read or data
+is made, that is recorded after ``STUCK`` seconds. A worker that cannot reach the storage for the whole grace gives its experiment up,
+because another host will have taken it over by then.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from sweeps.queue import Claim, Queue
 from sweeps.storage import grace, patience
 
 PREEMPTED = 75  # EX_TEMPFAIL: stopped, to be gone on with
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP)
+STUCK = 20  # seconds that a worker which was told to stop waits for the end of a batch
+SAME = 5.0  # seconds within which a second signal is the first one again
 Say = Callable[..., None]
 
 
@@ -39,19 +42,24 @@ class Stop(SystemExit):
 
 
 class Told:
-    """Which signal, if any, has asked this process to stop. A second one ends it at once, but within a second it is the same one, that
-    came by two ways (to the process and through the command that started it)."""
+    """Which signal, if any, has asked this process to stop. A second one ends it at once, but within ``SAME`` seconds it is the same one,
+    that came by two ways (to the process and through the command that started it)."""
 
     def __init__(self) -> None:
         self.signal, self.at = "", 0.0
         for number in SIGNALS:
-            signal.signal(number, self._note)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                signal.signal(number, self._note)
 
     def _note(self, number: int, frame: Any) -> None:
-        if not self.signal:
-            self.signal, self.at = signal.Signals(number).name, time.monotonic()
-        elif time.monotonic() - self.at > 1.0:
+        if self.signal and time.monotonic() - self.at > SAME:
             os._exit(PREEMPTED)
+        self.stop(signal.Signals(number).name)
+
+    def stop(self, why: str) -> None:
+        """As a signal would."""
+        if not self.signal:
+            self.signal, self.at = why, time.monotonic()
 
 
 class Watch(threading.Thread):
@@ -66,8 +74,13 @@ class Watch(threading.Thread):
         self.place = self.shown = ""
 
     def run(self) -> None:
-        while not self.over.wait(self._pause()):
+        due = time.monotonic() + self._pause()
+        while not self.over.wait(min(1.0, self._pause())):
             self._limit()
+            self._stuck()
+            if time.monotonic() < due:
+                continue
+            due = time.monotonic() + self._pause()
             with suppress(Exception):  # the storage is away: try again
                 if not self.queue.beat(self.claim, self.place if self.place != self.shown else ""):
                     self.lost = True
@@ -85,6 +98,15 @@ class Watch(threading.Thread):
             job = self.claim.job
             self.queue.finish(self.claim, lines_of(job.experiment, job.measures, "timeout", f"stuck for more than twice {limit:.0f} s"))
             os._exit(1)
+
+    def _stuck(self) -> None:
+        """End a process that was told to stop and has come to no end of a batch since."""
+        if self.told.signal and time.monotonic() - self.told.at > STUCK:
+            job = self.claim.job
+            reason = f"{self.told.signal}, while a measure was read or data was made; goes on from what is saved"
+            with suppress(Exception):  # the storage is away: it looks like a death then
+                self.queue.finish(self.claim, lines_of(job.experiment, job.measures, "preempted", reason))
+            os._exit(PREEMPTED)
 
     def check(self) -> None:
         """Raises ``Stop`` where the training must not go on."""
@@ -105,6 +127,7 @@ def work(
     until: float = float("inf"),
     linger: float = 0.0,
     most: int | None = None,
+    told: Told | None = None,
 ) -> int:
     """Claim and run until nothing waits for ``linger`` seconds, ``until`` (``time.time()``) comes near, or ``most`` are done.
 
@@ -113,7 +136,7 @@ def work(
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     provenance.git()  # the commit of the code that is loaded now
-    told, idle, done = Told(), time.monotonic(), 0
+    told, idle, done = told or Told(), time.monotonic(), 0
     while not told.signal and (most is None or done < most):
         if time.time() > until - 10:
             return 0
@@ -181,16 +204,18 @@ def main(queue: dict[str, Any], threads: int, mailbox: Any, gpu: str | None, opt
     os.dup2(handle, 1)
     os.dup2(handle, 2)
 
+    told = Told()
+
     def say(**message: Any) -> None:
         try:
             mailbox.send(message)
-        except OSError:  # the parent is gone: stop, so that nobody computes unseen
-            os._exit(1)
+        except OSError:  # stop, so that nobody computes unseen
+            told.stop("the command that started it is gone")
 
     for package in ("bench", "datamodules"):
         logging.getLogger(package).addHandler(_Told(say))
     try:
-        code = work(Queue(**queue, wait=patience()), threads, say=say, **options)
+        code = work(Queue(**queue, wait=patience()), threads, say=say, told=told, **options)
     except BenchError as error:
         say(fatal=str(error))
         sys.exit(1)

@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +22,7 @@ import sqlalchemy
 from bench import ledger
 from bench.errors import BenchError
 from bench.experiment import Experiment
+from bench.lines import lines as lines_of
 from bench.measures import ACCURACY
 from bench.models import MODELS
 from bench.plan import Job, Plan
@@ -214,6 +217,107 @@ def test_a_signal_within_a_transaction_does_not_keep_the_workers_from_recording(
     assert queue.storage.waiting(queue.study_id) == []  # it was taken back
 
 
+def finish(queue: Queue, status: str, collected: bool = True) -> str:
+    """What another parent and its worker do with the next waiting experiment."""
+    claim = queue.claim()
+    assert claim is not None
+    value = {"value": 50.0, "protocol": "last"} if status == "ok" else {}
+    queue.finish(claim, [replace(line, **value) for line in lines_of(claim.job.experiment, claim.job.measures, status, "so it ended")])
+    if collected:
+        with queue.planning():
+            queue.collect()
+    return claim.job.experiment.id
+
+
+def test_what_failed_is_not_trained_again_when_another_parent_has_collected_it(
+    storage: str, study: str, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, ended = Queue(storage, study), []
+    monkeypatch.setattr(Pool, "fill", lambda pool, most: ended.append(finish(other, "diverged")))
+    monkeypatch.setattr(Pool, "messages", lambda pool, timeout: [{"done": ""}])
+    outcome = table.run(lambda: Plan(1, 0, (job(),), (), ()), 1, 1, storage=storage, study=study)
+    assert ended == [job().experiment.id]
+    assert outcome.failed == {job().experiment.id: "diverged: so it ended"}
+
+
+def test_a_parent_that_is_stopped_leaves_what_others_have_queued(places: Path, study: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = Queue(None, study)
+    with queue.planning():
+        queue.enqueue([(job(0), None)])
+    monkeypatch.setattr(Pool, "fill", lambda pool, most: os.kill(os.getpid(), signal.SIGHUP))
+    monkeypatch.setattr(Pool, "messages", lambda pool, timeout: [])
+    assert table.run(lambda: Plan(2, 0, (job(0), job(1)), (), ()), 1, 1, study=study).stopped == "SIGHUP"
+    claim = queue.claim()
+    assert claim is not None and claim.job.experiment == job(0).experiment
+    assert queue.claim() is None
+
+
+@pytest.mark.parametrize("status", ["ok", "preempted"])
+def test_jobs_of_a_cluster_that_end_between_two_looks_have_come_somewhere(places: Path, study: str, status: str) -> None:
+    queue, launched = Queue(None, study), []
+
+    def replan() -> Plan:
+        left = () if any(line.status == "ok" for line in ledger.read()) else (job(),)
+        return Plan(1, 0, left, (), ())
+
+    def launch(_: Queue, experiments: int) -> Callable[[], bool]:
+        launched.append(experiments)
+        jobs = iter(["ok" if len(launched) > 1 else status])
+
+        def alive() -> bool:
+            for ends in jobs:
+                finish(queue, ends, collected=False)
+            return False
+
+        return alive
+
+    outcome = table.run(replan, 1, 1, study=study, launch=launch)
+    assert outcome.failed == {}
+    assert launched == [1] * (1 if status == "ok" else 2)
+
+
+def test_a_worker_that_comes_to_no_end_of_a_batch_records_all_the_same_that_it_was_preempted(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = Queue()
+    with queue.planning():
+        queue.enqueue([(job(), None)])
+    claim = queue.claim()
+    assert claim is not None
+    told, ended = worker.Told(), []
+    watch = worker.Watch(queue, claim, told)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)  # the same one, from the command
+    watch._stuck()
+    assert ended == []
+    told.at -= worker.STUCK + 1
+    watch._stuck()
+    assert ended == [worker.PREEMPTED]
+    with queue.planning():
+        ((line,),) = [c.lines for c in queue.collect()]
+    assert (line.status, line.error[:7]) == ("preempted", "SIGTERM")
+    assert queue.claim() is not None  # and no death counts
+
+
+def test_a_lock_that_was_taken_away_and_a_write_that_failed_do_no_harm_to_the_journal(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, fsync, failures = Queue(f"journal:///{places}/q.journal", "s"), os.fsync, [OSError("input/output error")]
+
+    def failing(handle: int) -> None:
+        (places / "q.journal.lock").unlink()  # as another does who has waited for the grace
+        if failures:
+            raise failures.pop()
+        fsync(handle)
+
+    monkeypatch.setattr("sweeps.journal.os.fsync", failing)
+    with queue.planning():
+        assert len(queue.enqueue([(job(), None)])) == 1
+    assert not failures
+    assert len(queue.storage.waiting(queue.study_id)) == 1
+
+
 def test_a_journal_cut_off_in_the_middle_of_a_line_is_mended_and_a_copy_kept(places: Path) -> None:
     path = places / "q.journal"
     queue = Queue(str(path), "s")
@@ -226,7 +330,7 @@ def test_a_journal_cut_off_in_the_middle_of_a_line_is_mended_and_a_copy_kept(pla
     assert (places / "q.journal.damaged-1").read_bytes() == whole[:-25]
     assert len(mended.storage.waiting(mended.study_id)) == 1
     with mended.planning():
-        assert mended.enqueue([(job(0), None), (job(1), None)]) == 1
+        assert len(mended.enqueue([(job(0), None), (job(1), None)])) == 1
     with path.open("ab") as file:  # torn while it is open: the next writer mends it
         file.write(b'{"op_code": 4, "wor')
     assert mended.claim() is not None

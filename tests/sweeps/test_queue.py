@@ -38,7 +38,7 @@ def ok(job: Job, value: float = 50.0) -> list[ledger.Line]:
 
 def enqueue(queue: Queue, *jobs: Job, seconds: float | None = None, **more: object) -> int:
     with queue.planning():
-        return queue.enqueue([(j, seconds) for j in jobs], **more)  # type: ignore[arg-type]
+        return len(queue.enqueue([(j, seconds) for j in jobs], **more))  # type: ignore[arg-type]
 
 
 def collect(queue: Queue) -> list[str]:
@@ -61,7 +61,7 @@ def test_an_experiment_is_queued_once_claimed_once_and_its_record_reaches_the_le
     lines = ledger.read()
     assert sorted(line.seed for line in lines) == [0, 1, 2]
     assert {line.optuna_study for line in lines} == {study}
-    assert provenance.row(lines[0].environment)
+    assert provenance.rows([lines[0].environment])
     assert enqueue(queue, job(0)) == 1  # the ledger may have lost it: the plan decides
 
 
@@ -100,6 +100,7 @@ def test_workers_that_claim_at_the_same_moment_never_take_the_same_trial(storage
         ours, theirs = context.Pipe()
         process = context.Process(target=_claim_all, args=(storage, study, theirs))
         process.start()
+        theirs.close()  # or nobody would hear of its end
         ends.append((process, ours))
     for _, end in ends:
         assert end.recv() == "ready"
@@ -201,6 +202,37 @@ def test_a_worker_that_died_over_the_last_word_loses_nothing(storage: str, study
     other.reap()
     assert collect(other) == [job().experiment.id]
     assert [line.value for line in ledger.read()] == [77.0]
+
+
+def test_a_worker_that_died_over_saying_that_it_was_preempted_leaves_its_experiment_queued(storage: str, study: str) -> None:
+    queue = Queue(storage, study)
+    enqueue(queue, job())
+    claim = queue.claim()
+    assert claim is not None
+    queue._close = lambda *a, **k: False  # type: ignore[method-assign]
+    queue.finish(claim, lines_of(claim.job.experiment, claim.job.measures, "preempted", "SIGTERM"))
+    other = Queue(storage, study)
+    other.reap()
+    assert collect(other) == [job().experiment.id]
+    assert other.claim() is not None
+
+
+def test_a_trial_that_has_finished_meanwhile_cannot_be_taken(storage: str, study: str) -> None:
+    queue = Queue(storage, study)
+    enqueue(queue, job())
+    claim = queue.claim()
+    assert claim is not None
+    queue.finish(claim, ok(claim.job))
+    assert queue.storage.take(claim.trial_id, {}) is False
+
+
+def test_weights_of_an_environment_that_this_ledger_never_saw_are_handed_in(storage: str, study: str) -> None:
+    queue = Queue(storage, study)
+    enqueue(queue, job())
+    claim = queue.claim()
+    assert claim is not None
+    assert queue.finish(claim, [replace(line, environment="0123456789ab") for line in ok(claim.job)])
+    assert collect(queue) == [job().experiment.id]
 
 
 def test_a_parent_that_stops_takes_back_its_own_and_nothing_else(storage: str, study: str) -> None:
