@@ -81,7 +81,7 @@ def run(
     written or the storage stays away.
     """
     preflight()
-    outcome, own = Outcome(), set[str]()
+    outcome, wanted, own = Outcome(), set[str](), set[str]()
     before = {number: signal.getsignal(number) for number in SIGNALS}
     stop = Told()  # asked between two steps: a transaction that a signal breaks off can stay open, and its workers wait for it
     queue = Queue(storage, study)
@@ -98,7 +98,9 @@ def run(
                 working = alive()  # asked first: what the last one did is collected then
                 with queue.planning():
                     got += _collect(queue, ended, outcome, progress)
-                    jobs = [j for j in replan().jobs if j.experiment.id not in outcome.failed]
+                    jobs = list(replan().jobs)
+                    wanted |= {j.experiment.id for j in jobs}
+                    jobs = [j for j in jobs if j.experiment.id not in outcome.failed]
                     if jobs:
                         seconds = _expected(jobs)
                         progress = progress or _progress(jobs, seconds)
@@ -139,6 +141,7 @@ def run(
             queue.clear(own)
             with queue.planning():
                 _collect(queue, ended, outcome, progress)
+        outcome.failed = {e: reason for e, reason in outcome.failed.items() if e in wanted}
         if progress is not None:
             progress.close()
         for number, handler in before.items():

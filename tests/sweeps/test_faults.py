@@ -233,7 +233,14 @@ def test_what_failed_is_not_trained_again_when_another_parent_has_collected_it(
     storage: str, study: str, places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other, ended = Queue(storage, study), []
-    monkeypatch.setattr(Pool, "fill", lambda pool, most: ended.append(finish(other, "diverged")))
+    with other.planning():
+        other.enqueue([(job(seed=1), 1.0)])  # the other's own failure is not this one's; unknown times go first
+
+    def fill(pool: Pool, most: int) -> None:
+        ended.append(finish(other, "diverged"))
+        finish(other, "oom")
+
+    monkeypatch.setattr(Pool, "fill", fill)
     monkeypatch.setattr(Pool, "messages", lambda pool, timeout: [{"done": ""}])
     outcome = table.run(lambda: Plan(1, 0, (job(),), (), ()), 1, 1, storage=storage, study=study)
     assert ended == [job().experiment.id]
@@ -244,9 +251,9 @@ def test_a_parent_that_is_stopped_leaves_what_others_have_queued(places: Path, s
     queue = Queue(None, study)
     with queue.planning():
         queue.enqueue([(job(0), None)])
-    monkeypatch.setattr(Pool, "fill", lambda pool, most: os.kill(os.getpid(), signal.SIGHUP))
+    monkeypatch.setattr(Pool, "fill", lambda pool, most: os.kill(os.getpid(), signal.SIGTERM))
     monkeypatch.setattr(Pool, "messages", lambda pool, timeout: [])
-    assert table.run(lambda: Plan(2, 0, (job(0), job(1)), (), ()), 1, 1, study=study).stopped == "SIGHUP"
+    assert table.run(lambda: Plan(2, 0, (job(0), job(1)), (), ()), 1, 1, study=study).stopped == "SIGTERM"
     claim = queue.claim()
     assert claim is not None and claim.job.experiment == job(0).experiment
     assert queue.claim() is None
