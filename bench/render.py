@@ -13,6 +13,7 @@ from bench.claims import report
 from bench.errors import BenchError
 from bench.experiment import BUDGETS, PROTOCOLS
 from bench.ledger import Line
+from bench.measures import ACCURACY, ENERGY, SILHOUETTE
 from bench.table import PAPERS, Table
 from bench.tables import TABLES
 from bench.verdict import Finding, find
@@ -293,7 +294,8 @@ def index(lines: list[Line]) -> str:
     out += ["- `*`: a reduced budget, a subset or stand-in data: not comparable as a reproduction; the CSV's `verdict` column says which."]
     out += [
         "- no word, in interval, above, below: at the paper's budget on the real data. The published value is within the measure's "
-        "tolerance (1 point of accuracy, 1 nJ, 0.02 of a silhouette), further off but in the interval, or further off than both.",
+        f"tolerance ({ACCURACY.tolerance:g} point of accuracy, {ENERGY.tolerance:g} nJ, {SILHOUETTE.tolerance:g} of a silhouette), further "
+        "off but in the interval, or further off than both.",
         "- `†`: one seed, in a table where other cells have more. The CSV has the number of seeds of every cell.",
     ]
     out += [f"- protocol `{name}`: {text}." for name, text in PROTOCOLS.items()]

@@ -1,4 +1,4 @@
-"""Claims: each is borne out by the paper's own numbers, and judged by intervals on what was measured."""
+"""Claims: each but one is borne out by the paper's own numbers, and judged by intervals on what was measured."""
 
 from __future__ import annotations
 

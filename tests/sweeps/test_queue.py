@@ -191,30 +191,20 @@ def test_a_preempted_experiment_is_recorded_and_queued_again_without_counting_as
     assert queue.claim() is not None
 
 
-def test_a_worker_that_died_over_the_last_word_loses_nothing(storage: str, study: str) -> None:
+@pytest.mark.parametrize("status", ["ok", "preempted"])
+def test_a_worker_that_died_over_the_last_word_loses_nothing(storage: str, study: str, status: str) -> None:
     queue = Queue(storage, study)
     enqueue(queue, job())
     claim = queue.claim()
     assert claim is not None
     queue._close = lambda *a, **k: False  # type: ignore[method-assign]
-    queue.finish(claim, ok(claim.job, 77.0))
+    done = status == "ok"
+    queue.finish(claim, ok(claim.job, 77.0) if done else lines_of(claim.job.experiment, claim.job.measures, status, "SIGTERM"))
     other = Queue(storage, study)
     other.reap()
     assert collect(other) == [job().experiment.id]
-    assert [line.value for line in ledger.read()] == [77.0]
-
-
-def test_a_worker_that_died_over_saying_that_it_was_preempted_leaves_its_experiment_queued(storage: str, study: str) -> None:
-    queue = Queue(storage, study)
-    enqueue(queue, job())
-    claim = queue.claim()
-    assert claim is not None
-    queue._close = lambda *a, **k: False  # type: ignore[method-assign]
-    queue.finish(claim, lines_of(claim.job.experiment, claim.job.measures, "preempted", "SIGTERM"))
-    other = Queue(storage, study)
-    other.reap()
-    assert collect(other) == [job().experiment.id]
-    assert other.claim() is not None
+    assert [(line.status, line.value) for line in ledger.read()] == [(status, 77.0 if done else None)]
+    assert (other.claim() is None) == done  # preempted, it waits again
 
 
 def test_a_trial_that_has_finished_meanwhile_cannot_be_taken(storage: str, study: str) -> None:
