@@ -321,8 +321,10 @@ class Queue:
         return {t for t, _, state in self.storage.states(self.study_id) if state in FINISHED}
 
     def failed(self, before: set[int]) -> dict[str, str]:
-        """What ended badly in trials that are not in ``before``, whoever has collected it: experiment -> reason. ``before`` learns them."""
-        new = self.finished() - before
+        """What ended badly in collected trials that are not in ``before``, whoever collected them: experiment -> reason. ``before`` learns
+        them. What has ended since the last ``collect`` is told after the next one: the ledger has the lines of all that is told."""
+        taken = self._collected()
+        new = {t for t, n, state in self.storage.states(self.study_id) if state in FINISHED and n in taken} - before
         before |= new
         found = {}
         for trial in new:

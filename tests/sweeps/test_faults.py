@@ -31,7 +31,7 @@ from sweeps import storage as storages
 from sweeps import table, worker
 from sweeps.journal import Journal
 from sweeps.pool import Pool
-from sweeps.queue import Queue
+from sweeps.queue import Collected, Queue
 from tests.conftest import ROOT
 from tests.sweeps import servers, soak
 
@@ -245,6 +245,27 @@ def test_what_failed_is_not_trained_again_when_another_parent_has_collected_it(
     outcome = table.run(lambda: Plan(1, 0, (job(),), (), ()), 1, 1, storage=storage, study=study)
     assert ended == [job().experiment.id]
     assert outcome.failed == {job().experiment.id: "diverged: so it ended"}
+
+
+def test_a_run_ends_when_the_ledger_has_what_failed_also_between_collecting_and_planning(
+    storage: str, study: str, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, ended, collect = Queue(storage, study), [], Queue.collect
+
+    def late(queue: Queue) -> list[Collected]:
+        """The second ends as soon as the first is collected."""
+        collected = collect(queue)
+        if len(collected) == len(ended) == 1:
+            ended.append(finish(other, "diverged", collected=False))
+        return collected
+
+    monkeypatch.setattr(Queue, "collect", late)
+    monkeypatch.setattr(Pool, "fill", lambda pool, most: ended or ended.append(finish(other, "diverged", collected=False)))
+    monkeypatch.setattr(Pool, "messages", lambda pool, timeout: [{"done": ""}])
+    outcome = table.run(lambda: Plan(2, 0, (job(0), job(1)), (), ()), 1, 1, storage=storage, study=study)
+    both = {job(0).experiment.id, job(1).experiment.id}
+    assert set(outcome.failed) == {line.experiment for line in ledger.read()} == both
+    assert sorted(ended) == sorted(both)
 
 
 def test_a_parent_that_is_stopped_leaves_what_others_have_queued(places: Path, study: str, monkeypatch: pytest.MonkeyPatch) -> None:
