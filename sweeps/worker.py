@@ -174,6 +174,7 @@ def perform(queue: Queue, claim: Claim, threads: int, told: Told, say: Say = lam
         lines = lines_of(experiment, job.measures, "preempted", told.signal or "interrupted")
     finally:
         watch.over.set()
+        watch.join()  # what it may be recording comes before what follows, not into it
     if lines:
         queue.finish(claim, lines, profile)
         if profile:

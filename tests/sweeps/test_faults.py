@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -31,7 +32,7 @@ from sweeps import storage as storages
 from sweeps import table, worker
 from sweeps.journal import Journal
 from sweeps.pool import Pool
-from sweeps.queue import Collected, Queue
+from sweeps.queue import Claim, Collected, Queue
 from tests.conftest import ROOT
 from tests.sweeps import servers, soak
 
@@ -302,6 +303,27 @@ def test_jobs_of_a_cluster_that_end_between_two_looks_have_come_somewhere(places
     outcome = table.run(replan, 1, 1, study=study, launch=launch)
     assert outcome.failed == {}
     assert launched == [1] * (1 if status == "ok" else 2)
+
+
+def test_a_result_is_handed_in_when_nothing_watches_over_it_any_more(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watching: list[bool] = []
+    handing_in = Queue.finish
+
+    def finish(queue: Queue, claim: Claim, *rest: Any) -> bool:
+        watching.append(any(isinstance(thread, worker.Watch) for thread in threading.enumerate()))
+        return handing_in(queue, claim, *rest)
+
+    def slow(watch: worker.Watch) -> None:
+        """It is about to say that the experiment is stuck when this comes to its end."""
+        watch.over.wait(60.0)
+        time.sleep(0.3)
+
+    monkeypatch.setattr(worker.Watch, "_stuck", slow)
+    monkeypatch.setattr(worker.Watch, "_pause", lambda watch: 0.05)
+    monkeypatch.setattr(Queue, "finish", finish)
+    _, line = once(Queue())
+    assert line.status == "ok"
+    assert watching == [False]
 
 
 def test_a_worker_that_comes_to_no_end_of_a_batch_records_all_the_same_that_it_was_preempted(
