@@ -29,6 +29,7 @@ from bench.ledger import Line
 from bench.lines import lines, now
 from bench.plan import valid
 from datamodules.sources import DataError
+from lightning_modules.scan import scan
 from lightning_modules.spiking import Diverged, SpikingModule
 
 log = logging.getLogger(__name__)
@@ -197,13 +198,16 @@ def _waiting(kept: trained.Trained) -> list[Line]:
 
 
 def check(experiments: Iterable[Experiment]) -> None:
-    """Build what they would train, without data. Raises ``BenchError`` for a setting that a neuron, network, loss, optimiser, schedule or
-    data module does not take."""
+    """Build what they would train, without data, and step its neurons once. Raises ``BenchError`` for a setting that a neuron, network,
+    loss, optimiser, schedule or data module does not take."""
     for one in {e.config_hash: e for e in experiments}.values():
         config = {**one.config, "seed": one.seed}
         try:
             datamodules.build(config["data"], config["data_settings"], config["batch_size"], one.seed)
-            SpikingModule(config).configure_optimizers()
+            module = SpikingModule(config)
+            module.configure_optimizers()
+            for neuron in module.network.neurons:
+                scan(neuron, *[torch.zeros(1, 1, neuron.size)] * neuron.inputs, backend="loop")
         except (TypeError, ValueError) as error:
             raise BenchError(f"{one}: {error}") from None
 

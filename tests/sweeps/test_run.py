@@ -193,6 +193,7 @@ def test_divergence_is_recorded_the_rest_goes_on_and_the_exit_code_says_so(place
     ("setting", "message"),
     [
         ("neuron.reset=half", "reset 'half' is not one of hard, soft"),
+        ("neuron.surrogate=foo", "unknown surrogate 'foo'; known: "),
         ("neuron.tau_low=low", "lif setting tau_low is of the kind of 0.0, got 'low'"),
         ("loss=foo", "unknown loss 'foo'; known: mse-rate"),
         ('layers=[20, "a", 2]', "layers are widths of 1 or more, got [20, 'a', 2]"),
