@@ -101,7 +101,7 @@ CLAIMS = (
         "converges",
         "Figure 4",
         "CE-LIF converges within ten epochs on Seq-MNIST",
-        "text; converged: 97 %; the laptop budget has 5 epochs",
+        "text; converged: 97 %; the laptop budget has 10 epochs",
         (AtLeast(97.0), (value("seq-mnist", "celif-154k", "accuracy"),)),
         budget="laptop",
     ),

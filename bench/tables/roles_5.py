@@ -36,8 +36,8 @@ TABLE = Table(
         facts={row: Fact("setting", (path,)) for row, path in _SETTINGS.items()},
     ),
     notes=(
-        "These are the recipes at paper budget; reduced budgets change the epochs, and of SSC the bins "
-        "(`python -m bench show roles-6 Baseline SSC --budget laptop`).",
+        "These are the recipes at paper budget; reduced budgets change the epochs, of SSC also the bins and of CIFAR10 the "
+        "batch size (`python -m bench show roles-6 Baseline SSC --budget laptop`).",
         "Surrogate gradient width: read as the multi-Gaussian's s for XOR, SHD and SSC, as half the rectangle's width elsewhere, after "
         "the lab's public code.",
         "A learning rate of 0.1 with Adam is implausible for DVS128 Gesture; public code of the same lab has 1e-4.",
