@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import paths
 from bench.errors import BenchError
-from bench.locks import folder_key, lock
+from bench.locks import results_lock
 from datamodules import files
 
 SCHEMA = 1
@@ -158,7 +158,7 @@ def append(lines: Iterable[Line]) -> None:
     by_task: dict[str, list[Line]] = {}
     for line in lines:
         by_task.setdefault(line.task, []).append(line)
-    with lock(f"ledger-{folder_key(folder())}"):
+    with results_lock("ledger"):
         for task, group in by_task.items():
             append_to(folder() / f"{task}.csv", group)
 
@@ -195,7 +195,7 @@ def append_to(path: Path, lines: list[Line]) -> None:
 
 def sort() -> None:
     """Sort every file and drop exact repetitions, so that diffs read well."""
-    with lock(f"ledger-{folder_key(folder())}"):
+    with results_lock("ledger"):
         for path in sorted(folder().glob("*.csv")):
             out = io.StringIO()
             writer = csv.writer(out, lineterminator="\n")

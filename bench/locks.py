@@ -14,22 +14,36 @@ from bench.errors import BenchError
 
 @contextmanager
 def lock(name: str, wait: bool = True) -> Iterator[bool]:
-    """Hold the lock ``name`` under ``BENCH_HOME/locks``; yields whether it is held (``False`` only with ``wait=False``)."""
-    path = paths.home() / "locks" / f"{name}.lock"
+    """Hold the lock ``name`` of this home; yields whether it is held (``False`` only with ``wait=False``)."""
+    with _held(paths.home() / "locks" / f"{name}.lock", wait, "BENCH_HOME") as held:
+        yield held
+
+
+@contextmanager
+def results_lock(name: str) -> Iterator[None]:
+    """Hold the lock ``name`` of the ledger: it lies beside it, for all homes that write there."""
+    with _held(paths.results() / ".locks" / f"{name}.lock", True, "BENCH_RESULTS"):
+        yield
+
+
+@contextmanager
+def _held(path: Path, wait: bool, variable: str) -> Iterator[bool]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.open("a")
     except OSError as error:
-        raise BenchError(f"cannot write to {path.parent} ({error.strerror}): set BENCH_HOME to a folder you may write to") from None
+        raise BenchError(f"cannot write to {path.parent} ({error.strerror}): set {variable} to a folder you may write to") from None
     with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
             return
+        except OSError as error:
+            raise BenchError(f"{path.parent} is on a disk without locks ({error.strerror}): set {variable} to another") from None
         yield True
 
 
 def folder_key(folder: Path) -> str:
-    """Short name of a folder, for locks on it."""
+    """Short name of a folder, for what belongs to it and lies elsewhere."""
     return hashlib.sha256(str(folder).encode()).hexdigest()[:12]

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from bench import paths
 from bench.experiment import canonical_hash
 from bench.ledger import write
-from bench.locks import folder_key, lock
+from bench.locks import results_lock
 
 PACKAGES = ("torch", "pytorch-lightning", "tonic", "numpy", "numba", "wandb", "optuna")
 COLUMNS = ["environment", "device", "threads", "deterministic", "python", *PACKAGES]
@@ -53,7 +53,7 @@ def environment(device: str, threads: int) -> str:
 def add(row: list[str]) -> None:
     """Record an environment, its hash first, where it is not known yet."""
     path = paths.results() / "environments.csv"
-    with lock(f"environments-{folder_key(path.parent)}"):
+    with results_lock("environments"):
         rows = _rows()
         if row[0] not in {known[0] for known in rows}:
             out = io.StringIO()

@@ -25,7 +25,7 @@ from bench.errors import BenchError
 from bench.experiment import Experiment
 from bench.ledger import Line
 from bench.lines import lines as lines_of
-from bench.locks import folder_key, lock
+from bench.locks import folder_key, lock, results_lock
 from bench.measures import MEASURES
 from bench.models import find
 from bench.plan import Job
@@ -293,7 +293,7 @@ class Queue:
 
     def planning(self) -> Any:
         """Held while a parent collects, plans and enqueues: two parents on one ledger do so one after the other."""
-        return lock(f"planning-{folder_key(ledger.folder())}")
+        return results_lock("planning")
 
     def collect(self) -> list[Collected]:
         """Write into the ledger what finished since the last time, each line once, whoever asked for it and wherever it ran.

@@ -6,14 +6,18 @@ import csv
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from bench import ledger
+from bench import ledger, provenance
 from bench.errors import BenchError
 from bench.ledger import HEADER, Line
+from bench.locks import results_lock
+from sweeps.queue import Queue
 from tests.conftest import ROOT
 
 LINE = Line(
@@ -122,3 +126,33 @@ def test_every_committed_line_reads_and_is_sorted() -> None:
         assert lines == sorted(lines, key=lambda line: line.key), path
         assert {line.task for line in lines} <= {path.stem}
         assert all(line.budget in ("laptop", "paper") and line.git_commit for line in lines if line.status == "ok"), path
+
+
+def _collect() -> None:
+    with Queue.planning(Mock()):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("ledger", lambda: ledger.append([LINE])), ("environments", lambda: provenance.add(["01234567"])), ("planning", _collect)],
+    ids=["lines", "environments", "planning"],
+)
+def test_two_homes_with_one_ledger_write_to_it_one_after_the_other(
+    places: Path, monkeypatch: pytest.MonkeyPatch, name: str, write: Callable[[], None]
+) -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=lambda: (write(), done.set()), daemon=True)
+    with results_lock(name):
+        monkeypatch.setenv("BENCH_HOME", str(places / "elsewhere"))
+        thread.start()
+        assert not done.wait(1.0), "it did not wait"
+    assert done.wait(60)
+    thread.join()
+
+
+def test_a_disk_without_locks_is_one_message(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.locks.fcntl.flock", Mock(side_effect=OSError(37, "No locks available")))
+    with pytest.raises(BenchError, match="No locks available.*set BENCH_RESULTS"):
+        ledger.append([LINE])
+    assert ledger.read() == []
