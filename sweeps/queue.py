@@ -62,9 +62,9 @@ class Collected:
     profile: dict[str, Any] | None
 
 
-def experiment_lock(experiment_id: str) -> Any:
+def experiment_lock(experiment_id: str, wait: bool = False) -> Any:
     """Held for as long as an experiment runs on this host: the sign that its owner is alive."""
-    return lock(f"experiment-{experiment_id}", wait=False)
+    return lock(f"experiment-{experiment_id}", wait)
 
 
 def here() -> str:

@@ -19,11 +19,11 @@ from optuna.trial import TrialState
 from bench import ledger, paths, tuned
 from bench.errors import BenchError, unknown
 from bench.experiment import BUDGETS, Experiment, Model, Task
-from bench.locks import lock
 from bench.measures import ACCURACY
 from bench.models import MODELS
 from bench.tasks import TASKS
 from sweeps import storage as storages
+from sweeps.queue import experiment_lock
 
 SHARE = 0.1  # of the training samples, set aside to choose on
 PRUNERS: dict[str, type[BasePruner]] = {"median": MedianPruner, "asha": SuccessiveHalvingPruner, "none": NopPruner}
@@ -138,7 +138,7 @@ class Search:
 
         pruning = Pruning(trial)
         try:
-            with lock(f"experiment-{chosen.id}"):  # another search of this host may have come to the same settings
+            with experiment_lock(chosen.id, wait=True):  # another search of this host may have come to the same settings
                 lines, _ = run.run(chosen, (ACCURACY,), threads, callbacks=(pruning,))
                 kept = trained.load(chosen)
         except Pruned:

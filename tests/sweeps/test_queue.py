@@ -348,13 +348,11 @@ def test_with_a_thousand_queued_a_claim_takes_under_50_ms_and_status_under_a_sec
     print(f"claim {1000 * min(times):.1f} ms, median {1000 * sorted(times)[30]:.1f} ms, {busy:.1f} processes a core")
     assert None not in claims
     assert min(times) < 0.05 * busy
-    times = []
-    for _ in range(3):
-        begun = time.perf_counter()
-        counts = status(queue)["tables"]["roles-6"]
-        times.append(time.perf_counter() - begun)
-    print(f"status {min(times):.3f} s")
-    assert min(times) < 1 * busy
+    begun = time.perf_counter()
+    counts = status(queue)["tables"]["roles-6"]
+    took = time.perf_counter() - begun
+    print(f"status {took:.3f} s")
+    assert took < 1 * busy
     assert counts == {"done": 0, "running": 60, "failed": 0, "left": 940}
 
 
