@@ -59,7 +59,7 @@ dashboard: setup ## optuna-dashboard on the queue and the searches, at http://12
 wandb-sync: setup ## upload runs that were tracked offline, each once (log in first: .venv/bin/wandb login)
 	@$(PY) -m sweeps wandb sync
 
-soak: setup ## 200 tiny experiments on each storage while workers are killed and the server is restarted (minutes)
+soak: setup ## 200 tiny experiments on each storage while workers are killed, connections cut and the server restarted (minutes)
 	@$(PY) -m tests.sweeps.soak
 
 clean: ## remove the environment; results, runs and data stay

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,22 @@ from optuna.storages.journal._file import get_lock_file
 from optuna.trial import TrialState, create_trial
 
 from bench.errors import BenchError
+
+Attributes = dict[str, Any]
+Trial = tuple[Attributes, Attributes]  # user and system attributes of one to add
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A trial as the queue shows it; ``attributes``: its user attributes."""
+
+    trial_id: int
+    number: int
+    state: TrialState
+    attributes: Attributes
+
+
+Choose = Callable[[list[Queued]], list[Trial]]
 
 
 class _Lock(JournalFileSymlinkLock):
@@ -121,12 +138,14 @@ class Journal(JournalStorage):
         except OSError as error:
             raise BenchError(f"journal {path} cannot be used: {error.strerror}") from None
 
-    def add(self, study_id: int, trials: list[tuple[dict[str, Any], dict[str, Any]]], still: Callable[[], None]) -> None:
+    def add(self, study_id: int, choose: Choose, still: Callable[[], None]) -> list[Trial]:
+        trials = choose(self.queued(study_id))
         for user, system in trials:
             self.create_new_trial(study_id, create_trial(state=TrialState.WAITING, user_attrs=user, system_attrs=system))
             still()
+        return trials
 
-    def take(self, trial_id: int, worker: dict[str, Any] | None) -> bool:
+    def take(self, trial_id: int, worker: Attributes | None) -> bool:
         try:
             self.record_heartbeat(trial_id)  # first: a running trial without any would never be missed
             if not self.set_trial_state_values(trial_id, state=TrialState.RUNNING):
@@ -143,8 +162,8 @@ class Journal(JournalStorage):
     def states(self, study_id: int) -> list[tuple[int, int, TrialState]]:
         return [(t._trial_id, t.number, t.state) for t in self.get_all_trials(study_id, deepcopy=False)]
 
-    def user_attrs(self, study_id: int) -> dict[int, dict[str, Any]]:
-        return {t._trial_id: t.user_attrs for t in self.get_all_trials(study_id, deepcopy=False)}
+    def queued(self, study_id: int) -> list[Queued]:
+        return [Queued(t._trial_id, t.number, t.state, t.user_attrs) for t in self.get_all_trials(study_id, deepcopy=False)]
 
     def record_heartbeat(self, trial_id: int) -> None:
         self.set_trial_system_attr(trial_id, "beat", f"{os.getpid()}.{next(self.beats)}")

@@ -32,6 +32,7 @@ from bench.plan import Job
 from bench.tasks import TASKS
 from datamodules.sources import missing
 from sweeps import storage as storages
+from sweeps.journal import Queued, Trial
 
 SCHEMA = 1
 OFFICIAL, EXPLORATORY = "official", "exploratory"  # what the ledger is for that asks
@@ -124,28 +125,14 @@ class Queue:
                 self.study.set_user_attr("kind", here)
             return self._add(sorted(trials, key=lambda trial: -trial[1]["expected_s"]), still, self._collected())
 
-    def _add(
-        self, trials: list[tuple[dict[str, Any], dict[str, Any]]], still: Callable[[], None], taken: set[int] | None = None
-    ) -> list[str]:
+    def _add(self, trials: list[Trial], still: Callable[[], None], taken: set[int] | None = None) -> list[str]:
         """Waiting trials for experiments that have none; where ``storage.alone()`` is held. ``taken``: trials whose records are known."""
 
-        def add() -> list[str]:  # asked again, it finds what a connection that broke has left
-            known = self._open(taken)
-            new = [trial for trial in trials if trial[0]["experiment"] not in known]
-            if new:
-                self.storage.add(self.study_id, new, still)
-            return [attributes["experiment"] for attributes, _ in new]
+        def choose(queued: list[Queued]) -> list[Trial]:
+            known = {q.attributes["experiment"] for q in queued if _open(q, taken)}
+            return [trial for trial in trials if trial[0]["experiment"] not in known]
 
-        return list(storages.patiently(add, self.address))
-
-    def _open(self, taken: set[int] | None) -> set[str]:
-        """Experiments that wait or run, or with ``taken`` have a record that is not in it."""
-        attributes = self.storage.user_attrs(self.study_id)
-        return {
-            attributes[t]["experiment"]
-            for t, n, state in self.storage.states(self.study_id)
-            if not state.is_finished() or (taken is not None and n not in taken and attributes[t].get("status") not in AGAIN)
-        }
+        return [attributes["experiment"] for attributes, _ in self.storage.add(self.study_id, choose, still)]
 
     def _kept(self, experiments: set[str]) -> dict[str, str]:
         """HOST:HOME of those whose weights a worker of this queue has made."""
@@ -346,6 +333,13 @@ class Queue:
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self.storage.get_all_trials(self.study_id, deepcopy=False, states=states)
+
+
+def _open(trial: Queued, taken: set[int] | None) -> bool:
+    """Whether it waits or runs, or with ``taken`` has a record that is not in it."""
+    return not trial.state.is_finished() or (
+        taken is not None and trial.number not in taken and trial.attributes.get("status") not in AGAIN
+    )
 
 
 def _series(job: Job, lines: list[Line]) -> list[list[str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
+from sweeps.journal import Queued
 from sweeps.progress import clock
 from sweeps.queue import BACK, DIED, UNKNOWN_S, Queue
 from sweeps.storage import connect
@@ -18,23 +19,22 @@ KINDS = ("done", "running", "failed", "left")
 def status(queue: Queue) -> dict[str, Any]:
     """Plain types: ``tables`` (name -> counts of experiments), ``running``, ``refused``, ``failures``, ``expected_s`` of what waits,
     ``weights`` that what is left needs and its parent does not have."""
-    attributes = queue.storage.user_attrs(queue.study_id)
-    latest: dict[str, tuple[int, TrialState, dict[str, Any]]] = {}
-    for trial_id, _, state in queue.storage.states(queue.study_id):
-        shown = attributes.get(trial_id)
-        if shown and shown.get("status") not in (BACK, DIED):
-            latest[shown["experiment"]] = trial_id, state, shown  # by number: the last one counts
+    latest: dict[str, Queued] = {}
+    for trial in queue.storage.queued(queue.study_id):
+        if trial.attributes and trial.attributes.get("status") not in (BACK, DIED):
+            latest[trial.attributes["experiment"]] = trial  # by number: the last one counts
     tables: dict[str, Counter[str]] = {}
     running, refused, failures, weights = [], [], [], []
-    for trial_id, state, shown in latest.values():
-        kind = _kind(state, shown)
+    for one in latest.values():
+        shown = one.attributes
+        kind = _kind(one.state, shown)
         for table in shown.get("tables", "").split() or ["(no table)"]:
             tables.setdefault(table, Counter())[kind] += 1
         name = f"{shown['task']} / {shown['model']} / seed {shown['seed']} / {shown['budget']}"
         if kind == "running":
-            trial = queue.storage.get_trial(trial_id)
-            worker = trial.system_attrs.get("worker") or {}
-            since = (datetime.now() - trial.datetime_start).total_seconds() if trial.datetime_start else 0.0
+            run = queue.storage.get_trial(one.trial_id)
+            worker = run.system_attrs.get("worker") or {}
+            since = (datetime.now() - run.datetime_start).total_seconds() if run.datetime_start else 0.0
             at = shown.get("place", "")
             running.append({"name": name, "host": worker.get("host", ""), "pid": worker.get("pid"), "place": at, "seconds": since})
         elif kind == "failed":

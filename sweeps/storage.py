@@ -27,12 +27,11 @@ from optuna.trial import TrialState
 
 from bench import paths
 from bench.errors import BenchError
-from sweeps.journal import Journal
+from sweeps.journal import Attributes, Choose, Journal, Queued, Trial
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 NETWORK_DISKS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "fuse.sshfs", "afs", "9p"}
-Attributes = dict[str, Any]
 FORMS = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE, journal:///FILE"
 
 
@@ -190,23 +189,37 @@ class Database(RDBStorage):
 
         return patiently(ask, self.url)
 
-    def add(self, study_id: int, trials: list[tuple[Attributes, Attributes]], still: Callable[[], None]) -> None:
-        """Waiting trials with (user, system) attributes, all or none of them, in one transaction. Not asked again on its own."""
+    def add(self, study_id: int, choose: Choose, still: Callable[[], None]) -> list[Trial]:
+        """Add waiting trials with the (user, system) attributes that ``choose`` gives for what is queued, and return them.
+
+        One transaction, in which nobody else adds: who held ``alone()`` when the server went away holds it no longer.
+        """
+
+        def ask() -> list[Trial]:  # asked again, it finds what a connection that broke has left
+            with self.engine.begin() as connection:
+                lock = "" if self.sqlite else " FOR UPDATE"
+                connection.execute(sqlalchemy.text(f"SELECT study_id FROM studies WHERE study_id = :s{lock}"), {"s": study_id})
+                queued = self._queued(connection, study_id)
+                if trials := choose(queued):
+                    self._insert(connection, study_id, len(queued), trials)
+                return trials
+
+        return list(patiently(ask, self.url))
+
+    @staticmethod
+    def _insert(connection: sqlalchemy.Connection, study_id: int, first: int, trials: list[Trial]) -> None:
+        """Trials numbered from ``first`` on."""
+        insert = "INSERT INTO trials (number, study_id, state) VALUES (:n, :s, 'WAITING')"
+        connection.execute(sqlalchemy.text(insert), [{"n": first + i, "s": study_id} for i in range(len(trials))])
+        new = "SELECT number, trial_id FROM trials WHERE study_id = :s AND number >= :n"
+        ids = {number - first: trial for number, trial in connection.execute(sqlalchemy.text(new), {"s": study_id, "n": first})}
         rows: dict[str, list[dict[str, Any]]] = {"user": [], "system": []}
-        with self.engine.begin() as connection:
-            lock = "" if self.sqlite else " FOR UPDATE"
-            connection.execute(sqlalchemy.text(f"SELECT study_id FROM studies WHERE study_id = :s{lock}"), {"s": study_id})
-            first = connection.execute(sqlalchemy.text("SELECT count(*) FROM trials WHERE study_id = :s"), {"s": study_id}).scalar_one()
-            insert = "INSERT INTO trials (number, study_id, state) VALUES (:n, :s, 'WAITING')"
-            connection.execute(sqlalchemy.text(insert), [{"n": first + i, "s": study_id} for i in range(len(trials))])
-            new = "SELECT number, trial_id FROM trials WHERE study_id = :s AND number >= :n"
-            ids = {number - first: trial for number, trial in connection.execute(sqlalchemy.text(new), {"s": study_id, "n": first})}
-            for i, attributes in enumerate(trials):
-                for kind, values in zip(rows, attributes, strict=True):
-                    rows[kind] += [{"t": ids[i], "k": k, "v": json.dumps(v)} for k, v in values.items()]
-            for kind, inserted in rows.items():
-                insert = f"INSERT INTO trial_{kind}_attributes (trial_id, key, value_json) VALUES (:t, :k, :v)"
-                connection.execute(sqlalchemy.text(insert), inserted)
+        for i, attributes in enumerate(trials):
+            for kind, values in zip(rows, attributes, strict=True):
+                rows[kind] += [{"t": ids[i], "k": k, "v": json.dumps(v)} for k, v in values.items()]
+        for kind, inserted in rows.items():
+            insert = f"INSERT INTO trial_{kind}_attributes (trial_id, key, value_json) VALUES (:t, :k, :v)"
+            connection.execute(sqlalchemy.text(insert), inserted)
 
     def take(self, trial_id: int, worker: Attributes | None) -> bool:
         """Set a waiting trial running for ``worker`` (``None``: to be closed at once); whether this call did it."""
@@ -240,17 +253,27 @@ class Database(RDBStorage):
         rows = self.query("SELECT trial_id, number, state FROM trials WHERE study_id = :study ORDER BY number", study=study_id)
         return [(trial, number, TrialState[state]) for trial, number, state in rows]
 
-    def user_attrs(self, study_id: int) -> dict[int, dict[str, Any]]:
-        """User attributes of every trial, by trial id."""
-        rows = self.query(
-            "SELECT a.trial_id, a.key, a.value_json FROM trial_user_attributes a JOIN trials t ON t.trial_id = a.trial_id "
-            "WHERE t.study_id = :study",
-            study=study_id,
+    def queued(self, study_id: int) -> list[Queued]:
+        """Every trial, by number, as it is at one moment."""
+
+        def ask() -> list[Queued]:
+            with self.engine.begin() as connection:
+                return self._queued(connection, study_id)
+
+        return list(patiently(ask, self.url))
+
+    @staticmethod
+    def _queued(connection: sqlalchemy.Connection, study_id: int) -> list[Queued]:
+        question = (
+            "SELECT t.trial_id, t.number, t.state, a.key, a.value_json FROM trials t "
+            "LEFT JOIN trial_user_attributes a ON a.trial_id = t.trial_id WHERE t.study_id = :study ORDER BY t.number"
         )
-        found: dict[int, dict[str, Any]] = {}
-        for trial, key, value in rows:
-            found.setdefault(trial, {})[key] = json.loads(value)
-        return found
+        found: dict[int, Queued] = {}
+        for trial, number, state, key, value in connection.execute(sqlalchemy.text(question), {"study": study_id}):
+            one = found.setdefault(trial, Queued(trial, number, TrialState[state], {}))
+            if key is not None:
+                one.attributes[key] = json.loads(value)
+        return list(found.values())
 
     def silent(self, study_id: int) -> set[int]:
         """Ids of running trials whose worker has given no sign of life for ``grace()`` seconds, by the server's clock."""

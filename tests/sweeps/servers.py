@@ -67,6 +67,20 @@ class Postgres:
             time.sleep(0.1)
         raise RuntimeError((self.folder / "log").read_text())
 
+    def cut(self) -> None:
+        """Break one of the clients' connections, as a network does."""
+        ask = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        with suppress(subprocess.CalledProcessError):  # it may be starting
+            self._run(
+                self.bin / "psql",
+                "--host=127.0.0.1",
+                f"--port={self.port}",
+                "--username=bench",
+                "bench",
+                "-c",
+                f"{ask} ORDER BY random() LIMIT 1",
+            )
+
     def stop(self) -> None:
         """Gone, connections and all. Clients that keep asking can hold up a polite shutdown for ever: after 3 seconds it is not polite."""
         assert self.process is not None

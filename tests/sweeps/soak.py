@@ -1,4 +1,4 @@
-"""The soak: workers killed every few seconds, the server restarted, and in the end every result is there once and right.
+"""The soak: workers killed every few seconds, connections cut, the server restarted, and in the end every result is there once and right.
 
 ``python -m tests.sweeps.soak`` (``make soak``) runs it at full length on each storage; the suite runs a short one.
 """
@@ -89,6 +89,8 @@ def soak(
                 time.sleep(2.0)
                 server.start()
                 left -= 1
+            if server is not None and there:  # who starts while the server is away says so and ends
+                server.cut()
             alive = [worker for child in _children(process.pid) for worker in _children(child)]
             if alive and time.monotonic() > next_kill + (0 if there > finished else 10 * every_s):
                 os.kill(rng.choice(alive), signal.SIGKILL)

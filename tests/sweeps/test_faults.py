@@ -447,6 +447,24 @@ def test_waiting_for_the_lock_outlives_a_connection_that_breaks(postgres: server
     thread.join()
 
 
+def test_who_has_lost_its_turn_with_its_connection_queues_nothing_twice(postgres: servers.Postgres, places: Path, study: str) -> None:
+    """A server that restarts forgets who held its lock: another may add before the one that held it does."""
+    first, second = Queue(postgres.address, study), Queue(postgres.address, study)
+    added: list[str] = []
+
+    def executed(connection: object, cursor: object, statement: str, *_: object) -> None:
+        if "FOR UPDATE" in statement and not added:
+            holders = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            assert second.storage.query(holders)
+            added.extend(second.enqueue([(job(0), None), (job(1), None)]))
+
+    sqlalchemy.event.listen(first.storage.engine, "before_cursor_execute", executed)
+    with first.planning():
+        assert first.enqueue([(job(1), None), (job(2), None)]) == [job(2).experiment.id]
+    assert added == [job(0).experiment.id, job(1).experiment.id]
+    assert len(second.storage.waiting(second.study_id)) == 3
+
+
 def test_a_wrong_password_is_said_at_once_and_never_shown(postgres: servers.Postgres) -> None:
     wrong = postgres.address.replace(servers.PASSWORD, "wrong-horse")
     with pytest.raises(BenchError, match="password") as raised:
