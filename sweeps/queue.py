@@ -226,16 +226,24 @@ class Queue:
         if time.monotonic() - self.reaped < min(5.0, storages.grace() / 4):
             return
         self.reaped = time.monotonic()
-        running = self._trials(TrialState.RUNNING)
+        queued = self.storage.queued(self.study_id)
+        running = [q for q in queued if q.state == TrialState.RUNNING]
         silent = self.storage.silent(self.study_id) if running else set()
-        for trial in running:
+        for one in running:
+            trial = self.storage.get_trial(one.trial_id)
             with ExitStack() as held:
                 if (trial.system_attrs.get("worker") or {}).get("host") == here():
-                    if not held.enter_context(experiment_lock(trial.user_attrs["experiment"])):
+                    if not held.enter_context(experiment_lock(one.attributes["experiment"])):
                         continue
-                elif trial._trial_id not in silent:
+                elif one.trial_id not in silent:
                     continue
                 self._bury(trial)
+        for one in {q.attributes["experiment"]: q for q in queued}.values():  # the last of each
+            status = one.attributes.get("status")
+            if one.state == TrialState.FAIL and status in (DIED, "preempted"):  # who closed it has come no further
+                trial = self.storage.get_trial(one.trial_id)
+                with self.storage.alone() as still:
+                    self._again(trial, _deaths(trial) + 1 if status == DIED else 0, still)
 
     def _bury(self, trial: FrozenTrial) -> None:
         record = trial.system_attrs.get("record")
@@ -246,9 +254,9 @@ class Queue:
                 state = TrialState.COMPLETE if ok else TrialState.FAIL
                 closed = self._close(trial._trial_id, state, line.value if ok else None, status=line.status)
                 if closed and line.status == "preempted":
-                    self._again(trial, trial.system_attrs.get("deaths", 0), still)
+                    self._again(trial, 0, still)
             return
-        deaths = trial.system_attrs.get("deaths", 0) + 1
+        deaths = _deaths(trial) + 1
         if deaths < MOST_DEATHS:
             with self.storage.alone() as still:  # nobody may find it neither running nor waiting
                 if self._close(trial._trial_id, TrialState.FAIL, status=DIED):
@@ -262,9 +270,15 @@ class Queue:
         self._record(trial._trial_id, lines_of(job.experiment, job.measures, "failed", reason))
 
     def _again(self, trial: FrozenTrial, deaths: int, still: Callable[[], None]) -> None:
+        """Queue what ``trial``, which is closed, was to run, unless that was done; where ``storage.alone()`` is held."""
         user = {k: v for k, v in trial.user_attrs.items() if k in _SHOWN}
         system = {k: v for k, v in trial.system_attrs.items() if k in ("job", "expected_s", "limit_s")}
-        self._add([(user, system | {"deaths": deaths})], still)
+
+        def choose(queued: list[Queued]) -> list[Trial]:
+            later = {q.attributes["experiment"] for q in queued if q.number > trial.number}
+            return [] if user["experiment"] in later else [(user, system | {"deaths": deaths})]
+
+        self.storage.add(self.study_id, choose, still)
 
     @property
     def kind(self) -> str | None:
@@ -340,6 +354,11 @@ def _open(trial: Queued, taken: set[int] | None) -> bool:
     return not trial.state.is_finished() or (
         taken is not None and trial.number not in taken and trial.attributes.get("status") not in AGAIN
     )
+
+
+def _deaths(trial: FrozenTrial) -> int:
+    """Of workers over this experiment, before this trial."""
+    return int(trial.system_attrs.get("deaths", 0))
 
 
 def _series(job: Job, lines: list[Line]) -> list[list[str]]:

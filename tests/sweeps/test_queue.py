@@ -154,6 +154,37 @@ def test_what_a_killed_worker_had_is_queued_again_and_fails_after_three_deaths(s
     assert (status(queue)["tables"]["roles-6"]["failed"], status(queue)["tables"]["roles-6"]["left"]) == (1, 0)
 
 
+@pytest.mark.parametrize("ending", ["killed", "preempted"])
+def test_what_ended_is_queued_again_also_when_who_closed_it_dies_before_that(
+    storage: str, study: str, places: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = Queue(storage, study)
+    enqueue(queue, job())
+    if ending == "killed":
+        die(storage, study, str(places / "home"))
+    claim = None if ending == "killed" else queue.claim()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Queue, "_again", killed)
+        queue.reaped = 0.0
+        if claim:
+            queue.finish(claim, lines_of(job().experiment, (ACCURACY,), "preempted", "SIGTERM"))
+        queue.reap()
+    assert queue.storage.waiting(queue.study_id) == []
+    for other in (Queue(storage, study), Queue(storage, study)):
+        other.reap()
+    (waiting,) = queue.storage.waiting(queue.study_id)
+    assert queue.storage.get_trial(waiting[0]).system_attrs["deaths"] == (1 if ending == "killed" else 0)
+    again = queue.claim()
+    assert again is not None
+    assert queue.finish(again, ok(again.job))
+    queue.reaped = 0.0
+    assert queue.claim() is None  # and that was the last of it
+
+
 def test_a_worker_of_another_host_is_dead_when_it_has_been_silent_for_the_grace(storage: str, study: str, places: Path) -> None:
     queue = Queue(storage, study)
     enqueue(queue, job())
