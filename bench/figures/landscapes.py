@@ -56,7 +56,7 @@ def draw(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
         axis.axis("off")
     top = max(float(rise_of(s)[1].max()) for s in shown)
     top = top if top > 0 else 1.0
-    levels = [0.0, *np.geomspace(top / 100, top, 13)]
+    levels = [0.0, *(float(f"{level:.4g}") for level in np.geomspace(top / 100, top, 13))]  # logarithms differ between CPUs in the last bit
     norm = BoundaryNorm(levels, 256)
     for line, cells in zip(axes, lines, strict=True):
         for axis, cell in zip(line, cells, strict=False):

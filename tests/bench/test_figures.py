@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bench import figures, ledger, render, series
@@ -145,6 +146,17 @@ def test_the_same_data_gives_the_same_files(places: Path, name: str) -> None:
     first = contents(table, lines)
     assert contents(table, list(reversed(lines))) == first
     assert b"20" + b"26-" not in first[".svg"].encode() and b"Software" not in first[".png"]
+
+
+@pytest.mark.parametrize("name", ["roles-fig-5", "celif-fig-8"])
+def test_contours_are_the_same_on_a_cpu_whose_logarithms_differ_in_the_last_bit(
+    places: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, geomspace = FIGURES[name], np.geomspace
+    lines = measured(table)
+    first = contents(table, lines)
+    monkeypatch.setattr(np, "geomspace", lambda *range_: np.nextafter(geomspace(*range_), math.inf))
+    assert contents(table, lines)[".svg"] == first[".svg"]
 
 
 FIGURE = FIGURES["roles-fig-5"]
