@@ -63,14 +63,21 @@ def find_table(name: str) -> Table:
 
 
 def select(table: Table, rows: Iterable[str] = (), columns: Iterable[str] = ()) -> list[Cell]:
-    """Cells of the named rows and columns (all where none is named), case-insensitive. Raises ``BenchError`` for unknown names."""
+    """Cells of the named rows and columns (all where none is named), case-insensitive, with "|" or, as tables print it, "/".
+
+    Raises ``BenchError`` for unknown names.
+    """
+
+    def key(name: str) -> str:
+        return name.lower().replace("|", "/")
+
     chosen = []
     for kind, names, known in (("row", rows, table.rows), ("column", columns, table.columns)):
-        by_name = {k.lower(): k for k in known}
+        by_name = {key(k): k for k in known}
         for name in names:
-            if name.lower() not in by_name:
+            if key(name) not in by_name:
                 raise unknown(f"{kind} of {table.id}", name, known)
-        chosen.append({by_name[name.lower()] for name in names} or set(known))
+        chosen.append({by_name[key(name)] for name in names} or set(known))
     return [c for c in table.cells if c.row in chosen[0] and c.column in chosen[1]]
 
 

@@ -146,6 +146,15 @@ def test_a_hash_takes_plain_types_only_and_ignores_their_order() -> None:
             canonical_hash(bad)
 
 
+def test_rows_and_columns_are_found_by_their_names_in_any_case_and_as_tables_print_them() -> None:
+    for table in TABLES.values():
+        for row in table.rows:
+            assert {c.row for c in plan.select(table, [row.upper()])} == {row}
+            assert {c.row for c in plan.select(table, [row.replace("|", "/")])} == {row}
+        for column in table.columns:
+            assert {c.column for c in plan.select(table, [], [column.lower()])} == {column}
+
+
 def test_unknown_rows_columns_budgets_and_settings_name_the_nearest() -> None:
     table = TABLES["roles-6"]
     with pytest.raises(BenchError, match="did you mean Baseline"):
