@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -28,7 +29,7 @@ Trial = tuple[Attributes, Attributes]  # user and system attributes of one to ad
 
 @dataclass(frozen=True)
 class Queued:
-    """A trial as the queue shows it; ``attributes``: its user attributes."""
+    """A trial as the queue shows it; ``attributes``: its user attributes, those that were asked for."""
 
     trial_id: int
     number: int
@@ -37,6 +38,7 @@ class Queued:
 
 
 Choose = Callable[[list[Queued]], list[Trial]]
+CHOSEN_BY = ("experiment", "status")
 
 
 class _Lock(JournalFileSymlinkLock):
@@ -82,11 +84,12 @@ class File(JournalFileBackend):
             with get_lock_file(self._lock):
                 if not self._ends_well():
                     self._repair()
-                with self.path.open("ab") as file:
-                    before = file.tell()
+                text = b"".join(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs)
+                with self.path.open("ab", buffering=0) as file:  # a buffer would be written once more when the file is closed
+                    before = file.seek(0, os.SEEK_END)
                     try:
-                        file.write(b"".join(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs))
-                        file.flush()
+                        if file.write(text) != len(text):
+                            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                         os.fsync(file.fileno())
                     except OSError:  # asked again, it would be there twice
                         os.truncate(file.fileno(), before)
@@ -162,7 +165,7 @@ class Journal(JournalStorage):
     def states(self, study_id: int) -> list[tuple[int, int, TrialState]]:
         return [(t._trial_id, t.number, t.state) for t in self.get_all_trials(study_id, deepcopy=False)]
 
-    def queued(self, study_id: int) -> list[Queued]:
+    def queued(self, study_id: int, *keys: str) -> list[Queued]:
         return [Queued(t._trial_id, t.number, t.state, t.user_attrs) for t in self.get_all_trials(study_id, deepcopy=False)]
 
     def record_heartbeat(self, trial_id: int) -> None:

@@ -32,7 +32,7 @@ from bench.plan import Job
 from bench.tasks import TASKS
 from datamodules.sources import missing
 from sweeps import storage as storages
-from sweeps.journal import Queued, Trial
+from sweeps.journal import CHOSEN_BY, Queued, Trial
 
 SCHEMA = 1
 OFFICIAL, EXPLORATORY = "official", "exploratory"  # what the ledger is for that asks
@@ -190,8 +190,10 @@ class Queue:
         with claim.held:
             if lines[0].status != "preempted":
                 return self._record(claim.trial_id, lines, profile, _series(claim.job, lines))
+            if not self._keep(claim.trial_id, lines, profile):  # first: it is no death then, whatever ends the wait
+                return False
             with self.storage.alone() as still:
-                done = self._record(claim.trial_id, lines, profile)
+                done = self._end(claim.trial_id, lines[0])
                 if done:
                     self._again(self.storage.get_trial(claim.trial_id), 0, still)
                 return done
@@ -199,16 +201,22 @@ class Queue:
     def _record(
         self, trial_id: int, lines: list[Line], profile: dict[str, Any] | None = None, files: list[list[str]] | None = None
     ) -> bool:
-        first = lines[0]
+        return self._keep(trial_id, lines, profile, files) and self._end(trial_id, lines[0])
+
+    def _keep(self, trial_id: int, lines: list[Line], profile: dict[str, Any] | None = None, files: list[list[str]] | None = None) -> bool:
         environments = provenance.rows({line.environment for line in lines})  # kept weights can be of one that this ledger never saw
         record: Any = {"lines": [vars(line) for line in lines], "environments": environments, "profile": profile, "series": files}
         try:
             self.storage.set_trial_system_attr(trial_id, "record", record)
         except UpdateFinishedTrialError:
             return False
-        ok = first.status == "ok"
-        shown = {"status": first.status} | ({} if ok else {"error": first.error})
-        return self._close(trial_id, TrialState.COMPLETE if ok else TrialState.FAIL, first.value if ok else None, **shown)
+        return True
+
+    def _end(self, trial_id: int, line: Line) -> bool:
+        """Close a trial whose record is kept, as ``line``, the first of it, says."""
+        ok = line.status == "ok"
+        shown = {"status": line.status} | ({} if ok else {"error": line.error})
+        return self._close(trial_id, TrialState.COMPLETE if ok else TrialState.FAIL, line.value if ok else None, **shown)
 
     def _close(self, trial_id: int, state: TrialState, value: float | None = None, **shown: Any) -> bool:
         try:
@@ -226,7 +234,7 @@ class Queue:
         if time.monotonic() - self.reaped < min(5.0, storages.grace() / 4):
             return
         self.reaped = time.monotonic()
-        queued = self.storage.queued(self.study_id)
+        queued = self.storage.queued(self.study_id, *CHOSEN_BY)
         running = [q for q in queued if q.state == TrialState.RUNNING]
         silent = self.storage.silent(self.study_id) if running else set()
         for one in running:
@@ -249,11 +257,8 @@ class Queue:
         record = trial.system_attrs.get("record")
         if record:  # it died over the last word
             line = Line(**record["lines"][0])
-            ok = line.status == "ok"
             with self.storage.alone() as still:
-                state = TrialState.COMPLETE if ok else TrialState.FAIL
-                closed = self._close(trial._trial_id, state, line.value if ok else None, status=line.status)
-                if closed and line.status == "preempted":
+                if self._end(trial._trial_id, line) and line.status == "preempted":
                     self._again(trial, 0, still)
             return
         deaths = _deaths(trial) + 1
@@ -306,7 +311,7 @@ class Queue:
         new = [(t, n) for t, n, state in self.storage.states(self.study_id) if state in FINISHED and n not in taken]
         if not new:
             return []
-        records = [r for t, _ in new if (r := self.storage.get_trial(t).system_attrs.get("record"))]
+        records = [record for t, _ in new if (record := self._record_of(t))]
         for row in (row for record in records for row in record["environments"]):
             provenance.add(row)
         for name, text in (file for record in records for file in record["series"] or ()):
@@ -329,12 +334,17 @@ class Queue:
         before |= new
         found = {}
         for trial in new:
-            lines = [Line(**fields) for fields in (self.storage.get_trial(trial).system_attrs.get("record") or {"lines": []})["lines"]]
+            lines = [Line(**fields) for fields in (self._record_of(trial) or {"lines": []})["lines"]]
             for line in lines:
                 if line.status not in ("ok", "not applicable", "preempted"):
                     found[line.experiment] = f"{line.status}: {line.error}"
                     break
         return found
+
+    def _record_of(self, trial_id: int) -> dict[str, Any] | None:
+        """What came out of a finished trial; nothing of one whose worker was given up in the moment in which it recorded: it runs again."""
+        trial = self.storage.get_trial(trial_id)
+        return None if trial.user_attrs.get("status") == DIED else trial.system_attrs.get("record")
 
     @property
     def _collector(self) -> str:

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +28,7 @@ from optuna.trial import TrialState
 
 from bench import paths
 from bench.errors import BenchError
-from sweeps.journal import Attributes, Choose, Journal, Queued, Trial
+from sweeps.journal import CHOSEN_BY, Attributes, Choose, Journal, Queued, Trial
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -160,17 +161,37 @@ def patiently(call: Callable[[], Any], where: str) -> Any:
             pause = min(2.0, pause * 2)
 
 
+STILL = 60  # seconds after which whoever stands still in a transaction, or cannot be reached, holds no lock any more
+_SERVER = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": STILL * 1000,
+}
+
+
+def _connected(connection: Any, _: Any) -> None:
+    """The server's side of a new PostgreSQL connection."""
+    settings = {"idle_in_transaction_session_timeout": f"{STILL}s", "tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10}
+    for name, value in settings.items():
+        connection.execute(f"SET {name} = '{value}'")
+    connection.commit()
+
+
 class Database(RDBStorage):
     """SQLite or PostgreSQL. What has been asked of a server that is away is asked again until it answers."""
 
     def __init__(self, url: str) -> None:
         self.sqlite = url.startswith("sqlite")
-        arguments = {"timeout": 120} if self.sqlite else {"connect_timeout": 10}
+        engine: Attributes = {"connect_args": {"timeout": 120}}
+        if not self.sqlite:  # add() asks anew after it has waited for its turn
+            engine = {"connect_args": _SERVER, "pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             super().__init__(
                 url,
-                engine_kwargs={"connect_args": arguments, "pool_pre_ping": not self.sqlite},
+                engine_kwargs=engine,
                 heartbeat_interval=max(1, grace() // 4),
                 grace_period=grace(),
                 heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=2),
@@ -178,7 +199,9 @@ class Database(RDBStorage):
         if self.sqlite:  # a claim reads and then writes: nobody may come between
             sqlalchemy.event.listen(self.engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
             sqlalchemy.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-            self.engine.dispose()
+        else:
+            sqlalchemy.event.listen(self.engine, "connect", _connected)
+        self.engine.dispose()
 
     def query(self, text: str, **values: Any) -> list[Any]:
         """Rows of one SQL question."""
@@ -190,7 +213,8 @@ class Database(RDBStorage):
         return patiently(ask, self.url)
 
     def add(self, study_id: int, choose: Choose, still: Callable[[], None]) -> list[Trial]:
-        """Add waiting trials with the (user, system) attributes that ``choose`` gives for what is queued, and return them.
+        """Add waiting trials with the (user, system) attributes that ``choose`` gives for what is queued (of its attributes, those that
+        are ``CHOSEN_BY``), and return them.
 
         One transaction, in which nobody else adds: who held ``alone()`` when the server went away holds it no longer.
         """
@@ -199,7 +223,7 @@ class Database(RDBStorage):
             with self.engine.begin() as connection:
                 lock = "" if self.sqlite else " FOR UPDATE"
                 connection.execute(sqlalchemy.text(f"SELECT study_id FROM studies WHERE study_id = :s{lock}"), {"s": study_id})
-                queued = self._queued(connection, study_id)
+                queued = self._queued(connection, study_id, CHOSEN_BY)
                 if trials := choose(queued):
                     self._insert(connection, study_id, len(queued), trials)
                 return trials
@@ -223,13 +247,17 @@ class Database(RDBStorage):
 
     def take(self, trial_id: int, worker: Attributes | None) -> bool:
         """Set a waiting trial running for ``worker`` (``None``: to be closed at once); whether this call did it."""
-        values = {"t": trial_id, "now": datetime.now(), "w": json.dumps(worker)}
+        values = {"t": trial_id, "now": datetime.now(), "w": json.dumps((worker or {}) | {"call": uuid.uuid4().hex})}
+        mine = (
+            "SELECT count(*) FROM trials t JOIN trial_system_attributes a ON a.trial_id = t.trial_id "
+            "WHERE t.trial_id = :t AND t.state = 'RUNNING' AND a.key = 'worker' AND a.value_json = :w"
+        )
 
         def ask() -> bool:
             with self.engine.begin() as connection:
                 update = "UPDATE trials SET state = 'RUNNING', datetime_start = :now WHERE trial_id = :t AND state = 'WAITING'"
                 if connection.execute(sqlalchemy.text(update), values).rowcount != 1:
-                    return False
+                    return bool(connection.execute(sqlalchemy.text(mine), values).scalar_one())  # the first answer was lost
                 for insert in (
                     "INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (:t, CURRENT_TIMESTAMP)",
                     "INSERT INTO trial_system_attributes (trial_id, key, value_json) VALUES (:t, 'worker', :w)",
@@ -253,26 +281,29 @@ class Database(RDBStorage):
         rows = self.query("SELECT trial_id, number, state FROM trials WHERE study_id = :study ORDER BY number", study=study_id)
         return [(trial, number, TrialState[state]) for trial, number, state in rows]
 
-    def queued(self, study_id: int) -> list[Queued]:
-        """Every trial, by number, as it is at one moment."""
+    def queued(self, study_id: int, *keys: str) -> list[Queued]:
+        """Every trial, by number, as it is at one moment; of its attributes those with ``keys``, or all."""
 
         def ask() -> list[Queued]:
             with self.engine.begin() as connection:
-                return self._queued(connection, study_id)
+                return self._queued(connection, study_id, keys)
 
         return list(patiently(ask, self.url))
 
     @staticmethod
-    def _queued(connection: sqlalchemy.Connection, study_id: int) -> list[Queued]:
+    def _queued(connection: sqlalchemy.Connection, study_id: int, keys: tuple[str, ...]) -> list[Queued]:
+        named = f" AND a.key IN ({', '.join(f':k{i}' for i in range(len(keys)))})" if keys else ""
         question = (
             "SELECT t.trial_id, t.number, t.state, a.key, a.value_json FROM trials t "
-            "LEFT JOIN trial_user_attributes a ON a.trial_id = t.trial_id WHERE t.study_id = :study ORDER BY t.number"
+            f"LEFT JOIN trial_user_attributes a ON a.trial_id = t.trial_id{named} WHERE t.study_id = :study ORDER BY t.number"
         )
+        values = {"study": study_id} | {f"k{i}": key for i, key in enumerate(keys)}
         found: dict[int, Queued] = {}
-        for trial, number, state, key, value in connection.execute(sqlalchemy.text(question), {"study": study_id}):
-            one = found.setdefault(trial, Queued(trial, number, TrialState[state], {}))
+        for trial, number, state, key, value in connection.execute(sqlalchemy.text(question), values):
+            if trial not in found:
+                found[trial] = Queued(trial, number, TrialState[state], {})
             if key is not None:
-                one.attributes[key] = json.loads(value)
+                found[trial].attributes[key] = json.loads(value)
         return list(found.values())
 
     def silent(self, study_id: int) -> set[int]:

@@ -138,6 +138,8 @@ def run(
         pool.stop()
         outcome.stopped = stop.signal
         if outcome.stopped or sys.exc_info()[0] is not None:
+            queue.reaped = 0.0
+            queue.reap()  # what workers had that did not stop is taken back as well
             queue.clear(own)
             with queue.planning():
                 _collect(queue, ended, outcome, progress)

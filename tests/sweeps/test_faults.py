@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,26 @@ def test_a_parent_that_is_stopped_leaves_what_others_have_queued(places: Path, s
     assert queue.claim() is None
 
 
+def test_a_parent_that_is_stopped_takes_back_what_its_killed_workers_had(
+    storage: str, study: str, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = Pool.stop
+
+    def killed(pool: Pool) -> None:
+        """As a worker that did not stop when it was told to."""
+        claim = Queue(storage, study).claim()
+        assert claim is not None
+        claim.held.close()
+        stop(pool)
+
+    monkeypatch.setattr(Pool, "fill", lambda pool, most: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(Pool, "messages", lambda pool, timeout: [])
+    monkeypatch.setattr(Pool, "stop", killed)
+    assert table.run(lambda: Plan(1, 0, (job(),), (), ()), 1, 1, storage=storage, study=study).stopped == "SIGTERM"
+    queue = Queue(storage, study)
+    assert queue.claim() is None
+
+
 @pytest.mark.parametrize("status", ["ok", "preempted"])
 def test_jobs_of_a_cluster_that_end_between_two_looks_have_come_somewhere(places: Path, study: str, status: str) -> None:
     queue, launched = Queue(None, study), []
@@ -368,6 +389,27 @@ def test_a_lock_that_was_taken_away_and_a_write_that_failed_do_no_harm_to_the_jo
     assert len(queue.storage.waiting(queue.study_id)) == 1
 
 
+def test_a_disk_that_takes_half_of_a_record_leaves_the_journal_as_it_was_and_is_waited_for(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = places / "q.journal"
+    queue, reader, full, is_open = Queue(str(path), "s"), Queue(str(path), "s"), [1, 2], Path.open
+
+    class Disk(FileIO):
+        def write(self, text: Any) -> int:
+            return super().write(text[: 3 * len(text) // 4] if full and full.pop() else text)
+
+    def opened(self: Path, mode: str = "r", *more: Any, **named: Any) -> Any:
+        return Disk(self, "a") if mode == "ab" else is_open(self, mode, *more, **named)
+
+    monkeypatch.setattr(Path, "open", opened)
+    with queue.planning():
+        assert len(queue.enqueue([(job(), None)])) == 1
+    assert not full
+    assert len(reader.storage.waiting(reader.study_id)) == len(Queue(str(path), "s").storage.waiting(queue.study_id)) == 1
+    assert not list(places.glob("*.damaged-*"))
+
+
 def test_a_journal_cut_off_in_the_middle_of_a_line_is_mended_and_a_copy_kept(places: Path) -> None:
     path = places / "q.journal"
     queue = Queue(str(path), "s")
@@ -445,6 +487,16 @@ def test_waiting_for_the_lock_outlives_a_connection_that_breaks(postgres: server
         assert not got.wait(0.5), "the lock is held by another"
     assert got.wait(60), "it waits on a connection that is gone"
     thread.join()
+
+
+def test_who_stands_still_where_it_is_alone_keeps_nobody_waiting_for_ever(
+    postgres: servers.Postgres, places: Path, study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storages, "STILL", 1)
+    holder, other = Queue(postgres.address, study), Queue(postgres.address, study)
+    with holder.storage.alone():
+        assert other.enqueue([(job(), None)]) == [job().experiment.id]
+    assert holder.enqueue([(job(), None)]) == []
 
 
 def test_who_has_lost_its_turn_with_its_connection_queues_nothing_twice(postgres: servers.Postgres, places: Path, study: str) -> None:

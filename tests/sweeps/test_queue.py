@@ -154,7 +154,7 @@ def test_what_a_killed_worker_had_is_queued_again_and_fails_after_three_deaths(s
     assert (status(queue)["tables"]["roles-6"]["failed"], status(queue)["tables"]["roles-6"]["left"]) == (1, 0)
 
 
-@pytest.mark.parametrize("ending", ["killed", "preempted"])
+@pytest.mark.parametrize("ending", ["killed", "preempted", "waiting"])
 def test_what_ended_is_queued_again_also_when_who_closed_it_dies_before_that(
     storage: str, study: str, places: Path, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,7 +168,10 @@ def test_what_ended_is_queued_again_also_when_who_closed_it_dies_before_that(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Queue, "_again", killed)
+        if ending == "waiting":  # for its turn to close
+            patched.setattr(type(queue.storage), "alone", killed)
+        else:
+            patched.setattr(Queue, "_again", killed)
         queue.reaped = 0.0
         if claim:
             queue.finish(claim, lines_of(job().experiment, (ACCURACY,), "preempted", "SIGTERM"))
@@ -183,6 +186,40 @@ def test_what_ended_is_queued_again_also_when_who_closed_it_dies_before_that(
     assert queue.finish(again, ok(again.job))
     queue.reaped = 0.0
     assert queue.claim() is None  # and that was the last of it
+
+
+def test_of_a_worker_that_records_while_it_is_given_up_only_the_second_run_counts(storage: str, study: str) -> None:
+    queue = Queue(storage, study)
+    enqueue(queue, job())
+    claim = queue.claim()
+    assert claim is not None
+    given_up = queue.storage.get_trial(claim.trial_id)
+    keep = queue._keep
+
+    def late(*record: object) -> bool:
+        kept = keep(*record)
+        queue._bury(given_up)
+        return kept
+
+    queue._keep = late  # type: ignore[method-assign, assignment]
+    assert queue.finish(claim, ok(job(), 1.0)) is False
+    queue._keep = keep  # type: ignore[method-assign]
+    again = queue.claim()
+    assert again is not None
+    assert queue.finish(again, ok(job(), 2.0))
+    assert collect(queue) == [job().experiment.id]
+    assert [line.value for line in ledger.read()] == [2.0]
+
+
+@pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
+def test_a_trial_is_taken_also_when_the_answer_to_that_was_lost(storage: str, study: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, other = Queue(storage, study), Queue(storage, study)
+    enqueue(queue, job())
+    with monkeypatch.context() as patched:
+        patched.setattr(storages, "patiently", lambda call, where: [call(), call()][1])
+        ((trial, _),) = queue.storage.waiting(queue.study_id)
+        assert queue.storage.take(trial, {"host": "here"}) is True
+    assert other.storage.take(trial, {"host": "here"}) is False
 
 
 def test_a_worker_of_another_host_is_dead_when_it_has_been_silent_for_the_grace(storage: str, study: str, places: Path) -> None:
