@@ -133,6 +133,9 @@ def _elsewhere(experiment: Experiment, lines: list[Line]) -> str:
     return next((line.checkpoint_sha256 for line in reversed(lines) if line.status == "ok" and line.checkpoint_sha256), "")
 
 
+STEPPED = {"lsnn"}  # networks that no fused scan can run: hours where others take minutes
+
+
 def expected_seconds(job: Job, lines: Iterable[Line]) -> float | None:
     """``usual_seconds`` of a job; weights that are kept here cost nothing."""
     lines = list(lines)
@@ -146,10 +149,10 @@ def usual_seconds(experiment: Experiment, measures: Iterable[Measure], lines: It
 
     The training as the median of the closest earlier ones, each scaled by the work, epochs x samples x steps: of the same settings, else of
     the model on this task at this budget, else on the same data; else, likewise, of models that have neurons as it does, or have none.
-    Trainings of recipes that have changed since count after all others.
+    Trainings of recipes that have changed since count after all others. Networks that go step by step in PyTorch are compared with such.
     """
     lines = list(lines)
-    own, kind = experiment.model.name, bool(experiment.model.neuron)
+    own, kind, stepped = experiment.model.name, bool(experiment.model.neuron), experiment.config["network"] in STEPPED
     data, epoch = experiment.config["data"], _size(experiment.config)
     rates: dict[int, list[float]] = {}
     for line in lines:
@@ -164,7 +167,9 @@ def usual_seconds(experiment: Experiment, measures: Iterable[Measure], lines: It
         elif line.model in MODELS:
             akin = bool(MODELS[line.model].neuron) == kind
             here = (line.task, line.budget) == (experiment.task.name, experiment.budget)
-            current, size = _now(line.task, line.model, line.budget)
+            current, size, network = _now(line.task, line.model, line.budget)
+            if (network in STEPPED) != stepped:
+                continue
             distance = (1 if here else 2) + (0 if line.model == own else 2 if akin else 4) + (0 if line.config_hash == current else 6)
         else:
             continue
@@ -175,10 +180,10 @@ def usual_seconds(experiment: Experiment, measures: Iterable[Measure], lines: It
 
 
 @cache
-def _now(task: str, model: str, budget: str) -> tuple[str, float]:
-    """Hash of the present settings of what a ledger line tells of, and their ``_size``."""
+def _now(task: str, model: str, budget: str) -> tuple[str, float, str]:
+    """Hash of the present settings of what a ledger line tells of, their ``_size``, and the network."""
     experiment = Experiment(TASKS[task], MODELS[model], 0, budget)
-    return experiment.config_hash, _size(experiment.config)
+    return experiment.config_hash, _size(experiment.config), experiment.config["network"]
 
 
 def _size(config: Mapping[str, Any]) -> float:

@@ -111,28 +111,35 @@ class Queue:
 
     # what is queued
 
-    def enqueue(self, jobs: Iterable[tuple[Job, float | None]], limit_s: float | None = None) -> list[str]:
+    def enqueue(self, jobs: Iterable[tuple[Job, float | None]], limit_s: float | None = None, keep: bool = False) -> list[str]:
         """Add jobs (with expected seconds) that are not in the queue already; the experiments added. ``limit_s``: seconds each may take.
+        ``keep``: nobody takes them back, whoever has added them.
 
         Done where ``planning()`` is held, so that what finishes meanwhile is neither planned nor queued again.
         """
         jobs = list(jobs)
         kept = self._kept({j.experiment.id for j, _ in jobs if j.elsewhere})
-        trials = [(_attributes(j, kept), {"job": _description(j), "expected_s": s or UNKNOWN_S, "limit_s": limit_s}) for j, s in jobs]
+        trials: list[Trial] = [
+            (_attributes(j, kept), {"job": _description(j), "expected_s": s or UNKNOWN_S, "limit_s": limit_s}) for j, s in jobs
+        ]
         with self.storage.alone() as still:
             here = self._check_kind()
             if self.kind is None:
                 self.study.set_user_attr("kind", here)
-            return self._add(sorted(trials, key=lambda trial: -trial[1]["expected_s"]), still, self._collected())
+            taken = self._collected()
 
-    def _add(self, trials: list[Trial], still: Callable[[], None], taken: set[int] | None = None) -> list[str]:
-        """Waiting trials for experiments that have none; where ``storage.alone()`` is held. ``taken``: trials whose records are known."""
+            def choose(queued: list[Queued]) -> list[Trial]:
+                known = {q.attributes["experiment"] for q in queued if _open(q, taken)}
+                return [t for t in sorted(trials, key=lambda t: -t[1]["expected_s"]) if t[0]["experiment"] not in known]
 
-        def choose(queued: list[Queued]) -> list[Trial]:
-            known = {q.attributes["experiment"] for q in queued if _open(q, taken)}
-            return [trial for trial in trials if trial[0]["experiment"] not in known]
-
-        return [attributes["experiment"] for attributes, _ in self.storage.add(self.study_id, choose, still)]
+            added = [attributes["experiment"] for attributes, _ in self.storage.add(self.study_id, choose, still)]
+            if keep:
+                asked = {j.experiment.id for j, _ in jobs}
+                for one in self.storage.queued(self.study_id, *CHOSEN_BY):
+                    if one.attributes["experiment"] in asked and not one.state.is_finished():
+                        with suppress(UpdateFinishedTrialError):
+                            self.storage.set_trial_user_attr(one.trial_id, "kept", True)
+            return added
 
     def _kept(self, experiments: set[str]) -> dict[str, str]:
         """HOST:HOME of those whose weights a worker of this queue has made."""
@@ -143,9 +150,11 @@ class Queue:
     def clear(self, experiments: Iterable[str]) -> None:
         """Take back what still waits of ``experiments``: a parent that stops does not leave its work to nobody."""
         wanted = set(experiments)
-        for trial in self._trials(TrialState.WAITING):
-            if trial.user_attrs["experiment"] in wanted and self.storage.take(trial._trial_id, None):
-                self._close(trial._trial_id, TrialState.FAIL, status=BACK)
+        with self.storage.alone():
+            for trial in self._trials(TrialState.WAITING):
+                shown = trial.user_attrs
+                if shown["experiment"] in wanted and not shown.get("kept") and self.storage.take(trial._trial_id, None):
+                    self._close(trial._trial_id, TrialState.FAIL, status=BACK)
 
     # what is claimed
 
@@ -359,11 +368,9 @@ class Queue:
         return self.storage.get_all_trials(self.study_id, deepcopy=False, states=states)
 
 
-def _open(trial: Queued, taken: set[int] | None) -> bool:
-    """Whether it waits or runs, or with ``taken`` has a record that is not in it."""
-    return not trial.state.is_finished() or (
-        taken is not None and trial.number not in taken and trial.attributes.get("status") not in AGAIN
-    )
+def _open(trial: Queued, taken: set[int]) -> bool:
+    """Whether it waits or runs, or has a record that is not among those ``taken``."""
+    return not trial.state.is_finished() or (trial.number not in taken and trial.attributes.get("status") not in AGAIN)
 
 
 def _deaths(trial: FrozenTrial) -> int:
@@ -393,7 +400,7 @@ def _worker() -> dict[str, Any]:
     return {"host": here(), "pid": os.getpid(), "home": f"{socket.gethostname()}:{paths.home()}"}
 
 
-_SHOWN = ("experiment", "task", "model", "seed", "budget", "tables", "settings", "weights")
+_SHOWN = ("experiment", "task", "model", "seed", "budget", "tables", "settings", "weights", "kept")
 
 
 def _attributes(job: Job, kept: dict[str, str]) -> dict[str, Any]:

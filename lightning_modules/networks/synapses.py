@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import os
 from typing import Any
 
 import torch
@@ -12,6 +14,8 @@ from torch.utils.checkpoint import checkpoint
 
 from lightning_modules import scan
 from lightning_modules.neurons import Neuron
+
+_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
 
 
 class Synapses(nn.Module):
@@ -102,7 +106,17 @@ def run(neuron: Neuron, x: Tensor, incoming: Synapses, recurrent: Synapses) -> T
         )  # fmt: skip
         output, state = segment[-1], tuple(state_list)
         done.append(segment)
+        give_back()
+        if segment.requires_grad:
+            segment.register_hook(give_back)
     return torch.cat(done)
+
+
+def give_back(_: Tensor | None = None) -> None:
+    """Return free memory to the system, where the C library is glibc: the aligned blocks that PyTorch asks for leave gaps in its heap that
+    it does not use again, 5.4 GB instead of 1.0 over the sequences of 128 images."""
+    if _TRIM is not None:
+        _TRIM(0)
 
 
 def _deep(synapses: Synapses, depth: int) -> Tensor:

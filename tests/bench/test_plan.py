@@ -224,6 +224,15 @@ def test_expected_time_comes_from_the_settings_then_the_model_on_the_same_data_t
     assert plan.usual_seconds(e, [], [kin, own, old, replace(finished(e), wall_s=200.0)]) == 200.0
 
 
+def test_no_expected_time_of_what_the_fused_scan_cannot_run_comes_from_what_it_runs() -> None:
+    seq = TASKS["seq-mnist"]
+    fused, slow = (replace(finished(Experiment(seq, MODELS[name], 0, "laptop")), wall_s=60.0) for name in ("celif-154k", "lsnn"))
+    dexat = Experiment(seq, MODELS["dexat"], 0, "laptop")
+    assert plan.usual_seconds(dexat, [], [fused]) is None
+    assert plan.usual_seconds(dexat, [], [fused, slow]) == 60.0
+    assert plan.usual_seconds(Experiment(seq, LIF, 0, "laptop"), [], [slow]) is None
+
+
 def test_every_recipe_value_says_where_it_comes_from() -> None:
     for task in TASKS.values():
         config = Experiment(task, LIF, 0, "paper").config

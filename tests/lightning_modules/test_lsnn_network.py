@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -10,10 +12,11 @@ from torch import Tensor
 
 from lightning_modules.networks.deep_r import DeepR
 from lightning_modules.networks.lsnn import LSNNNetwork, signs
-from lightning_modules.networks.synapses import Synapses, run
+from lightning_modules.networks.synapses import _TRIM, Synapses, run
 from lightning_modules.neurons.lif import LIF
 from lightning_modules.neurons.lsnn import LSNN
 from lightning_modules.scan import scan_dense
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -227,3 +230,21 @@ def test_dexat_and_ahp_run_in_it_for_one_sample_and_every_weight_gets_a_finite_g
             assert parameter.grad is not None and bool(torch.isfinite(parameter.grad).all()), (name, parameter_name)
             assert float(parameter.grad.abs().sum()) > 0, (name, parameter_name)
     assert isinstance(network.neuron, LSNN)
+
+
+MEMORY = """
+import resource, torch
+from lightning_modules.networks.lsnn import LSNNNetwork
+net, x = LSNNNetwork((80, 220, 10), "lsnn", {}), (torch.rand(400, 64, 80) < 0.01).float()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for _ in range(2):
+    net(x).sum().backward()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(_TRIM is None, reason="the C library is not glibc")
+def test_a_training_step_keeps_no_memory_that_is_free() -> None:
+    """600 MB hold what is needed; the gaps in the heap were 900 and more."""
+    done = subprocess.run([sys.executable, "-c", MEMORY], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 600

@@ -282,6 +282,18 @@ def test_a_parent_that_is_stopped_leaves_what_others_have_queued(places: Path, s
     assert queue.claim() is None
 
 
+def test_a_parent_that_is_stopped_leaves_what_a_detached_command_has_asked_for(storage: str, study: str, places: Path) -> None:
+    parent, detached = Queue(storage, study), Queue(storage, study)
+    with parent.planning():
+        own = parent.enqueue([(job(0), None), (job(1), None)])
+    table.run(lambda: Plan(1, 0, (job(0),), (), ()), 1, 1, storage=storage, study=study, detach=True)
+    assert finish(parent, "preempted") == job(0).experiment.id  # queued again, it is still the other's
+    parent.clear(own)
+    claim = detached.claim()
+    assert claim is not None and claim.job.experiment == job(0).experiment
+    assert detached.claim() is None
+
+
 def test_a_parent_that_is_stopped_takes_back_what_its_killed_workers_had(
     storage: str, study: str, places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
