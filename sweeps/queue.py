@@ -353,7 +353,8 @@ class Queue:
     def _record_of(self, trial_id: int) -> dict[str, Any] | None:
         """What came out of a finished trial; nothing of one whose worker was given up in the moment in which it recorded: it runs again."""
         trial = self.storage.get_trial(trial_id)
-        return None if trial.user_attrs.get("status") == DIED else trial.system_attrs.get("record")
+        given_up = trial.state == TrialState.FAIL and trial.user_attrs.get("status") == DIED
+        return None if given_up else trial.system_attrs.get("record")
 
     @property
     def _collector(self) -> str:
@@ -370,7 +371,8 @@ class Queue:
 
 def _open(trial: Queued, taken: set[int]) -> bool:
     """Whether it waits or runs, or has a record that is not among those ``taken``."""
-    return not trial.state.is_finished() or (trial.number not in taken and trial.attributes.get("status") not in AGAIN)
+    recorded = trial.state == TrialState.COMPLETE or trial.attributes.get("status") not in AGAIN
+    return not trial.state.is_finished() or (trial.number not in taken and recorded)
 
 
 def _deaths(trial: FrozenTrial) -> int:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from optuna.trial import TrialState
 
 from bench import ledger, provenance
 from bench import plan as planning
@@ -23,7 +24,7 @@ from bench.models import MODELS
 from bench.plan import Job
 from bench.tasks import TASKS
 from sweeps import storage as storages
-from sweeps.queue import Queue
+from sweeps.queue import DIED, Queue
 from sweeps.status import status
 
 
@@ -209,6 +210,23 @@ def test_of_a_worker_that_records_while_it_is_given_up_only_the_second_run_count
     assert queue.finish(again, ok(job(), 2.0))
     assert collect(queue) == [job().experiment.id]
     assert [line.value for line in ledger.read()] == [2.0]
+
+
+def test_a_worker_that_closes_just_before_it_is_given_up_has_its_result_counted(storage: str, study: str) -> None:
+    queue = Queue(storage, study)
+    enqueue(queue, job())
+    claim = queue.claim()
+    assert claim is not None
+    close = queue.storage.set_trial_state_values
+
+    def late(trial: int, state: TrialState, values: object = None) -> bool:
+        queue.storage.set_trial_user_attr(trial, "status", DIED)  # who gives it up has come so far
+        return bool(close(trial, state, values))
+
+    queue.storage.set_trial_state_values = late  # type: ignore[method-assign, assignment]
+    assert queue.finish(claim, ok(job()))
+    assert enqueue(queue, job()) == 0
+    assert collect(queue) == [job().experiment.id]
 
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
