@@ -111,9 +111,9 @@ class Queue:
 
     # what is queued
 
-    def enqueue(self, jobs: Iterable[tuple[Job, float | None]], limit_s: float | None = None, keep: bool = False) -> list[str]:
+    def enqueue(self, jobs: Iterable[tuple[Job, float | None]], limit_s: float | None = None, stays: bool = False) -> list[str]:
         """Add jobs (with expected seconds) that are not in the queue already; the experiments added. ``limit_s``: seconds each may take.
-        ``keep``: nobody takes them back, whoever has added them.
+        ``stays``: nobody takes them back, whoever has added them.
 
         Done where ``planning()`` is held, so that what finishes meanwhile is neither planned nor queued again.
         """
@@ -133,12 +133,12 @@ class Queue:
                 return [t for t in sorted(trials, key=lambda t: -t[1]["expected_s"]) if t[0]["experiment"] not in known]
 
             added = [attributes["experiment"] for attributes, _ in self.storage.add(self.study_id, choose, still)]
-            if keep:
+            if stays:
                 asked = {j.experiment.id for j, _ in jobs}
                 for one in self.storage.queued(self.study_id, *CHOSEN_BY):
                     if one.attributes["experiment"] in asked and not one.state.is_finished():
                         with suppress(UpdateFinishedTrialError):
-                            self.storage.set_trial_user_attr(one.trial_id, "kept", True)
+                            self.storage.set_trial_user_attr(one.trial_id, "stays", True)
             return added
 
     def _kept(self, experiments: set[str]) -> dict[str, str]:
@@ -153,7 +153,7 @@ class Queue:
         with self.storage.alone():
             for trial in self._trials(TrialState.WAITING):
                 shown = trial.user_attrs
-                if shown["experiment"] in wanted and not shown.get("kept") and self.storage.take(trial._trial_id, None):
+                if shown["experiment"] in wanted and not shown.get("stays") and self.storage.take(trial._trial_id, None):
                     self._close(trial._trial_id, TrialState.FAIL, status=BACK)
 
     # what is claimed
@@ -199,7 +199,7 @@ class Queue:
         with claim.held:
             if lines[0].status != "preempted":
                 return self._record(claim.trial_id, lines, profile, _series(claim.job, lines))
-            if not self._keep(claim.trial_id, lines, profile):  # first: it is no death then, whatever ends the wait
+            if not self._hand_in(claim.trial_id, lines, profile):  # first: it is no death then, whatever ends the wait
                 return False
             with self.storage.alone() as still:
                 done = self._end(claim.trial_id, lines[0])
@@ -210,9 +210,11 @@ class Queue:
     def _record(
         self, trial_id: int, lines: list[Line], profile: dict[str, Any] | None = None, files: list[list[str]] | None = None
     ) -> bool:
-        return self._keep(trial_id, lines, profile, files) and self._end(trial_id, lines[0])
+        return self._hand_in(trial_id, lines, profile, files) and self._end(trial_id, lines[0])
 
-    def _keep(self, trial_id: int, lines: list[Line], profile: dict[str, Any] | None = None, files: list[list[str]] | None = None) -> bool:
+    def _hand_in(
+        self, trial_id: int, lines: list[Line], profile: dict[str, Any] | None = None, files: list[list[str]] | None = None
+    ) -> bool:
         environments = provenance.rows({line.environment for line in lines})  # kept weights can be of one that this ledger never saw
         record: Any = {"lines": [vars(line) for line in lines], "environments": environments, "profile": profile, "series": files}
         try:
@@ -222,7 +224,7 @@ class Queue:
         return True
 
     def _end(self, trial_id: int, line: Line) -> bool:
-        """Close a trial whose record is kept, as ``line``, the first of it, says."""
+        """Close a trial whose record is handed in, as ``line``, the first of it, says."""
         ok = line.status == "ok"
         shown = {"status": line.status} | ({} if ok else {"error": line.error})
         return self._close(trial_id, TrialState.COMPLETE if ok else TrialState.FAIL, line.value if ok else None, **shown)
@@ -402,7 +404,7 @@ def _worker() -> dict[str, Any]:
     return {"host": here(), "pid": os.getpid(), "home": f"{socket.gethostname()}:{paths.home()}"}
 
 
-_SHOWN = ("experiment", "task", "model", "seed", "budget", "tables", "settings", "weights", "kept")
+_SHOWN = ("experiment", "task", "model", "seed", "budget", "tables", "settings", "weights", "stays")
 
 
 def _attributes(job: Job, kept: dict[str, str]) -> dict[str, Any]:

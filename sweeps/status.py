@@ -21,7 +21,7 @@ def status(queue: Queue) -> dict[str, Any]:
     ``weights`` that what is left needs and its parent does not have."""
     latest: dict[str, Queued] = {}
     for trial in queue.storage.queued(queue.study_id):
-        if trial.attributes and trial.attributes.get("status") not in (BACK, DIED):
+        if trial.attributes and (trial.state == TrialState.COMPLETE or trial.attributes.get("status") not in (BACK, DIED)):
             latest[trial.attributes["experiment"]] = trial  # by number: the last one counts
     tables: dict[str, Counter[str]] = {}
     running, refused, failures, weights = [], [], [], []

@@ -104,7 +104,7 @@ def run(
                     if jobs:
                         seconds = _expected(jobs)
                         progress = progress or _progress(jobs, seconds)
-                        own |= set(queue.enqueue(((j, seconds[j.experiment.id]) for j in jobs), limit_s, keep=detach))
+                        own |= set(queue.enqueue(((j, seconds[j.experiment.id]) for j in jobs), limit_s, stays=detach))
                 planned = time.monotonic()
                 if not jobs:
                     break

@@ -195,16 +195,16 @@ def test_of_a_worker_that_records_while_it_is_given_up_only_the_second_run_count
     claim = queue.claim()
     assert claim is not None
     given_up = queue.storage.get_trial(claim.trial_id)
-    keep = queue._keep
+    hand_in = queue._hand_in
 
     def late(*record: object) -> bool:
-        kept = keep(*record)
+        done = hand_in(*record)
         queue._bury(given_up)
-        return kept
+        return done
 
-    queue._keep = late  # type: ignore[method-assign, assignment]
+    queue._hand_in = late  # type: ignore[method-assign, assignment]
     assert queue.finish(claim, ok(job(), 1.0)) is False
-    queue._keep = keep  # type: ignore[method-assign]
+    queue._hand_in = hand_in  # type: ignore[method-assign]
     again = queue.claim()
     assert again is not None
     assert queue.finish(again, ok(job(), 2.0))
@@ -225,6 +225,7 @@ def test_a_worker_that_closes_just_before_it_is_given_up_has_its_result_counted(
 
     queue.storage.set_trial_state_values = late  # type: ignore[method-assign, assignment]
     assert queue.finish(claim, ok(job()))
+    assert status(queue)["tables"]["roles-6"]["done"] == 1
     assert enqueue(queue, job()) == 0
     assert collect(queue) == [job().experiment.id]
 
