@@ -1,4 +1,4 @@
-"""Storages for tests."""
+"""Storages and jobs for tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from bench.experiment import Experiment
+from bench.measures import ACCURACY
+from bench.models import MODELS
+from bench.plan import Job
+from bench.tasks import TASKS
 from tests.sweeps import servers
+
+
+def job(seed: int = 0, model: str = "lif") -> Job:
+    """A job that need not run."""
+    return Job(Experiment(TASKS["xor"], MODELS[model], seed, "smoke"), (ACCURACY,), ("roles-6",))
 
 
 @pytest.fixture(scope="session")

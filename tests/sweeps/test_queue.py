@@ -26,10 +26,7 @@ from bench.tasks import TASKS
 from sweeps import storage as storages
 from sweeps.queue import DIED, Queue
 from sweeps.status import status
-
-
-def job(seed: int = 0, model: str = "lif") -> Job:
-    return Job(Experiment(TASKS["xor"], MODELS[model], seed, "smoke"), (ACCURACY,), ("roles-6",))
+from tests.sweeps.conftest import job
 
 
 def ok(job: Job, value: float = 50.0) -> list[ledger.Line]:
