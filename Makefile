@@ -16,7 +16,7 @@ help: ## this list
 	@echo "Settings: BUDGET=laptop|paper  SEEDS=1  WORKERS=cores  BENCH_DATA=data  PYTHON=python3"
 
 setup: ## create .venv from requirements.lock (only when the lock changed)
-	@$(PYTHON) bench/bootstrap.py
+	@$(PYTHON) tools/bootstrap.py
 
 demo: setup ## train roles-6 at laptop budget into .bench/demo, with the data that can be had (10 minutes on 2 cores, no account)
 	@$(PY) -m bench data fetch mnist || echo "going on without MNIST: its column is left out"

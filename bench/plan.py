@@ -10,13 +10,14 @@ from typing import Any
 
 from bench import paths
 from bench.errors import BenchError, unknown
-from bench.experiment import BUDGETS, Experiment, Measure
-from bench.ledger import Line
+from bench.ledger.store import Line
+from bench.ledger.validity import valid
 from bench.measures import MEASURES
-from bench.models import MODELS
-from bench.table import Cell, Table
-from bench.tables import TABLES
-from bench.tasks import TASKS
+from bench.papers.registry import MODELS, TABLES, TASKS
+from bench.spec.experiment import Experiment
+from bench.spec.measure import Measure
+from bench.spec.table import Cell, Table
+from bench.spec.task import BUDGETS
 from datamodules.sources import missing
 
 
@@ -42,18 +43,6 @@ class Plan:
     jobs: tuple[Job, ...]
     no_data: tuple[Job, ...]
     waiting: tuple[tuple[str, Cell], ...]  # (table, cell) that nothing can run yet
-
-
-def valid(line: Line, experiment: Experiment, measure: Measure) -> bool:
-    """Whether ``line`` is a finished, current result of ``measure`` on ``experiment``, or says that there can be none."""
-    return (
-        line.status in ("ok", "not applicable")
-        and line.measure == measure.name
-        and line.config_hash == experiment.config_hash
-        and line.data_hash == experiment.data_hash
-        and line.version == experiment.version(measure)
-        and line.seed == experiment.seed
-    )
 
 
 def find_table(name: str) -> Table:
@@ -209,3 +198,10 @@ def _usual(experiment: Experiment, measure: str, lines: list[Line]) -> float | N
     kin = [line for line in named if line.model in MODELS and bool(MODELS[line.model].neuron) == bool(model.neuron)]
     closest = [line for line in named if line.model == model.name] or kin or named
     return median(line.wall_s for line in closest if line.wall_s) if closest else None
+
+
+def clock(seconds: float) -> str:
+    """``1:05`` or ``2:03:10``."""
+    minutes, s = divmod(int(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"

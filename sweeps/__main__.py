@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from bench import paths
-from bench.__main__ import train, training
-from bench.commands import Commands, as_json, print_json
+from bench.commands.base import Commands, as_json, print_json
 from bench.errors import BenchError
+from sweeps.commands import train, training
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -169,8 +169,7 @@ def write(check: bool) -> None:
 def wandb_space(task: str, model: str, budget: str) -> None:
     """Print the sweep that searches MODEL's neuron on TASK."""
     from bench.errors import unknown
-    from bench.models import MODELS
-    from bench.tasks import TASKS
+    from bench.papers.registry import MODELS, TASKS
     from sweeps.agent import search_yaml
 
     for kind, name, known in (("task", task, TASKS), ("model", model, MODELS)):
@@ -206,8 +205,8 @@ def wandb_trial(task: str, model: str, budget: str, settings: tuple[str, ...]) -
     """What an agent of a search calls: one training with --NAME=VALUE for the neuron; nothing enters the ledger."""
     import json
 
-    from bench import run as training
     from bench.measures import ACCURACY
+    from bench.training import run as training
     from sweeps.search import Names, experiment
 
     looking = Names.of(task, model, budget)

@@ -14,14 +14,14 @@ from typing import Any
 import yaml
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from bench import ledger, paths
+from bench import paths
 from bench.errors import BenchError, unknown
-from bench.experiment import Experiment
-from bench.models import find
-from bench.plan import Job, valid
-from bench.table import Table
-from bench.tables import TABLES
-from bench.tasks import TASKS
+from bench.ledger import store
+from bench.ledger.validity import valid
+from bench.papers.registry import TABLES, TASKS, find_model
+from bench.plan import Job
+from bench.spec.experiment import Experiment
+from bench.spec.table import Table
 
 HEAD = "# Written by: python -m sweeps wandb write\n"
 
@@ -74,7 +74,7 @@ def search_yaml(task: str, model: str, budget: str) -> str:
     """The sweep of the search of ``model`` on ``task``."""
     from sweeps.search import space
 
-    parameters = {name: parameter(distribution) for name, distribution in space(find(model), TASKS[task]).items()}
+    parameters = {name: parameter(distribution) for name, distribution in space(find_model(model), TASKS[task]).items()}
     fixed = {"task": {"value": task}, "model": {"value": model}, "budget": {"value": budget}}
     return _sweep(f"search {model} on {task} ({budget})", "bayes", "val/accuracy", ["trial"], fixed | parameters)
 
@@ -91,7 +91,7 @@ def write() -> int:
     for name in differing():
         (folder() / name).unlink(missing_ok=True)
         if (table := TABLES.get(name.removesuffix(".yaml"))) is not None:
-            ledger.write(folder() / name, table_yaml(table))
+            store.write(folder() / name, table_yaml(table))
     return len(TABLES)
 
 
@@ -104,26 +104,26 @@ def job(table: str, cell: str, seed: int, budget: str) -> Job:
         raise unknown(f"cell of {table}", cell, cells(TABLES[table]))
     task, model = cell.split("/")
     measures = {c.measure.name: c.measure for c in found if c.measure}
-    return Job(Experiment(TASKS[task], find(model), seed, budget), tuple(measures.values()), (table,))
+    return Job(Experiment(TASKS[task], find_model(model), seed, budget), tuple(measures.values()), (table,))
 
 
-def run(job: Job, threads: int) -> list[ledger.Line]:
+def run(job: Job, threads: int) -> list[store.Line]:
     """Train and measure ``job`` in this process, unless the ledger has it; its lines are in the ledger then."""
-    from bench import run as training
-    from bench import tracking
+    from bench.training import run as training
+    from bench.training import tracking
     from sweeps.queue import experiment_lock
 
     with experiment_lock(job.experiment.id) as free:
         if not free:
             raise BenchError(f"experiment {job.experiment.id} is running in another process of this host")
-        lines = [x for x in ledger.read([job.experiment.task.name]) if any(valid(x, job.experiment, m) for m in job.measures)]
+        lines = [x for x in store.read([job.experiment.task.name]) if any(valid(x, job.experiment, m) for m in job.measures)]
         missing = tuple(m for m in job.measures if not any(x.measure == m.name for x in lines if x.experiment == job.experiment.id))
         lines = [x for x in lines if x.experiment == job.experiment.id]
         if missing:
             new, _ = training.run(job.experiment, missing, threads)
             if os.environ.get("WANDB_SWEEP_ID"):  # in a sweep W&B names the run
                 new = [replace(line, wandb_run=os.environ.get("WANDB_RUN_ID", line.wandb_run)) for line in new]
-            ledger.append(new)
+            store.append(new)
             return [*lines, *new]
         with tracking.start(job.experiment) as tracked:  # the sweep sees what is known
             tracked.log({"test/accuracy": next((x.value for x in lines if x.measure == "accuracy"), None)})

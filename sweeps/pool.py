@@ -22,7 +22,7 @@ Message = dict[str, Any]
 # seconds for a worker to record what it is at: one that is starting on a busy machine hears late. A later signal waits for none
 PATIENCE = 60
 # what a first training would load, so that a worker's first costs little more than its second
-PRELOADED = ["sweeps.apart", "sweeps.worker", "bench.run", "numba.typed", "numba.np.arrayobj", "wandb.apis.public"]
+PRELOADED = ["sweeps.apart", "sweeps.worker", "bench.training.run", "numba.typed", "numba.np.arrayobj", "wandb.apis.public"]
 
 
 def gpus() -> list[str]:

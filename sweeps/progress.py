@@ -8,12 +8,7 @@ from collections.abc import Mapping
 
 from tqdm import tqdm
 
-
-def clock(seconds: float) -> str:
-    """``1:05`` or ``2:03:10``."""
-    minutes, s = divmod(int(seconds), 60)
-    hours, m = divmod(minutes, 60)
-    return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
+from bench.plan import clock
 
 
 class Progress:

@@ -8,7 +8,10 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from lightning_modules.spiking import SpikingModule
-from sweeps.search import Pruned
+
+
+class Pruned(SystemExit):
+    """Raised out of a training whose trial is not worth going on with."""
 
 
 class Pruning(Callback):

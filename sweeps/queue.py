@@ -20,16 +20,16 @@ import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from bench import ledger, paths, provenance, series
+from bench import paths
 from bench.errors import BenchError
-from bench.experiment import Experiment
-from bench.ledger import Line
-from bench.lines import lines as lines_of
-from bench.locks import folder_key, lock, results_lock
+from bench.ledger import provenance, series, store
+from bench.ledger.locks import folder_key, lock, results_lock
+from bench.ledger.new_lines import lines as lines_of
+from bench.ledger.store import Line
 from bench.measures import MEASURES
-from bench.models import find
+from bench.papers.registry import TASKS, find_model
 from bench.plan import Job
-from bench.tasks import TASKS
+from bench.spec.experiment import Experiment
 from datamodules.sources import missing
 from sweeps import storage as storages
 from sweeps.journal import CHOSEN_BY, Queued, Trial
@@ -83,7 +83,7 @@ class Queue:
     def __init__(self, address: str | None = None, study: str | None = None, wait: float = 0.0) -> None:
         self.address = storages.address(address)
         self.storage = storages.connect(self.address, wait)
-        self.name = study or (f"ledger-{folder_key(ledger.folder())}" if storages.is_default(self.address) else "experiments")
+        self.name = study or (f"ledger-{folder_key(store.folder())}" if storages.is_default(self.address) else "experiments")
         try:
             self.study = optuna.create_study(storage=self.storage, study_name=self.name, load_if_exists=True, direction="maximize")
         except (KeyError, DuplicatedStudyError):  # made by somebody else in this moment
@@ -326,10 +326,10 @@ class Queue:
         for row in (row for record in records for row in record["environments"]):
             provenance.add(row)
         for name, text in (file for record in records for file in record["series"] or ()):
-            ledger.write(paths.results() / name, text)
+            store.write(paths.results() / name, text)
         found = [Collected(r["lines"][0]["experiment"], tuple(Line(**f) for f in r["lines"]), r["profile"]) for r in records]
-        known = {tuple(line.texts()) for line in ledger.read({line.task for c in found for line in c.lines})}
-        ledger.append(line for c in found for line in c.lines if tuple(line.texts()) not in known)
+        known = {tuple(line.texts()) for line in store.read({line.task for c in found for line in c.lines})}
+        store.append(line for c in found for line in c.lines if tuple(line.texts()) not in known)
         self.storage.set_study_system_attr(self.study_id, self._collector, _ranges(taken | {n for _, n in new}))
         return found
 
@@ -360,7 +360,7 @@ class Queue:
 
     @property
     def _collector(self) -> str:
-        return f"collected by {socket.gethostname()}-{folder_key(ledger.folder())}"
+        return f"collected by {socket.gethostname()}-{folder_key(store.folder())}"
 
     def _collected(self) -> set[int]:
         """Numbers of the trials that this ledger has had the records of."""
@@ -424,7 +424,7 @@ def _job(trial: FrozenTrial, data: bool = True) -> Job:
     a, job = trial.user_attrs, trial.system_attrs["job"]
     try:
         overrides = tuple((key, value) for key, value in json.loads(job["overrides"]))
-        experiment = Experiment(TASKS[a["task"]], find(a["model"]), a["seed"], a["budget"], overrides)
+        experiment = Experiment(TASKS[a["task"]], find_model(a["model"]), a["seed"], a["budget"], overrides)
         measures = tuple(MEASURES[name] for name in job["measures"])
     except KeyError as error:
         raise BenchError(f"this checkout has no {error}") from None

@@ -16,21 +16,20 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.trial import TrialState
 
-from bench import ledger, paths, tuned
+from bench import paths
 from bench.errors import BenchError, unknown
-from bench.experiment import BUDGETS, Experiment, Model, Task
+from bench.ledger import store
 from bench.measures import ACCURACY
-from bench.models import MODELS
-from bench.tasks import TASKS
+from bench.papers.registry import MODELS, TASKS
+from bench.spec import best_settings
+from bench.spec.experiment import Experiment
+from bench.spec.model import Model
+from bench.spec.task import BUDGETS, Task
 from sweeps import storage as storages
 from sweeps.queue import experiment_lock
 
 SHARE = 0.1  # of the training samples, set aside to choose on
 PRUNERS: dict[str, type[BasePruner]] = {"median": MedianPruner, "asha": SuccessiveHalvingPruner, "none": NopPruner}
-
-
-class Pruned(SystemExit):
-    """Raised out of a training whose trial is not worth going on with."""
 
 
 def space(model: Model, task: Task) -> dict[str, BaseDistribution]:
@@ -133,8 +132,8 @@ class Search:
         settings = {name: trial._suggest(name, distribution) for name, distribution in self.names.space.items()}
         chosen = experiment(self.names.task, self.names.model, self.names.budget, settings)
         trial.set_user_attr("experiment", chosen.id)
-        from bench import run, trained
-        from sweeps.pruning import Pruning
+        from bench.training import run, trained
+        from sweeps.pruning import Pruned, Pruning
 
         pruning = Pruning(trial)
         try:
@@ -168,8 +167,8 @@ class Search:
             "[neuron]",
             *(f"{name} = {json.dumps(value)}" for name, value in sorted(best.params.items())),
         ]
-        path = tuned.path(self.names.model.name, self.names.task.name)
-        ledger.write(path, "\n".join(rows) + "\n")
+        path = best_settings.path(self.names.model.name, self.names.task.name)
+        store.write(path, "\n".join(rows) + "\n")
         return str(path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from optuna.trial import TrialState
 
+from bench.plan import clock
 from sweeps.journal import Queued
-from sweeps.progress import clock
 from sweeps.queue import BACK, DIED, UNKNOWN_S, Queue
 from sweeps.storage import connect
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from bench import ledger, paths
+from bench import paths
 from bench.errors import BenchError
+from bench.ledger import store
 from bench.plan import Job, Plan, expected_seconds
 from sweeps import storage as storages
 from sweeps.pool import Pool
@@ -172,7 +173,7 @@ def _collect(queue: Queue, ended: set[int], outcome: Outcome, progress: Progress
 
 
 def _expected(jobs: list[Job]) -> dict[str, float | None]:
-    lines = ledger.read()
+    lines = store.read()
     return {j.experiment.id: expected_seconds(j, lines) for j in jobs}
 
 

@@ -20,9 +20,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from bench import paths, provenance
+from bench import paths
 from bench.errors import BenchError
-from bench.lines import lines as lines_of
+from bench.ledger import provenance
+from bench.ledger.new_lines import lines as lines_of
 from sweeps.queue import Claim, Queue
 from sweeps.storage import grace, patience
 
@@ -155,7 +156,7 @@ def perform(queue: Queue, claim: Claim, threads: int, told: Told, say: Say = lam
     """Run a claimed experiment and hand its lines to the storage, whatever they say."""
     job, experiment = claim.job, claim.job.experiment
     say(start=experiment.id)
-    from bench import run, trained  # torch is loaded only where something is trained
+    from bench.training import run, trained  # torch is loaded only where something is trained
 
     watch = Watch(queue, claim, told)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bench.experiment import Measure
+from bench.spec.measure import Measure
 
 ACCURACY = Measure("accuracy", "%", "test accuracy")
 

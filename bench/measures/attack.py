@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from bench.measures.evaluation import batches
-from bench.trained import NotApplicable, Reading, Trained
+from bench.training.trained import NotApplicable, Reading, Trained
 from lightning_modules.spiking import SpikingModule
 
 SEED = 20240325

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bench.measures.evaluation import batches
 from bench.measures.operations import CELLS, NEURONS
-from bench.trained import NotApplicable, Reading, Trained
+from bench.training.trained import NotApplicable, Reading, Trained
 from lightning_modules.networks import Network
 from lightning_modules.networks.rnn import RNN
 

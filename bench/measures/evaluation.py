@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from bench.trained import NotApplicable, Trained
+from bench.training.trained import NotApplicable, Trained
 from datamodules.base import SequenceData
 from lightning_modules.networks.dense import Dense
 from lightning_modules.scan import Input

@@ -7,7 +7,7 @@ model, and a larger rho drops the same and more. The networks were trained on al
 from __future__ import annotations
 
 from bench.measures.evaluation import accuracy
-from bench.trained import NotApplicable, Reading, Trained
+from bench.training.trained import NotApplicable, Reading, Trained
 
 
 def event_drop(kept: Trained, protocol: str, ratio: float) -> Reading:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from bench.measures.evaluation import rates
-from bench.trained import NotApplicable, Reading, Trained
+from bench.training.trained import NotApplicable, Reading, Trained
 
 SEED = 0  # of t-SNE
 

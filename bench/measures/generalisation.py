@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from bench.measures.evaluation import accuracy
-from bench.trained import NotApplicable, Reading, Trained
+from bench.training.trained import NotApplicable, Reading, Trained
 
 
 def at_resolution(kept: Trained, protocol: str, window_ms: int, steps: int | str | None = None) -> Reading:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.measures.subset import training_batches
-from bench.trained import NotApplicable, Reading, Trained
+from bench.training.trained import NotApplicable, Reading, Trained
 from lightning_modules import scan
 from lightning_modules.networks.dense import Dense
 from lightning_modules.networks.rnn import RNN

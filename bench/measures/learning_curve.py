@@ -7,7 +7,7 @@ the last epoch, for tasks where a plateau may be that of having learned nothing.
 
 from __future__ import annotations
 
-from bench.trained import NotApplicable, Reading, Trained
+from bench.training.trained import NotApplicable, Reading, Trained
 
 NEAR = 1.0  # points
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.measures.subset import training_batches
-from bench.trained import Reading, Trained
+from bench.training.trained import Reading, Trained
 from lightning_modules.spiking import SpikingModule
 
 RADII, ANGLES = (0.5, 1.0), 16

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from bench.measures.evaluation import batches
-from bench.trained import NotApplicable, Reading, Trained
+from bench.training.trained import NotApplicable, Reading, Trained
 from lightning_modules.networks.dense import Dense
 from lightning_modules.scan import Input
 

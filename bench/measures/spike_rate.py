@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from bench.measures.evaluation import rates
-from bench.trained import Reading, Trained
+from bench.training.trained import Reading, Trained
 
 
 def spike_rate(kept: Trained, protocol: str) -> Reading:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from bench.trained import Trained
+from bench.training.trained import Trained
 from lightning_modules.spiking import SpikingModule
 
 SEED = 20231213  # of the choice, and of generated or coded samples

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.trained import NotApplicable, Reading, Trained
+from bench.training.trained import NotApplicable, Reading, Trained
 from lightning_modules.spiking import SpikingModule
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from bench import trained
-from bench.experiment import Experiment, Model
-from bench.models.roles import LIF
-from bench.tasks.roles import NMNIST
+from bench.papers.roles.models import LIF
+from bench.papers.roles.tasks import NMNIST
+from bench.spec.experiment import Experiment
+from bench.spec.model import Model
+from bench.training import trained
 from lightning_modules.spiking import SpikingModule
 from tests.datamodules import sets
 

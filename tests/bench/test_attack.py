@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench import trained
 from bench.measures import ATTACK, ATTACK_RMS, ATTACK_SUCCESS, attack
-from bench.models.roles import LIF, LSTM_512
+from bench.papers.roles.models import LIF, LSTM_512
+from bench.training import trained
 from tests.bench import cameras
 
 STEPS, BATCH, INPUTS, CLASSES = 4, 6, 30, 3

@@ -8,18 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from bench import claims, series
-from bench.claims import Claim, Condition, judge, value
-from bench.claims import predicates as p
-from bench.experiment import Experiment
-from bench.ledger import Line
-from bench.table import PAPERS, Cell
-from bench.tables import TABLES
-from bench.tasks import TASKS, elsewhere
+from bench.ledger import series
+from bench.ledger.store import Line
+from bench.measures import MEASURES
+from bench.papers.registry import CLAIMS, MODELS, PAPERS, TABLES, TASKS, substitutes
+from bench.report import claims
+from bench.report.claims import judge
+from bench.spec import predicates as p
+from bench.spec.claim import Claim, Condition, value
+from bench.spec.experiment import Experiment
+from bench.spec.table import Cell
 from tests.bench.test_plan import finished
 from tests.conftest import bench
 
-ALL = [claim for paper in PAPERS for claim in claims.of(paper)]
+ALL = [claim for paper in PAPERS for claim in CLAIMS[paper]]
+
+
+def named(task: str, model: str, measure: str) -> Cell:
+    return value(TASKS[task], MODELS[model], MEASURES[measure])
 
 
 def e(value: float, half: float = 0.0) -> p.Estimate:
@@ -153,7 +159,7 @@ def results_of(cell: Cell, number: float, budget: str = "paper", seeds: int = 1,
     ]
 
 
-A, B = value("nmnist", "lif", "accuracy"), value("nmnist", "lif-no-leak", "accuracy")
+A, B = named("nmnist", "lif", "accuracy"), named("nmnist", "lif-no-leak", "accuracy")
 CLAIM = Claim("roles-test", "4", "A is above B", (Condition(p.Highest(), (A, B)),), "a test")
 
 
@@ -173,7 +179,7 @@ def test_seeds_that_spread_leave_a_claim_undecided() -> None:
 
 
 def test_a_value_without_an_interval_says_so_in_words_and_prints_none(places: Path) -> None:
-    cells = (value("nmnist", "lif-no-reset", "spike-rate"), value("nmnist", "lif", "spike-rate"))
+    cells = (named("nmnist", "lif-no-reset", "spike-rate"), named("nmnist", "lif", "spike-rate"))
     claim = replace(CLAIM, conditions=(Condition(p.Highest(), cells),))
 
     def judged(*numbers: float, seeds: int = 1) -> tuple[str, str]:
@@ -188,7 +194,7 @@ def test_a_value_without_an_interval_says_so_in_words_and_prints_none(places: Pa
 
 def test_a_claim_takes_the_interval_that_the_stored_series_gives(places: Path) -> None:
     """The tolerance of 0.005 would leave this undecided: 0.003 apart, each sample within 0.001."""
-    cells = (value("nmnist", "lif", "attack-500"), value("nmnist", "lif-recurrent", "attack-500"))
+    cells = (named("nmnist", "lif", "attack-500"), named("nmnist", "lif-recurrent", "attack-500"))
     claim, lines = replace(CLAIM, conditions=(Condition(p.Highest(), cells),)), []
     for cell, number in zip(cells, (0.043, 0.040), strict=True):
         lines += results_of(cell, number)
@@ -201,7 +207,7 @@ def test_a_claim_takes_the_interval_that_the_stored_series_gives(places: Path) -
 
 
 def test_stand_ins_and_subsets_are_judged_apart_and_never_mixed_with_the_real_data() -> None:
-    standin, subset = elsewhere(TASKS["nmnist"])
+    standin, subset = substitutes(TASKS["nmnist"])
     lines = [*results_of(replace(A, task=standin), 90, "laptop"), *results_of(replace(B, task=standin), 95, "laptop")]
     assert [(j.data, j.verdict) for j in judge(CLAIM, lines)] == [("full", "untested"), ("stand-in", "fails")]
     lines += [*results_of(A, 95), *results_of(replace(B, task=subset), 90, "laptop")]
@@ -213,11 +219,11 @@ def test_stand_ins_and_subsets_are_judged_apart_and_never_mixed_with_the_real_da
 def test_a_subset_without_columns_for_all_leaks_is_not_listed_however_many_were_measured() -> None:
     claim = next(c for c in ALL if c.id == "roles-best-leak-dvs128")
     lines = [
-        line for k in ("0", "0.3", "1.0") for line in results_of(value("dvs-gesture-clips", f"lif-leak-{k}", "accuracy"), 90, "laptop")
+        line for k in ("0", "0.3", "1.0") for line in results_of(named("dvs-gesture-clips", f"lif-leak-{k}", "accuracy"), 90, "laptop")
     ]
     assert [(j.data, j.verdict) for j in judge(claim, lines)] == [("published", "holds"), ("full", "untested")]
     spoken = next(c for c in ALL if c.id == "roles-best-leak-shd")
-    lines = results_of(value("spoken-digits-standin", "lif-leak-0.5", "accuracy"), 70, "laptop")
+    lines = results_of(named("spoken-digits-standin", "lif-leak-0.5", "accuracy"), 70, "laptop")
     assert [(j.data, j.verdict) for j in judge(spoken, lines)][1:] == [("full", "untested"), ("stand-in", "untested")]
 
 
@@ -228,7 +234,7 @@ def test_values_of_different_lengths_of_training_say_so() -> None:
 
 def test_the_command_prints_every_claim_of_a_paper(places: Path) -> None:
     found = json.loads(bench("claims", "roles", "--json").stdout)
-    assert {row["id"] for row in found} == {claim.id for claim in claims.of("roles")}
+    assert {row["id"] for row in found} == {claim.id for claim in CLAIMS["roles"]}
     assert {row["verdict"] for row in found if row["data"] == "full"} == {"untested"}
     done = bench("claims", "rolls")
     assert done.returncode == 1 and "did you mean roles" in done.stderr and "Traceback" not in done.stderr

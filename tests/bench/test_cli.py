@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.tables import TABLES
+from bench.papers.registry import TABLES
 from tests.conftest import ROOT, bench
 
 

@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench import run, trained
-from bench.experiment import Experiment, Model
 from bench.measures import ENERGY, ENERGY_HONEST, ENERGY_INFERENCE, MACS, SPIKES, SYNOPS
 from bench.measures.energy import Counts, energy, layer, total
-from bench.models import MODELS
-from bench.models.celif import ALIF_REC, CELIF, LSTM_256
-from bench.models.roles import LIF
-from bench.tables import TABLES
-from bench.tasks.celif import ADDING_100
-from bench.tasks.roles import XOR
+from bench.papers.celif.models import ALIF_REC, CELIF, LSTM_256
+from bench.papers.celif.tasks import ADDING_100
+from bench.papers.registry import MODELS, TABLES
+from bench.papers.roles.models import LIF
+from bench.papers.roles.tasks import XOR
+from bench.spec.experiment import Experiment
+from bench.spec.model import Model
+from bench.training import run, trained
 from lightning_modules import networks
 from lightning_modules.networks.dense import Dense
 from lightning_modules.networks.indrnn import IndRNNNetwork
@@ -111,7 +111,7 @@ def test_every_neuron_of_the_suite_is_counted(name: str) -> None:
 
 @pytest.mark.parametrize("model", TABLE_MODELS.values(), ids=TABLE_MODELS)
 def test_every_network_of_the_tables_has_an_energy(model: Model) -> None:
-    from bench.tasks.celif import SEQ_MNIST
+    from bench.papers.celif.tasks import SEQ_MNIST
 
     network = networks.build(Experiment(SEQ_MNIST, model, 0, "paper").config)
     rates = [0.1 for neuron in network.neurons if neuron.spiking]

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import run, trained
-from bench.experiment import Experiment, Task
-from bench.ledger import Line
+from bench.ledger.store import Line
 from bench.measures import ACCURACY
-from bench.models.roles import LIF, LIF_RECURRENT
-from bench.tasks.roles import NMNIST, SSC
+from bench.papers.roles.models import LIF, LIF_RECURRENT
+from bench.papers.roles.tasks import NMNIST, SSC
+from bench.spec.experiment import Experiment
+from bench.spec.task import Task
+from bench.training import run, trained
 from datamodules.event_data import EventData
 from tests.datamodules import sets
 

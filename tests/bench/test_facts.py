@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import census, facts, render
-from bench.experiment import Experiment
-from bench.facts import Question, same
-from bench.models.roles import GRU_512, LIF, LIF_LEAK, LIF_NO_RESET, LIF_RECURRENT, LSTM_512, RNN_512
-from bench.table import Cell, Fact
-from bench.tables import TABLES
-from bench.tasks.roles import DVS_GESTURE, MNIST, NMNIST, SHD, XOR
-from bench.verdict import find
+from bench.papers.registry import TABLES
+from bench.papers.roles.models import GRU_512, LIF, LIF_LEAK, LIF_NO_RESET, LIF_RECURRENT, LSTM_512, RNN_512
+from bench.papers.roles.tasks import DVS_GESTURE, MNIST, NMNIST, SHD, XOR
+from bench.report import census, facts, render
+from bench.report.facts import Question, same
+from bench.report.verdict import find
+from bench.spec.experiment import Experiment
+from bench.spec.table import Cell, Fact
 from datamodules.census import count
 from datamodules.sources import DataError
 from lightning_modules.spiking import SpikingModule

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import trained
-from bench.experiment import Experiment
 from bench.measures.gradient_reach import _unrolled, gradient_reach, hidden_gradient
 from bench.measures.learning_curve import final_loss, plateau
 from bench.measures.neuron_trace import neuron_trace
 from bench.measures.te_similarity import by_lag, score, similarity, te_similarity
-from bench.models.celif import ALIF_REC, CELIF, LSTM_256
-from bench.tasks.celif import COPY_100
+from bench.papers.celif.models import ALIF_REC, CELIF, LSTM_256
+from bench.papers.celif.tasks import COPY_100
+from bench.spec.experiment import Experiment
+from bench.training import trained
 from lightning_modules.networks.rnn import RNN
 from lightning_modules.spiking import SpikingModule
 from tests.bench.test_loss_landscape import E, untrained

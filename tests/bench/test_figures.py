@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import figures, ledger, render, series
 from bench.errors import BenchError
-from bench.experiment import Experiment, Measure
-from bench.lines import lines as lines_of
-from bench.table import Table
-from bench.tables import TABLES
+from bench.ledger import series, store
+from bench.ledger.new_lines import lines as lines_of
+from bench.papers.registry import TABLES
+from bench.report import figures, render
+from bench.spec.experiment import Experiment
+from bench.spec.measure import Measure
+from bench.spec.table import Table
 from tests.conftest import ROOT
 
 FIGURES = {t.id: t for t in TABLES.values() if t.draw}
@@ -107,7 +109,7 @@ def made_up(measure: Measure, seed: int) -> dict[str, list]:
     return SERIES[name](seed)
 
 
-def measured(table: Table, seeds: int = 1, budget: str = "laptop", with_series: bool = True) -> list[ledger.Line]:
+def measured(table: Table, seeds: int = 1, budget: str = "laptop", with_series: bool = True) -> list[store.Line]:
     """Ledger lines and series of all cells of ``table`` that can run, with made-up values, as ``run`` leaves them."""
     lines = []
     for place, cell in enumerate(c for c in table.cells if c.runnable):
@@ -119,11 +121,11 @@ def measured(table: Table, seeds: int = 1, budget: str = "laptop", with_series: 
                 lines.append(replace(line, value=0.5 + place + 0.1 * seed, protocol=protocol))
                 if with_series:
                     series.write_series(experiment, cell.measure, protocol, made_up(cell.measure, place + seed))
-    ledger.append(lines)
-    return ledger.read()
+    store.append(lines)
+    return store.read()
 
 
-def contents(table: Table, lines: list[ledger.Line]) -> dict[str, Any]:
+def contents(table: Table, lines: list[store.Line]) -> dict[str, Any]:
     return {path.suffix: content for path, content in figures.files(table, render.findings(table, lines)).items()}
 
 
@@ -185,7 +187,7 @@ def test_a_series_with_other_columns_is_one_message(places: Path) -> None:
     for path in (places / "results" / "series").rglob("*.csv"):
         path.write_text("t,value\n1,2\n")
     with pytest.raises(BenchError, match="has no column grid, x, y, loss; it has t, value"):
-        render.render([FIGURE], ledger.read())
+        render.render([FIGURE], store.read())
 
 
 def test_check_compares_data_and_svg_and_asks_for_a_png(places: Path) -> None:
@@ -221,9 +223,9 @@ def test_the_caption_says_of_parts_without_their_data_that_it_is_not_here(places
     assert text.endswith("weights: last; the data of 3 of the figure's parts are not here.") and "not measured" not in text
 
 
-def finished(table: Table, lines: list[ledger.Line], monkeypatch: pytest.MonkeyPatch) -> Any:
+def finished(table: Table, lines: list[store.Line], monkeypatch: pytest.MonkeyPatch) -> Any:
     """The matplotlib figure of ``table`` as it is saved, laid out."""
-    from bench.figures import style
+    from bench.report.figures import style
 
     kept: list[Any] = []
     monkeypatch.setattr(style, "saved", lambda picture, ending, salt: kept.append(picture) or "")
@@ -234,7 +236,7 @@ def finished(table: Table, lines: list[ledger.Line], monkeypatch: pytest.MonkeyP
     return kept[0]
 
 
-def here(table: Table, lines: list[ledger.Line]) -> list[ledger.Line]:
+def here(table: Table, lines: list[store.Line]) -> list[store.Line]:
     """Without the real N-MNIST and all but one length of a task: about what a laptop has."""
     return [line for line in lines if line.data != "nmnist" and not line.task.endswith(("200", "400", "500", "800"))]
 

@@ -13,10 +13,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from bench import ledger, provenance
 from bench.errors import BenchError
-from bench.ledger import HEADER, Line
-from bench.locks import results_lock
+from bench.ledger import provenance, store
+from bench.ledger.locks import results_lock
+from bench.ledger.store import HEADER, Line
 from sweeps.queue import Queue
 from tests.conftest import ROOT
 
@@ -27,14 +27,14 @@ LINE = Line(
 
 def test_a_line_comes_back_as_it_was_written(places: Path) -> None:
     odd = replace(LINE, seed=1, status="failed", value=None, error='a "quoted", text\nover two lines', git_dirty=True)
-    ledger.append([LINE, odd])
-    assert ledger.read() == [LINE, replace(odd, error='a "quoted", text over two lines')]
+    store.append([LINE, odd])
+    assert store.read() == [LINE, replace(odd, error='a "quoted", text over two lines')]
 
 
 def test_lines_of_a_task_are_in_a_file_of_their_own(places: Path) -> None:
-    ledger.append([LINE, replace(LINE, task="mnist")])
+    store.append([LINE, replace(LINE, task="mnist")])
     assert sorted(p.name for p in (places / "results" / "runs").iterdir()) == ["mnist.csv", "xor.csv"]
-    assert ledger.read(["mnist", "never-run"]) == [replace(LINE, task="mnist")]
+    assert store.read(["mnist", "never-run"]) == [replace(LINE, task="mnist")]
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ def test_lines_of_a_task_are_in_a_file_of_their_own(places: Path) -> None:
     ],
 )
 def test_a_broken_line_is_refused_with_its_place_and_the_file_is_kept(places: Path, damage, line: int, says: str) -> None:
-    ledger.append([LINE, replace(LINE, seed=1)])
+    store.append([LINE, replace(LINE, seed=1)])
     path = places / "results" / "runs" / "xor.csv"
     broken = damage(path.read_text())
     path.write_text(broken)
-    for action in (ledger.read, ledger.sort, lambda: ledger.append([LINE])):
+    for action in (store.read, store.sort, lambda: store.append([LINE])):
         with pytest.raises(BenchError, match="mend|take the file back") as error:
             action()
         assert f"xor.csv:{line}:" in str(error.value)
@@ -65,34 +65,34 @@ def test_a_broken_line_is_refused_with_its_place_and_the_file_is_kept(places: Pa
 
 def test_two_processes_appending_at_once_lose_nothing(places: Path) -> None:
     code = (
-        "import sys; from dataclasses import replace; from bench import ledger; from bench.ledger import Line\n"
-        "for i in range(40): ledger.append([Line('e', 'accuracy', 'xor', 'lif', i + 100 * int(sys.argv[1]), 'laptop', 'delayed-xor')])"
+        "import sys; from dataclasses import replace; from bench.ledger import store; from bench.ledger.store import Line\n"
+        "for i in range(40): store.append([Line('e', 'accuracy', 'xor', 'lif', i + 100 * int(sys.argv[1]), 'laptop', 'delayed-xor')])"
     )
     running = [subprocess.Popen([sys.executable, "-c", code, str(n)], cwd=ROOT) for n in (0, 1)]
     assert [p.wait() for p in running] == [0, 0]
-    assert sorted(line.seed for line in ledger.read()) == [*range(40), *range(100, 140)]
+    assert sorted(line.seed for line in store.read()) == [*range(40), *range(100, 140)]
 
 
 def test_a_line_that_is_being_appended_is_read_when_it_is_whole(places: Path) -> None:
-    ledger.append([LINE, replace(LINE, seed=1)])
+    store.append([LINE, replace(LINE, seed=1)])
     path = places / "results" / "runs" / "xor.csv"
     text = path.read_text()
     path.write_text(text[:-5])
     with path.open("a") as file:
         rest = threading.Timer(0.05, lambda: (file.write(text[-5:]), file.flush()))
         rest.start()
-        assert ledger.read() == [LINE, replace(LINE, seed=1)]
+        assert store.read() == [LINE, replace(LINE, seed=1)]
         rest.join()
 
 
 def test_a_write_that_fails_half_way_is_taken_back(places: Path) -> None:
-    ledger.append([LINE])
+    store.append([LINE])
     path = places / "results" / "runs" / "xor.csv"
     before = path.read_text()
     code = (  # a file may grow by 50 more bytes only: the write is cut off in the middle of a line, as on a full disk
-        "import resource, signal; from bench import ledger; from bench.ledger import Line\n"
+        "import resource, signal; from bench.ledger import store; from bench.ledger.store import Line\n"
         f"signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) + 50},) * 2)\n"
-        "ledger.append([Line('e', 'accuracy', 'xor', 'lif', 1, 'laptop', 'delayed-xor')])"
+        "store.append([Line('e', 'accuracy', 'xor', 'lif', 1, 'laptop', 'delayed-xor')])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode != 0
@@ -102,17 +102,17 @@ def test_a_write_that_fails_half_way_is_taken_back(places: Path) -> None:
 
 def test_sorting_keeps_every_line_once_and_in_order(places: Path) -> None:
     lines = [replace(LINE, seed=s, model=m) for s in (2, 0, 1) for m in ("lif-no-reset", "lif")]
-    ledger.append([*lines, lines[0]])
-    ledger.sort()
-    assert ledger.read() == sorted(lines, key=lambda line: (line.model, line.seed))
+    store.append([*lines, lines[0]])
+    store.sort()
+    assert store.read() == sorted(lines, key=lambda line: (line.model, line.seed))
 
 
 def test_a_replaced_file_is_whole_or_the_old_one(places: Path) -> None:
     path = places / "results" / "x.md"
-    ledger.write(path, "old")
+    store.write(path, "old")
     (places / "results" / "blocked").write_text("a file where a folder should be")
     with pytest.raises(BenchError, match="cannot write"):
-        ledger.write(places / "results" / "blocked" / "x.md", "new")
+        store.write(places / "results" / "blocked" / "x.md", "new")
     assert path.read_text() == "old"
     assert sorted(p.name for p in path.parent.iterdir()) == ["blocked", "x.md"]
 
@@ -120,7 +120,7 @@ def test_a_replaced_file_is_whole_or_the_old_one(places: Path) -> None:
 def test_every_committed_line_reads_and_is_sorted() -> None:
     for path in sorted((ROOT / "results" / "runs").glob("*.csv")):
         rows = list(csv.reader(path.open(encoding="utf-8")))
-        lines = ledger.read_file(path)
+        lines = store.read_file(path)
         assert rows[0] == HEADER
         assert [line.texts() for line in lines] == rows[1:], path
         assert lines == sorted(lines, key=lambda line: line.key), path
@@ -135,7 +135,7 @@ def _collect() -> None:
 
 @pytest.mark.parametrize(
     ("name", "write"),
-    [("ledger", lambda: ledger.append([LINE])), ("environments", lambda: provenance.add(["01234567"])), ("planning", _collect)],
+    [("ledger", lambda: store.append([LINE])), ("environments", lambda: provenance.add(["01234567"])), ("planning", _collect)],
     ids=["lines", "environments", "planning"],
 )
 def test_two_homes_with_one_ledger_write_to_it_one_after_the_other(
@@ -152,7 +152,7 @@ def test_two_homes_with_one_ledger_write_to_it_one_after_the_other(
 
 
 def test_a_disk_without_locks_is_one_message(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.locks.fcntl.flock", Mock(side_effect=OSError(37, "No locks available")))
+    monkeypatch.setattr("bench.ledger.locks.fcntl.flock", Mock(side_effect=OSError(37, "No locks available")))
     with pytest.raises(BenchError, match="No locks available.*set BENCH_RESULTS"):
-        ledger.append([LINE])
-    assert ledger.read() == []
+        store.append([LINE])
+    assert store.read() == []

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import trained
-from bench.experiment import Experiment
 from bench.measures.loss_landscape import Landscape, direction, loss_landscape
 from bench.measures.subset import training_batches
-from bench.models.roles import LIF, LIF_RECURRENT
+from bench.papers.roles.models import LIF, LIF_RECURRENT
+from bench.spec.experiment import Experiment
+from bench.training import trained
 from lightning_modules.spiking import SpikingModule
 from tests.bench.test_trained import TINY
 

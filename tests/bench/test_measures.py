@@ -9,8 +9,7 @@ import pytest
 import torch
 from sklearn.metrics import silhouette_score
 
-from bench import run, series, trained
-from bench.experiment import Experiment
+from bench.ledger import series
 from bench.measures import (
     ACCURACY,
     AT_RESOLUTION,
@@ -24,8 +23,10 @@ from bench.measures import (
     feature_space,
 )
 from bench.measures.event_drop import event_drop
-from bench.models.roles import LIF, LIF_RECURRENT, LSTM_512
-from bench.tasks.roles import NMNIST, XOR
+from bench.papers.roles.models import LIF, LIF_RECURRENT, LSTM_512
+from bench.papers.roles.tasks import NMNIST, XOR
+from bench.spec.experiment import Experiment
+from bench.training import run, trained
 from datamodules import cache, events
 from lightning_modules import scan
 from tests.bench import cameras

@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from bench.overfit_check import main
+from bench.speed.overfit_check import main
 from datamodules import cifar10
 from tests.datamodules import sets
 from tests.datamodules.test_cifar10 import TEST, TRAIN

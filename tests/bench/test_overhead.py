@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bench import overhead, speed
+from bench.speed import overhead, table
+from bench.speed.workloads import COLUMNS
 from tests.conftest import bench
 
 
 def test_the_time_around_experiments_is_written_beside_the_speed_of_steps(places: Path) -> None:
     (places / "results").mkdir()
-    old = dict.fromkeys(speed.COLUMNS, "") | {"workload": "xor", "implementation": "ours", "median_ms": "25.0"}
-    speed.write([old])
+    old = dict.fromkeys(COLUMNS, "") | {"workload": "xor", "implementation": "ours", "median_ms": "25.0"}
+    table.write([old])
     done = bench("speed", "tiny-experiments", "--repeat", "1")
     assert done.returncode == 0, done.stderr
     kept, computing, around = csv.DictReader((places / "results" / "speed.csv").open())

@@ -9,14 +9,13 @@ import pytest
 
 from bench import plan
 from bench.errors import BenchError
-from bench.experiment import Experiment, canonical_hash
-from bench.ledger import Line
+from bench.ledger.store import Line
+from bench.ledger.validity import valid
 from bench.measures import ACCURACY, SPIKE_RATE
-from bench.models import MODELS
-from bench.models.roles import LIF, LIF_NO_RESET, LIF_RECURRENT
-from bench.tables import TABLES
-from bench.tasks import TASKS
-from bench.tasks.roles import MNIST, XOR
+from bench.papers.registry import MODELS, TABLES, TASKS
+from bench.papers.roles.models import LIF, LIF_NO_RESET, LIF_RECURRENT
+from bench.papers.roles.tasks import MNIST, XOR
+from bench.spec.experiment import Experiment, canonical_hash
 from datamodules.sources import MNIST as MNIST_SOURCE
 
 
@@ -131,11 +130,11 @@ def test_the_id_follows_what_decides_the_weights_and_nothing_else() -> None:
 def test_a_changed_neuron_version_makes_results_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     before = Experiment(MNIST, LIF, 0, "laptop")
     line = finished(before)
-    monkeypatch.setattr("bench.experiment.neuron_version", lambda name: 2)
+    monkeypatch.setattr("bench.spec.experiment.neuron_version", lambda name: 2)
     after = Experiment(MNIST, LIF, 0, "laptop")
     assert after.id != before.id
-    assert plan.valid(line, before, ACCURACY)
-    assert not plan.valid(line, after, ACCURACY)
+    assert valid(line, before, ACCURACY)
+    assert not valid(line, after, ACCURACY)
 
 
 def test_a_hash_takes_plain_types_only_and_ignores_their_order() -> None:

@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from bench import ledger
 from bench.errors import BenchError
-from bench.experiment import BUDGETS, Experiment, Model
-from bench.models import MODELS
-from bench.models.roles import LIF, LIF_FULL_LEAK, LIF_LEAK, LIF_NO_LEAK
-from bench.render import findings
-from bench.table import Cell, Table, grid
-from bench.tables import TABLES
-from bench.tasks.roles import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, SSC, XOR
+from bench.ledger import store
+from bench.papers.registry import MODELS, TABLES
+from bench.papers.roles.models import LIF, LIF_FULL_LEAK, LIF_LEAK, LIF_NO_LEAK
+from bench.papers.roles.tasks import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, SSC, XOR
+from bench.report.render import findings
+from bench.spec.experiment import Experiment
+from bench.spec.grid import grid
+from bench.spec.model import Model
+from bench.spec.table import Cell, Table
+from bench.spec.task import BUDGETS
 
 PUBLISHED = Path(__file__).parent / "published"
 ROOT = Path(__file__).parents[2]
@@ -94,7 +96,7 @@ def test_every_cell_without_a_published_value_says_why(cell: Cell) -> None:
 def test_no_cell_is_unexplained(name: str) -> None:
     """Measured or computed; ready to run, with time and command; without its data, with the command; or nothing to measure: why."""
     unexplained = []
-    for f in findings(TABLES[name], ledger.read()):
+    for f in findings(TABLES[name], store.read()):
         said = {
             "measured": f.value is not None or f.text,
             "stale": f.value is not None and "another version" in f.note,
@@ -147,9 +149,9 @@ def test_different_trainings_are_different_experiments() -> None:
 
 
 def test_tables_import_no_torch() -> None:
-    code = "import sys, bench.tables; assert len(bench.tables.TABLES) > 1; sys.exit('torch' in sys.modules)"
+    code = "import sys, bench.papers.registry as r; assert len(r.TABLES) > 1; sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr or "bench.tables imports torch"
+    assert done.returncode == 0, done.stderr or "bench.papers.registry imports torch"
 
 
 @pytest.mark.parametrize("cells", ["94.75", "94.75 | 94.76 | 94.77"])

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import reading, speed
+from bench.speed import data_loading, table
+from bench.speed.workloads import COLUMNS
 from datamodules import synthetic
 from datamodules.events import Cochlea, Frames, Windows
 from tests.conftest import ROOT
@@ -37,21 +38,21 @@ def test_synthetic_recordings_have_the_sets_number_of_events_and_nothing_to_clea
 
 
 def test_reading_is_measured_in_both_forms_beside_a_step_of_the_roles_network(places: Path) -> None:
-    command = [sys.executable, "-m", "bench.reading", "nmnist", "--share", "0.001", "--repeat", "1", "--threads", "1", "--json"]
+    command = [sys.executable, "-m", "bench.speed.data_loading", "nmnist", "--share", "0.001", "--repeat", "1", "--threads", "1", "--json"]
     (found,) = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     assert (found["set"], found["recordings"]) == ("nmnist", 70)
     assert set(found["ms"]) == {"step", "dense", "events"} and all(low <= mid <= high for mid, low, high in found["ms"].values())
-    assert set(reading.shares(found)) == {"dense", "events"} and all(share > 0 for share in reading.shares(found).values())
+    assert set(data_loading.shares(found)) == {"dense", "events"} and all(share > 0 for share in data_loading.shares(found).values())
     assert found["events"] > 70 * 3_000 and found["training_mb"] > 0 and found["cache_mb"] > 0
     assert not [p for p in places.iterdir() if "reading" in p.name]
 
 
 def test_speeds_of_reading_are_kept_beside_the_others(places: Path) -> None:
-    row = dict.fromkeys(speed.COLUMNS, "") | {"peak_mb": "100", "threads": "2"}
-    steps = [row | {"workload": "shd", "implementation": "ours", "median_ms": "90.0"}]
+    row = dict.fromkeys(COLUMNS, "") | {"peak_mb": "100", "threads": "2"}
+    rows = [row | {"workload": "shd", "implementation": "ours", "median_ms": "90.0"}]
     read = [row | {"workload": "shd-reading", "implementation": k, "median_ms": v} for k, v in (("step", "100.0"), ("events", "1.50"))]
-    speed.write(read)
-    kept = speed.write(steps)
+    table.write(read)
+    kept = table.write(rows)
     assert [(r["workload"], r["implementation"]) for r in kept] == [("shd", "ours"), ("shd-reading", "step"), ("shd-reading", "events")]
-    text = speed.table(kept)
+    text = table.markdown(kept)
     assert "| shd-reading | 100.0 |  |  | 1.5 | 1.5 |" in text and "| shd | 90 |" in text

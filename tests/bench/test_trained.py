@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import plan, run, series, tracking, trained
-from bench.experiment import Experiment, Measure
+from bench import plan
+from bench.ledger import series
 from bench.measures import ACCURACY, LEARNING_CURVE, LOSS_CURVE
-from bench.models.roles import LIF
-from bench.tasks.roles import XOR
+from bench.papers.roles.models import LIF
+from bench.papers.roles.tasks import XOR
+from bench.spec.experiment import Experiment
+from bench.spec.measure import Measure
+from bench.training import run, tracking, trained
 
 XOR_TINY = replace(XOR, budgets={"smoke": {"epochs": 2, "batch_size": 20, "data_settings": {"batches": 1, "test": 40, "steps": 20}}})
 TINY = replace(XOR_TINY, loss_settings={"first": 15})

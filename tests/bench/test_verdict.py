@@ -10,21 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from bench import ledger, render, series
-from bench.experiment import Experiment, Measure
-from bench.ledger import Line
-from bench.lines import lines as lines_of
+from bench.ledger import series, store
+from bench.ledger.new_lines import lines as lines_of
+from bench.ledger.store import Line
 from bench.measures import ACCURACY, ATTACK, ENERGY_INFERENCE, LANDSCAPE_SMALL, SPIKE_RATE, SYNOPS, T_SNE
-from bench.models import MODELS
-from bench.models.roles import GRU_512, LIF, LSTM_512, RNN_512
-from bench.table import ROLES, Cell, Table
-from bench.tables import TABLES
-from bench.tasks.roles import CIFAR10_SUBSET, MNIST, NMNIST_STANDIN
-from bench.verdict import Finding, find, mean_interval, sampling_interval
+from bench.papers.registry import MODELS, TABLES
+from bench.papers.roles.models import GRU_512, LIF, LSTM_512, RNN_512
+from bench.papers.roles.paper import PAPER
+from bench.papers.roles.tasks import CIFAR10_SUBSET, MNIST, NMNIST_STANDIN
+from bench.report import render
+from bench.report.verdict import Finding, find, mean_interval, sampling_interval
+from bench.spec.experiment import Experiment
+from bench.spec.measure import Measure
+from bench.spec.table import Cell, Table
 from tests.bench.test_plan import finished
 
 CELL = Cell("Baseline", "MNIST", "94.85", "%", MNIST, LIF, ACCURACY)
-TABLE = Table("roles-6", ROLES, "title", (CELL,))
+TABLE = Table("roles-6", PAPER, "title", (CELL,))
 
 
 def result(value: float | None, seed: int = 0, budget: str = "paper", protocol: str = "best_test", **changes) -> Line:
@@ -205,7 +207,7 @@ def test_a_unit_is_in_the_header_where_the_whole_column_has_it_and_else_in_the_c
 
 
 def test_networks_without_spikes_have_no_synaptic_operations_in_roles_8_and_keep_their_energy() -> None:
-    lines = ledger.read()
+    lines = store.read()
     table = TABLES["roles-8"]
     cells = [c for c in table.cells if c.model in (LSTM_512, GRU_512, RNN_512)]
     for asked, status in ((SYNOPS, {"not applicable"}), (SPIKE_RATE, {"not applicable"}), (ENERGY_INFERENCE, {"measured", "data missing"})):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench.experiment import Experiment
-from bench.models.celif import CELIF_154K
-from bench.tasks.celif import PS_MNIST, SEQ_MNIST
+from bench.papers.celif.models import CELIF_154K
+from bench.papers.celif.tasks import PS_MNIST, SEQ_MNIST
+from bench.spec.experiment import Experiment
 from datamodules.memory import Adding, CopyMemory
 from datamodules.sequential_mnist import SequentialMNIST, crossings, order, windows
 from datamodules.sources import Source

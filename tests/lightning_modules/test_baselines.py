@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.experiment import Experiment
-from bench.models.celif import INDRNN, TCN
-from bench.models.roles import GRU_512, LSTM_512, RNN_512
-from bench.tasks.celif import SEQ_MNIST
-from bench.tasks.roles import NMNIST
+from bench.papers.celif.models import INDRNN, TCN
+from bench.papers.celif.tasks import SEQ_MNIST
+from bench.papers.roles.models import GRU_512, LSTM_512, RNN_512
+from bench.papers.roles.tasks import NMNIST
+from bench.spec.experiment import Experiment
 from lightning_modules.networks.indrnn import IndRNNNetwork
 from lightning_modules.networks.rnn import RNN
 from lightning_modules.networks.tcn import TCN as TCNNetwork

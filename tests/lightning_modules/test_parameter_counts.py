@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.experiment import Experiment
-from bench.models import MODELS
-from bench.models.celif import CELIF_154K, CELIF_EMBEDDINGS
-from bench.tables import TABLES
-from bench.tasks.celif import PS_MNIST, SEQ_MNIST
+from bench.papers.celif.models import CELIF_154K, CELIF_EMBEDDINGS
+from bench.papers.celif.tasks import PS_MNIST, SEQ_MNIST
+from bench.papers.registry import MODELS, TABLES
+from bench.spec.experiment import Experiment
 from lightning_modules.spiking import SpikingModule
 
 COUNTS = {

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from bench.experiment import Experiment
-from bench.models import MODELS
-from bench.models.roles import LIF, LIF_NO_LEAK, LIF_RECURRENT
-from bench.tasks.roles import MNIST, XOR
+from bench.papers.registry import MODELS
+from bench.papers.roles.models import LIF, LIF_NO_LEAK, LIF_RECURRENT
+from bench.papers.roles.tasks import MNIST, XOR
+from bench.spec.experiment import Experiment
 from lightning_modules.networks.dense import Dense
 from lightning_modules.objectives import mse_rate, softmax_sum_ce
 from lightning_modules.spiking import SpikingModule

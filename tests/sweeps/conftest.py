@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.experiment import Experiment
 from bench.measures import ACCURACY
-from bench.models import MODELS
+from bench.papers.registry import MODELS, TASKS
 from bench.plan import Job
-from bench.tasks import TASKS
+from bench.spec.experiment import Experiment
 from tests.sweeps import servers
 
 

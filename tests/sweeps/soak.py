@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench.overhead import TINY
+from bench.speed.overhead import TINY
 from tests.conftest import ROOT
 from tests.sweeps import servers
 

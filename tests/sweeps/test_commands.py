@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from bench import tracking
 from bench.plan import Plan
+from bench.training import tracking
 from sweeps import table
 from sweeps.__main__ import cli
 from sweeps.pool import Pool

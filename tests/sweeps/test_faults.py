@@ -18,13 +18,12 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from bench import ledger
-from bench.experiment import Experiment
-from bench.lines import lines as lines_of
+from bench.ledger import store
+from bench.ledger.new_lines import lines as lines_of
 from bench.measures import ACCURACY
-from bench.models import MODELS
+from bench.papers.registry import MODELS, TASKS
 from bench.plan import Job, Plan
-from bench.tasks import TASKS
+from bench.spec.experiment import Experiment
 from sweeps import table, worker
 from sweeps.pool import Pool
 from sweeps.queue import Claim, Collected, Queue
@@ -63,7 +62,7 @@ def job(seed: int = 0, **changes: object) -> Job:
     return Job(Experiment(TASKS["xor"], MODELS["lif"], seed, "smoke", overrides), (ACCURACY,), ("roles-6",))
 
 
-def once(queue: Queue, limit_s: float | None = None, **changes: object) -> tuple[int, ledger.Line]:
+def once(queue: Queue, limit_s: float | None = None, **changes: object) -> tuple[int, store.Line]:
     with queue.planning():
         queue.enqueue([(job(**changes), None)], limit_s)
     code = worker.work(queue, most=1)
@@ -132,7 +131,7 @@ def test_an_experiment_stuck_in_one_batch_is_recorded_as_timeout_and_its_worker_
 def test_out_of_memory_and_a_crash_are_lines_with_their_reason_and_the_next_experiment_runs(
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench import run
+    from bench.training import run
 
     train = run._train
 
@@ -260,7 +259,7 @@ def test_a_run_ends_when_the_ledger_has_what_failed_also_between_collecting_and_
     monkeypatch.setattr(Pool, "messages", lambda pool, timeout: [{"done": ""}])
     outcome = table.run(lambda: Plan(2, 0, (job(0), job(1)), (), ()), 1, 1, storage=storage, study=study)
     both = {job(0).experiment.id, job(1).experiment.id}
-    assert set(outcome.failed) == {line.experiment for line in ledger.read()} == both
+    assert set(outcome.failed) == {line.experiment for line in store.read()} == both
     assert sorted(ended) == sorted(both)
 
 
@@ -313,7 +312,7 @@ def test_jobs_of_a_cluster_that_end_between_two_looks_have_come_somewhere(places
     queue, launched = Queue(None, study), []
 
     def replan() -> Plan:
-        left = () if any(line.status == "ok" for line in ledger.read()) else (job(),)
+        left = () if any(line.status == "ok" for line in store.read()) else (job(),)
         return Plan(1, 0, left, (), ())
 
     def launch(_: Queue, experiments: int) -> Callable[[], bool]:

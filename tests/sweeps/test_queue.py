@@ -14,22 +14,21 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from bench import ledger, provenance
-from bench import plan as planning
 from bench.errors import BenchError
-from bench.experiment import Experiment
-from bench.lines import lines as lines_of
+from bench.ledger import provenance, store
+from bench.ledger.new_lines import lines as lines_of
+from bench.ledger.validity import valid
 from bench.measures import ACCURACY
-from bench.models import MODELS
+from bench.papers.registry import MODELS, TASKS
 from bench.plan import Job
-from bench.tasks import TASKS
+from bench.spec.experiment import Experiment
 from sweeps import storage as storages
 from sweeps.queue import DIED, Queue
 from sweeps.status import status
 from tests.sweeps.conftest import job
 
 
-def ok(job: Job, value: float = 50.0) -> list[ledger.Line]:
+def ok(job: Job, value: float = 50.0) -> list[store.Line]:
     (line,) = lines_of(job.experiment, job.measures, "ok", "")
     return [replace(line, value=value, protocol="last", epoch=1, environment=provenance.environment("cpu", 1))]
 
@@ -56,7 +55,7 @@ def test_an_experiment_is_queued_once_claimed_once_and_its_record_reaches_the_le
     assert enqueue(other, job(0)) == 0  # finished, not in the ledger yet: not planned again
     assert len(collect(queue)) == 3
     assert collect(other) == collect(queue) == []
-    lines = ledger.read()
+    lines = store.read()
     assert sorted(line.seed for line in lines) == [0, 1, 2]
     assert {line.optuna_study for line in lines} == {study}
     assert provenance.rows([lines[0].environment])
@@ -146,7 +145,7 @@ def test_what_a_killed_worker_had_is_queued_again_and_fails_after_three_deaths(s
     queue.reaped = 0.0
     assert queue.claim() is None
     assert collect(queue) == [job().experiment.id]
-    (line,) = ledger.read()
+    (line,) = store.read()
     assert line.status == "failed"
     assert "killed 3 times" in line.error
     assert (status(queue)["tables"]["roles-6"]["failed"], status(queue)["tables"]["roles-6"]["left"]) == (1, 0)
@@ -206,7 +205,7 @@ def test_of_a_worker_that_records_while_it_is_given_up_only_the_second_run_count
     assert again is not None
     assert queue.finish(again, ok(job(), 2.0))
     assert collect(queue) == [job().experiment.id]
-    assert [line.value for line in ledger.read()] == [2.0]
+    assert [line.value for line in store.read()] == [2.0]
 
 
 def test_a_worker_that_closes_just_before_it_is_given_up_has_its_result_counted(storage: str, study: str) -> None:
@@ -271,7 +270,7 @@ def test_a_preempted_experiment_is_recorded_and_queued_again_without_counting_as
         assert claim is not None
         queue.finish(claim, lines_of(claim.job.experiment, claim.job.measures, "preempted", "SIGTERM"))
     assert len(collect(queue)) == 5
-    assert {line.status for line in ledger.read()} == {"preempted"}
+    assert {line.status for line in store.read()} == {"preempted"}
     assert queue.claim() is not None
 
 
@@ -287,7 +286,7 @@ def test_a_worker_that_died_over_the_last_word_loses_nothing(storage: str, study
     other = Queue(storage, study)
     other.reap()
     assert collect(other) == [job().experiment.id]
-    assert [(line.status, line.value) for line in ledger.read()] == [(status, 77.0 if done else None)]
+    assert [(line.status, line.value) for line in store.read()] == [(status, 77.0 if done else None)]
     assert (other.claim() is None) == done  # preempted, it waits again
 
 
@@ -396,7 +395,7 @@ def test_two_ledgers_on_one_storage_both_get_the_record(storage: str, study: str
     assert len(collect(queue)) == 1
     monkeypatch.setenv("BENCH_RESULTS", str(places / "second"))
     assert len(collect(queue)) == 1
-    assert len(ledger.read()) == 1
+    assert len(store.read()) == 1
 
 
 def test_a_ledger_that_cannot_be_written_leaves_the_record_where_it_is(storage: str, study: str, places: Path) -> None:
@@ -411,7 +410,7 @@ def test_a_ledger_that_cannot_be_written_leaves_the_record_where_it_is(storage: 
         collect(queue)
     runs.unlink()
     assert len(collect(queue)) == 1
-    assert planning.valid(ledger.read()[0], job().experiment, ACCURACY)
+    assert valid(store.read()[0], job().experiment, ACCURACY)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

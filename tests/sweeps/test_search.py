@@ -18,13 +18,11 @@ import optuna
 import pytest
 import yaml
 
-from bench import tuned
 from bench.errors import BenchError
-from bench.experiment import Experiment
-from bench.models import MODELS, find
-from bench.models import tuned as tuned_model
-from bench.tables import TABLES
-from bench.tasks import TASKS
+from bench.papers.registry import MODELS, TABLES, TASKS, find_model
+from bench.spec.experiment import Experiment
+from bench.spec.grid import tuned_row
+from bench.spec.model import best_settings as tuned_model
 from sweeps import agent
 from sweeps.search import Names, Search, experiment, space
 from tests.conftest import ROOT, bench
@@ -55,7 +53,7 @@ def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then
     assert study.trials[0].params["width"] == recipe["width"]
     chosen = experiment(TASKS["xor"], MODELS["lif"], "smoke", study.best_params)
     assert chosen.id == study.best_trial.user_attrs["experiment"]
-    from bench import trained
+    from bench.training import trained
 
     kept = trained.load(chosen)
     assert kept is not None
@@ -66,8 +64,8 @@ def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then
     assert {k: row.config["neuron"][k] for k in found["neuron"]} == found["neuron"]
     own = found["trial"] == 0  # the first has the recipe's own settings
     assert (row.id == Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").id) == own
-    assert find("lif-tuned") == tuned_model(MODELS["lif"])
-    (cell,) = tuned.row(TABLES["roles-6"].cells, MODELS["lif"])  # beside the paper's row, where a search was made
+    assert find_model("lif-tuned") == tuned_model(MODELS["lif"])
+    (cell,) = tuned_row(TABLES["roles-6"].cells, MODELS["lif"])  # beside the paper's row, where a search was made
     assert (cell.row, cell.column, cell.published, cell.runnable) == ("Baseline, tuned", "XOR", None, True)
     said = "none of 3 trials at smoke budget did better" if own else f"settings of trial {found['trial']} of 3 at smoke budget"
     assert said in cell.note
@@ -79,12 +77,12 @@ def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then
     better = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke")
     assert better.config["neuron"] == {**row.config["neuron"], "threshold": 0.77}
     assert better.id != row.id
-    (cell,) = tuned.row(TABLES["roles-6"].cells, MODELS["lif"])
+    (cell,) = tuned_row(TABLES["roles-6"].cells, MODELS["lif"])
     assert f"settings of trial {found['trial']} of 3 at smoke budget" in cell.note
     file.write_text(file.read_text().replace("task=1", "task=99"))
     with pytest.raises(BenchError, match="is for task=99"):
         _ = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke").config
-    (cell,) = tuned.row(TABLES["roles-6"].cells, MODELS["lif"])
+    (cell,) = tuned_row(TABLES["roles-6"].cells, MODELS["lif"])
     assert not cell.runnable
     assert "is for task=99" in cell.note and "sweeps search xor lif" in cell.note
 

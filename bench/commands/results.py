@@ -1,0 +1,95 @@
+"""``render``, ``compare``, ``claims`` and ``facts``: what the ledger says."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from bench import paths
+from bench import plan as planning
+from bench.commands.base import as_json, print_json
+from bench.errors import BenchError, unknown
+from bench.ledger import store
+from bench.papers.registry import PAPERS, TABLES
+from bench.report import render as rendering
+
+
+@click.command()
+@click.argument("tables", nargs=-1)
+@click.option("--check", is_flag=True, help="Write nothing; fail if the files differ from what the ledger gives.")
+def render(tables: tuple[str, ...], check: bool) -> None:
+    """Write results/tables/, results/figures/ and results/README.md from the ledger (all where none is named)."""
+    chosen = [planning.find_table(name) for name in tables] or list(TABLES.values())
+    if check:
+        differing = rendering.differing(chosen, store.read())
+        if differing:
+            raise BenchError("not what the ledger gives: " + ", ".join(map(str, differing)) + "; run: python -m bench render")
+        return
+    store.sort()
+    rendering.render(chosen, store.read())
+    click.echo(f"rendered {len(chosen)} tables and figures into {paths.results()}", err=True)
+
+
+@click.command()
+@click.argument("other", type=click.Path(exists=True, file_okay=False))
+@as_json
+def compare(other: str, as_json: bool) -> None:
+    """Values of this ledger beside those of another results folder OTHER, for experiments in both."""
+    mine = {(line.experiment, line.measure, line.protocol): line for line in store.read() if line.status == "ok"}
+    os.environ["BENCH_RESULTS"] = other
+    rows: list[dict[str, Any]] = []
+    for line in store.read():
+        here = mine.get((line.experiment, line.measure, line.protocol))
+        if here is None or line.status != "ok" or here.value is None or line.value is None:
+            continue
+        equal = here.checkpoint_sha256 == line.checkpoint_sha256
+        name = f"{line.task}/{line.model}/{line.budget}/{line.seed} {line.measure} {line.protocol}"
+        rows.append({"name": name, "here": here.value, "other": line.value, "difference": here.value - line.value, "weights_equal": equal})
+    if as_json:
+        return print_json(rows)
+    for row in rows:
+        weights = "equal weights" if row["weights_equal"] else "other weights"
+        click.echo(f"{row['name']:60} {row['here']:9.3f} {row['other']:9.3f} {row['difference']:+8.3f}  {weights}")
+    click.echo(f"{len(rows)} results in both", err=True)
+
+
+@click.command()
+@click.argument("papers", nargs=-1)
+@as_json
+def claims(papers: tuple[str, ...], as_json: bool) -> None:
+    """Whether what PAPERS claim holds (roles, celif; both where none is named): on their own numbers, real data, subsets, stand-ins."""
+    from bench.report import claims as claiming
+    from bench.report import claims_page
+
+    for paper in papers:
+        if paper not in PAPERS:
+            raise unknown("paper", paper, PAPERS)
+    judged = claiming.judgements(store.read(), papers or tuple(PAPERS))
+    if as_json:
+        found = [j for judgements in judged.values() for j in judgements]
+        keys = ("data", "verdict", "budget", "text")
+        about = ("id", "section", "sentence", "source")
+        return print_json([{k: getattr(j.claim, k) for k in about} | {k: getattr(j, k) for k in keys} for j in found])
+    for paper, judgements in judged.items():
+        click.echo(claims_page.plain(judgements))
+        click.echo(f"{paper}: {claims_page.counts(judgements)}", err=True)
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail if facts.csv is not what the code and the data here give.")
+@as_json
+def facts(check: bool, as_json: bool) -> None:
+    """Compute what tables say without training: parameter counts from the built networks, data sets from the files that are here."""
+    from bench.report import census  # loads torch
+
+    if check:
+        if differing := census.differing():
+            raise BenchError("results/facts.csv is out of date: " + "; ".join(differing) + "; run: python -m bench facts")
+        return
+    known = census.update()
+    if as_json:
+        return print_json([{"fact": q.fact, "of": q.of, "subject": q.subject, "value": value} for q, value in sorted(known.items())])
+    for question, value in sorted(known.items()):
+        click.echo(f"{question.fact:12} {question.of:18} {question.subject:40} {value}")

@@ -1,0 +1,216 @@
+"""The ledger: one CSV per task under ``results/runs/``, one line per (experiment, measure, protocol). The one source of truth."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from bench import paths
+from bench.errors import BenchError
+from bench.ledger.locks import results_lock
+from datamodules import files
+
+SCHEMA = 1
+STATUSES = ("ok", "failed", "timeout", "oom", "diverged", "preempted", "data missing", "not applicable")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line. Every field is text in the file; numbers here are ``None`` where empty. Times in seconds, memory in MB, energy in nJ."""
+
+    # identity
+    experiment: str
+    measure: str
+    task: str
+    model: str
+    seed: int
+    budget: str
+    data: str  # data set; a subset or stand-in has a name of its own
+    # result
+    value: float | None = None
+    unit: str = ""
+    protocol: str = ""
+    epoch: int | None = None
+    n_test: int | None = None
+    status: str = "ok"
+    error: str = ""
+    # cost
+    wall_s: float | None = None
+    epochs: int | None = None
+    steps: int | None = None
+    params: int | None = None
+    peak_mb: float | None = None
+    # activity
+    spike_rate: float | None = None
+    synops: float | None = None
+    energy_nj: float | None = None
+    energy_convention: str = ""
+    # links
+    wandb_run: str = ""
+    optuna_study: str = ""
+    optuna_trial: int | None = None
+    checkpoint_sha256: str = ""
+    # validity
+    config_hash: str = ""
+    data_hash: str = ""
+    version: str = ""
+    git_commit: str = ""
+    git_dirty: bool | None = None
+    environment: str = ""
+    started_utc: str = ""
+    schema: int = SCHEMA
+
+    @property
+    def key(self) -> tuple:
+        """Sort order of the file."""
+        return self.model, self.budget, self.seed, self.experiment, self.measure, self.protocol, self.started_utc, self.status
+
+    def texts(self) -> list[str]:
+        return [_text(getattr(self, name)) for name in HEADER]
+
+
+HEADER = ["schema", *(f.name for f in fields(Line) if f.name != "schema")]
+_KINDS = {f.name: str(f.type) for f in fields(Line)}
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.7g}"
+    return " ".join(str(value).split())
+
+
+def _value(name: str, text: str) -> object:
+    kind = _KINDS[name]
+    if "str" in kind:
+        return text
+    if text == "":
+        if "None" in kind:
+            return None
+        raise ValueError(f"{name} is empty")
+    if "bool" in kind:
+        return {"yes": True, "no": False}[text]
+    return float(text) if "float" in kind else int(text)
+
+
+def folder() -> Path:
+    return paths.results() / "runs"
+
+
+def read(only: Iterable[str] | None = None) -> list[Line]:
+    """All lines, or those of the tasks in ``only``. Raises ``BenchError`` as ``read_file`` does."""
+    if only is not None:
+        return [line for task in dict.fromkeys(only) if (path := folder() / f"{task}.csv").exists() for line in read_file(path)]
+    return [line for path in sorted(folder().glob("*.csv")) for line in read_file(path)]
+
+
+def read_file(path: Path) -> list[Line]:
+    """The lines of one file. Raises ``BenchError`` naming file and line of anything that is not a ledger line."""
+    text = _whole(path)
+    keep = "nothing was changed; mend the line or take the file back from git"
+    if text and not text.endswith("\n"):
+        raise BenchError(f"{path}:{text.count(chr(10)) + 1}: the last line is cut off; {keep}")
+    lines: list[Line] = []
+    for number, raw in enumerate(text.splitlines(), start=1):
+        where = f"{path}:{number}"
+        if raw.startswith(("<<<<<<<", "=======", ">>>>>>>", "|||||||")):
+            raise BenchError(f"{where}: a merge conflict marker: keep the lines of both sides and delete the markers; {keep}")
+        row = next(csv.reader([raw]), [])
+        if number == 1:
+            if row != HEADER:
+                raise BenchError(f"{where}: the header is not that of schema {SCHEMA} ({', '.join(HEADER[:4])}, …); {keep}")
+            continue
+        if row and row[0] != str(SCHEMA):
+            raise BenchError(f"{where}: schema {row[0]!r} is unknown here (known: {SCHEMA}); a newer version of the suite wrote it; {keep}")
+        if len(row) != len(HEADER):
+            raise BenchError(f"{where}: {len(row)} fields where {len(HEADER)} are expected; {keep}")
+        try:
+            line = Line(**{name: _value(name, text) for name, text in zip(HEADER, row, strict=True)})  # type: ignore[arg-type]
+        except (ValueError, KeyError) as error:
+            raise BenchError(f"{where}: not a ledger line ({error}); {keep}") from None
+        if line.status not in STATUSES:
+            raise BenchError(f"{where}: status {line.status!r} is unknown; known: {', '.join(STATUSES)}; {keep}")
+        lines.append(line)
+    return lines
+
+
+def _whole(path: Path) -> str:
+    """The text of ``path``, read again for a moment where it ends within a line: another process may be appending it."""
+    for _ in range(10):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if not text or text.endswith("\n"):
+            break
+        time.sleep(0.02)
+    return text
+
+
+def append(lines: Iterable[Line]) -> None:
+    """Append under a lock, with fsync; a write that fails half-way (disk full) is taken back and raises ``BenchError``."""
+    by_task: dict[str, list[Line]] = {}
+    for line in lines:
+        by_task.setdefault(line.task, []).append(line)
+    with results_lock("ledger"):
+        for task, group in by_task.items():
+            append_to(folder() / f"{task}.csv", group)
+
+
+def append_to(path: Path, lines: list[Line]) -> None:
+    """``append`` to a file that nobody else writes to."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        size = path.stat().st_size if path.exists() else 0
+        if size == 0:
+            writer.writerow(HEADER)
+        else:
+            read_file(path)  # never append to a broken file
+        writer.writerows(line.texts() for line in lines)
+        data = out.getvalue().encode()
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            if os.write(handle, data) != len(data):
+                raise OSError(28, "No space left on device")
+            os.fsync(handle)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(handle, size)
+            raise
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise BenchError(
+            f"cannot write {path} ({error.strerror}): free space or set BENCH_RESULTS; nothing half-written was kept"
+        ) from None
+
+
+def sort() -> None:
+    """Sort every file and drop exact repetitions, so that diffs read well."""
+    with results_lock("ledger"):
+        for path in sorted(folder().glob("*.csv")):
+            out = io.StringIO()
+            writer = csv.writer(out, lineterminator="\n")
+            writer.writerow(HEADER)
+            writer.writerows(dict.fromkeys(tuple(line.texts()) for line in sorted(read_file(path), key=lambda line: line.key)))
+            write(path, out.getvalue())
+
+
+def write(path: Path, text: str | bytes) -> None:
+    """Replace ``path`` by ``text`` whole or not at all; leaves an equal file alone. Raises ``BenchError`` when it cannot be written."""
+    content = text.encode() if isinstance(text, str) else text
+    if path.exists() and path.read_bytes() == content:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_whole(path, content)
+    except OSError as error:
+        raise BenchError(f"cannot write {path} ({error.strerror}); the old file is unchanged") from None

@@ -1,0 +1,30 @@
+"""CE-LIF Figure 8 (supplement): contours of the loss landscapes of Figure 4."""
+
+from dataclasses import replace
+
+from bench.measures import LANDSCAPE_SMALL, LANDSCAPE_SMALL_TE_FIXED
+from bench.papers.celif.models import ALIF_REC, CELIF_154K, LIF_REC
+from bench.papers.celif.paper import PAPER
+from bench.papers.celif.tasks import SEQ_MNIST
+from bench.spec.table import Table, pictured
+
+_MODELS = {"LIF, recurrent": LIF_REC, "ALIF, recurrent": ALIF_REC, "CE-LIF, feedforward": CELIF_154K}
+_OURS = "not in the paper: its temporal embedding stays as it is, so that all models are moved in weights alone"
+
+TABLE = Table(
+    "celif-fig-8",
+    PAPER,
+    "Contours of the loss landscapes on Seq-MNIST",
+    pictured(_MODELS, {"Seq-MNIST": SEQ_MNIST}, LANDSCAPE_SMALL)
+    + tuple(
+        replace(cell, absent="", extra=True)
+        for cell in pictured({"CE-LIF, TE fixed": CELIF_154K}, {"Seq-MNIST": SEQ_MNIST}, LANDSCAPE_SMALL_TE_FIXED, _OURS)
+    ),
+    protocol="last",
+    notes=(
+        "The value is the mean rise of the training loss over circles of radius 0.5 and 1, three pairs of directions.",
+        "Filters are rows, a neuron's row of the temporal embedding too; parameters of one dimension stay. 256 samples, 9 x 9 points.",
+        "The order of the values says little yet: LIF and ALIF have hardly learnt, see celif-fig-4.",
+    ),
+    draw="landscapes:draw",
+)

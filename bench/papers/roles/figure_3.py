@@ -1,0 +1,20 @@
+"""Roles Figure 3: distribution of spike rates with and without reset."""
+
+from bench.measures import SPIKE_RATE
+from bench.papers.roles.models import LIF, LIF_NO_RESET
+from bench.papers.roles.paper import PAPER
+from bench.papers.roles.tasks import NMNIST, NMNIST_STANDIN, NMNIST_SUBSET
+from bench.spec.grid import elsewhere
+from bench.spec.table import Table, pictured
+
+TABLE = Table(
+    "roles-fig-3",
+    PAPER,
+    "Distribution of the spike rates of hidden neurons on N-MNIST, with and without reset",
+    elsewhere(pictured({"With reset": LIF, "Without reset": LIF_NO_RESET}, {"N-MNIST": NMNIST}, SPIKE_RATE), NMNIST_STANDIN, NMNIST_SUBSET),
+    notes=(
+        "The value is the mean rate over all neurons; drawn are the hidden layer's, averaged over steps and all test samples.",
+        "The paper takes one random test batch.",
+    ),
+    draw="features:rates",
+)

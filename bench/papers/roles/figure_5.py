@@ -1,0 +1,23 @@
+"""Roles Figure 5: loss landscapes on N-MNIST."""
+
+from bench.measures import LANDSCAPE
+from bench.papers.roles.models import LIF, LIF_NO_LEAK_RECURRENT, LSTM_512
+from bench.papers.roles.paper import PAPER
+from bench.papers.roles.tasks import NMNIST, NMNIST_STANDIN
+from bench.spec.grid import elsewhere
+from bench.spec.table import Table, pictured
+
+_MODELS = {"Vanilla SNN": LIF, "SNN without leakage, with recurrence": LIF_NO_LEAK_RECURRENT, "LSTM": LSTM_512}
+
+TABLE = Table(
+    "roles-fig-5",
+    PAPER,
+    "Loss landscapes on N-MNIST (3 ms windows) along two filter-normalised random directions",
+    elsewhere(pictured(_MODELS, {"N-MNIST": NMNIST}, LANDSCAPE), NMNIST_STANDIN),
+    protocol="last",
+    notes=(
+        "The value is the flatness: mean rise of the training loss over circles of radius 0.5 and 1, three pairs of directions.",
+        "Range, grid, samples and directions are not in the paper: [-1, 1], 21 x 21 points, 1,024 training samples, one pair drawn.",
+    ),
+    draw="landscapes:draw",
+)

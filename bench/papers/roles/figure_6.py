@@ -1,0 +1,27 @@
+"""Roles Figure 6: the last hidden layer as a feature space."""
+
+from bench.measures import SILHOUETTE, T_SNE
+from bench.papers.roles.models import VARIANTS
+from bench.papers.roles.paper import PAPER
+from bench.papers.roles.tasks import NMNIST, NMNIST_STANDIN
+from bench.spec.grid import elsewhere
+from bench.spec.table import Table, pictured
+
+_MODELS = {m.title: m for m in VARIANTS}
+
+TABLE = Table(
+    "roles-fig-6",
+    PAPER,
+    "t-SNE of the last hidden layer on N-MNIST, and its silhouette coefficient",
+    elsewhere(
+        pictured(_MODELS, {"t-SNE (KL divergence)": NMNIST}, T_SNE)
+        + pictured(_MODELS, {"Silhouette": NMNIST}, SILHOUETTE, "a picture; the coefficient is printed in Table 9"),
+        NMNIST_STANDIN,
+    ),
+    notes=(
+        "The silhouette is that of roles-9: cosine distance in the whole space of mean rates. The map is of 2,000 test samples, one seed.",
+        "The number under t-SNE is the Kullback-Leibler divergence, in nats, between the map and the space: what t-SNE makes small.",
+        "Distances in a t-SNE map mean little: compare the silhouettes.",
+    ),
+    draw="features:embeddings",
+)

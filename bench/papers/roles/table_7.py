@@ -1,0 +1,54 @@
+"""Roles Table 7: accuracy for fixed leaks from complete (k_tau = 0) to none (k_tau = 1)."""
+
+from bench.measures import ACCURACY
+from bench.papers.roles.models import LIF_LEAK
+from bench.papers.roles.paper import PAPER
+from bench.papers.roles.tasks import CIFAR10, DVS_GESTURE, MNIST, NMNIST, NMNIST_STANDIN, NMNIST_SUBSET, SHD, SPOKEN_DIGITS, SSC
+from bench.spec.grid import elsewhere, grid
+from bench.spec.table import Table
+
+PUBLISHED = grid(
+    """
+            | SHD   | SSC   | N-MNIST | DVS128 Gesture | MNIST | CIFAR10
+k_tau = 0   | 67.67 | 44.45 | 95.03   | 93.75          | 95.22 | 92.25
+k_tau = 0.1 | 69.04 | 45.30 | 95.04   | 93.05          | 95.12 | 92.67
+k_tau = 0.2 | 67.89 | 46.53 | 94.84   | 93.75          | 94.77 | 92.28
+k_tau = 0.3 | 68.29 | 47.98 | 94.75   | 94.09          | 94.85 | 93.09
+k_tau = 0.4 | 69.17 | 49.88 | 94.69   | 94.44          | 95.98 | 93.98
+k_tau = 0.5 | 72.35 | 51.69 | 94.60   | 93.75          | 95.62 | 93.23
+k_tau = 0.6 | 67.76 | 52.62 | 94.69   | 93.40          | 96.02 | 93.64
+k_tau = 0.7 | 67.89 | 54.50 | 94.84   | 92.01          | 95.17 | 93.21
+k_tau = 0.8 | 63.91 | 56.52 | 95.19   | 90.62          | 94.85 | 93.22
+k_tau = 0.9 | 58.61 | 58.16 | 95.34   | 89.93          | 96.48 | 92.76
+k_tau = 1.0 | 13.69 | 3.22  | 95.18   | 89.23          | 94.38 | 92.97
+""",
+    models={m.title: m for m in LIF_LEAK},
+    tasks={t.title: t for t in (SHD, SSC, NMNIST, DVS_GESTURE, MNIST, CIFAR10)},
+    measure=ACCURACY,
+    unit="%",
+)
+
+TABLE = Table(
+    "roles-7",
+    PAPER,
+    "Accuracy for fixed leaks k_tau from 0 to 1",
+    elsewhere(PUBLISHED, NMNIST_STANDIN, NMNIST_SUBSET, SPOKEN_DIGITS),
+    notes=(
+        "k_tau = 0 and 1.0 are complete and no leakage of roles-6, and outside SHD and SSC k_tau = 0.3 is its baseline: trained once.",
+        "Every leak is fixed here. The learnable baseline of roles-6 (SHD 78.58, SSC 60.70) lies above every row as printed.",
+        "On spoken digits (20 of 100 epochs, three seeds) it has 73.9 and the best fixed leak, 0.5 as printed, 73.1: too close to tell.",
+        "N-MNIST, simulated, 5 epochs: all leaks within 0.4 points, best 0.7 (one seed; 0, 0.3 and 1.0 have three); printed are 94.60 to "
+        "95.34, best 0.9.",
+        "The text calls this table Figure 7; its caption repeats that of Table 6.",
+        "The fully connected MNIST and N-MNIST accuracies are low for the network: compare gaps and orders more than absolute values.",
+        "Columns in brackets are not the paper's data: N-MNIST simulated from MNIST and spoken digits through a cochlea model are "
+        "stand-ins, 1,100 recordings of N-MNIST a subset.",
+        "MNIST: the number of steps and the encoding are not in the paper; T = 15, Bernoulli. The other sets: see roles-6.",
+        "MNIST, measured over the paper's 100 epochs (one seed; 0, 0.3 and 1.0 have three): all leaks lie between 98.41 (k_tau = 1.0) and "
+        "98.54 (0.4), closer than the test sample can tell apart; printed are 94.38 to 96.48, up and down by more than a point between "
+        "neighbouring leaks, 0.9 best "
+        "by 0.5. After 4 epochs 0.3 and 0.4 were best and accuracy fell evenly by 0.7 points up to 0.9 and by 1 up to 1.0: the leak "
+        "matters for how fast the network learns here, not for where it ends. Checked: both numbers of epochs; not checked: other step "
+        "counts and encodings.",
+    ),
+)

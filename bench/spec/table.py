@@ -1,0 +1,101 @@
+"""Papers, tables and cells: a table is a view over the ledger, declared as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.spec.measure import Measure
+from bench.spec.model import Model
+from bench.spec.task import Task
+
+
+@dataclass(frozen=True)
+class Paper:
+    id: str
+    title: str
+    authors: str
+    reference: str
+
+
+COUNTED = ("samples", "classes", "size", "format")  # facts about a data set alone
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What a cell says without any training: a function ``name`` of ``bench.facts``, asked about ``of`` (settings, models).
+
+    ``why`` is the reason where the value differs from the published one; a setting has its reason in the recipe's ``sources``.
+    """
+
+    name: str
+    of: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: task + model + measure + published value, or a fact in the place of a measure.
+
+    ``published`` is the text as printed ("77.50", "10,420", "N(0.01, 0.01)"), ``None`` where the paper prints nothing.
+    Where nothing can be measured ``absent`` is "not reported" (no published value exists) or "not applicable", with the reason in
+    ``note``; a cell with neither task nor ``absent`` is not runnable yet and ``note`` says what it waits for.
+    """
+
+    row: str
+    column: str
+    published: str | None = None
+    unit: str = ""
+    task: Task | None = None
+    model: Model | None = None
+    measure: Measure | None = None
+    absent: str = ""
+    note: str = ""
+    fact: Fact | None = None
+    extra: bool = False  # not in the published table: a stand-in, a subset, a measure of our own
+
+    def __post_init__(self) -> None:
+        if self.absent and (self.absent not in ("not reported", "not applicable") or not self.note):
+            raise ValueError(f"cell {self.row}/{self.column}: absent must be 'not reported' or 'not applicable', with a note")
+
+    @property
+    def runnable(self) -> bool:
+        return self.task is not None and self.model is not None and self.measure is not None and self.absent != "not applicable"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A published table or figure. ``protocol`` says which value is shown and compared; both are in the ledger.
+
+    A figure has ``draw``, "module:function" of ``bench.report.figures``; its cells say which results it is drawn from.
+    """
+
+    id: str  # paper-number, e.g. roles-6; figures: celif-fig-4
+    paper: Paper
+    title: str
+    cells: tuple[Cell, ...]
+    protocol: str = "best_test"
+    notes: tuple[str, ...] = ()
+    draw: str = ""
+
+    @property
+    def rows(self) -> list[str]:
+        return list(dict.fromkeys(c.row for c in self.cells))
+
+    @property
+    def columns(self) -> list[str]:
+        return list(dict.fromkeys(c.column for c in self.cells))
+
+    def cell(self, row: str, column: str) -> Cell:
+        return next(c for c in self.cells if (c.row, c.column) == (row, column))
+
+
+def pictured(
+    models: Mapping[str, Model], tasks: Mapping[str, Task], measure: Measure, note: str = "a picture: the paper prints no number"
+) -> tuple[Cell, ...]:
+    """Cells of a figure: ``models`` by row name, each on ``tasks`` by column name."""
+    return tuple(
+        Cell(row, column, None, measure.unit, task, model, measure, "not reported", note)
+        for column, task in tasks.items()
+        for row, model in models.items()
+    )

@@ -1,0 +1,205 @@
+"""The workloads of ``bench.speed`` as training steps: ours, the plain loop, SpikingJelly, snnTorch, and the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from bench.speed.workloads import Workload
+    from lightning_modules.neurons import Neuron
+
+Step = Callable[[], Any]
+
+
+def step_of(implementation: str, work: Workload, steps: int, batch: int) -> Step:
+    """A function that takes one training step: forward, cross entropy of the mean output, backward, Adam."""
+    shape = (steps, batch, work.layers[0])
+    x = torch.rand(shape) if work.density is None else (torch.rand(shape) < work.density).float()
+    if implementation == "floor":
+        return floor(work, x)
+    if not work.projected:
+        return neurons_alone(implementation, work, x)
+    network: nn.Module
+    if implementation in ("ours", "loop"):
+        network = Stack(work, "auto" if implementation == "ours" else "loop")
+    else:
+        network = {"spikingjelly": SpikingJelly, "snntorch": SnnTorch}[implementation](work, steps)
+    optimiser = torch.optim.Adam(network.parameters(), 1e-4)
+    target = torch.randint(work.layers[-1], (batch,))
+
+    def step() -> None:
+        optimiser.zero_grad()
+        functional.cross_entropy(network(x), target).backward()
+        optimiser.step()
+
+    return step
+
+
+def neuron_of(work: Workload, size: int, steps: int | None = None, te: nn.Parameter | None = None) -> Any:
+    from lightning_modules.neurons import NEURONS
+
+    settings = dict(work.settings)
+    if work.neuron in ("celif", "glif"):
+        settings["steps"] = steps or work.steps
+    module, _, name = work.neuron.rpartition(":")
+    kind = getattr(import_module(module), name) if module else NEURONS[work.neuron]
+    return kind(size, kind.Config(**settings), te) if te is not None else kind(size, kind.Config(**settings))  # type: ignore[call-arg]
+
+
+class Stack(nn.Module):
+    """Ours, fused or on the loop."""
+
+    def __init__(self, work: Workload, backend: str) -> None:
+        super().__init__()
+        from lightning_modules.neurons.celif import temporal_embedding
+
+        self.work, self.backend = work, backend
+        pairs = list(zip(work.layers[:-1], work.layers[1:], strict=True))
+        hidden = pairs[:-1] if work.linear_readout else pairs
+        te = temporal_embedding(max(work.layers[1:-1]), work.steps) if work.neuron == "celif" else None
+        self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in hidden)
+        self.neurons = nn.ModuleList(neuron_of(work, b, te=te) for _, b in hidden)
+        self.loops = nn.ModuleDict({str(i): nn.Linear(hidden[i][1], hidden[i][1]) for i in work.recurrent})
+        self.readout = nn.Linear(*pairs[-1]) if work.linear_readout else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        from lightning_modules.scan import Dense, scan_stack
+
+        layers = []
+        for i, (linear, neuron) in enumerate(cast("list[tuple[nn.Linear, Neuron]]", list(zip(self.linears, self.neurons, strict=True)))):
+            loop = cast("nn.Linear | None", dict(self.loops).get(str(i)))
+            own = (None, None) if loop is None else (loop.weight, loop.bias)
+            layers.append(Dense(neuron, linear.weight, linear.bias, *own))
+        done = scan_stack(layers, x, output=False, checkpoint_every=self.work.checkpoint_every, backend=self.backend)
+        return self.readout(done.means[-1])
+
+
+def neurons_alone(implementation: str, work: Workload, x: Tensor) -> Step:
+    """Forward and backward of one layer's neurons, currents given."""
+    from lightning_modules.scan import scan
+
+    neuron = neuron_of(work, work.layers[-1])
+    current = (x - 0.3).requires_grad_()
+    incoming = torch.randn_like(x)
+    backend = "auto" if implementation == "ours" else "loop"
+
+    def step() -> None:
+        torch.autograd.grad(scan(neuron, current, backend=backend).output, [current, *neuron.parameters()], incoming)
+
+    return step
+
+
+class Maps(nn.Module):
+    """A neuron made for feature maps, given maps of one pixel."""
+
+    def __init__(self, unit: nn.Module) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.unit(x[..., None, None])[..., 0, 0]
+
+
+class SpikingJelly(nn.Module):
+    """Multi-step layers of SpikingJelly 2."""
+
+    def __init__(self, work: Workload, steps: int) -> None:
+        super().__init__()
+        from spikingjelly.activation_based import layer, neuron, surrogate
+
+        hard = {"decay_input": False, "v_threshold": 0.3, "v_reset": 0.0, "surrogate_function": surrogate.ATan()}
+
+        def unit(size: int) -> nn.Module:
+            if work.neuron == "glif":
+                return Maps(neuron.GatedLIFNode(steps, inplane=size, surrogate_function=surrogate.ATan()))
+            if dict(work.settings).get("learn_leak"):
+                return neuron.ParametricLIFNode(init_tau=2.0, step_mode="m", **hard)
+            return neuron.LIFNode(tau=1.0 / 0.7, step_mode="m", **hard)
+
+        pairs = list(zip(work.layers[:-1], work.layers[1:], strict=True))
+        parts: list[nn.Module] = []
+        for i, (a, b) in enumerate(pairs):
+            parts.append(layer.Linear(a, b, step_mode="m"))
+            if work.linear_readout and i == len(pairs) - 1:
+                break
+            if i in work.recurrent:
+                single = neuron.LIFNode(tau=1.0 / 0.7, step_mode="s", **hard)
+                parts.append(layer.LinearRecurrentContainer(single, b, b, step_mode="m"))
+            else:
+                parts.append(unit(b))
+        self.net = nn.Sequential(*parts)
+
+    def forward(self, x: Tensor) -> Tensor:
+        from spikingjelly.activation_based import functional as jelly
+
+        jelly.reset_net(self.net)
+        return self.net(x).mean(0)
+
+
+class SnnTorch(nn.Module):
+    """snnTorch 1's neurons in its own loop over time, projections taken over all steps at once."""
+
+    def __init__(self, work: Workload, steps: int) -> None:
+        super().__init__()
+        import snntorch
+        from snntorch import surrogate
+
+        pairs = list(zip(work.layers[:-1], work.layers[1:], strict=True))
+        learn = bool(dict(work.settings).get("learn_leak"))
+        common = {"threshold": 0.3, "reset_mechanism": "zero", "spike_grad": surrogate.atan()}
+        self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in pairs)
+        self.units = nn.ModuleList(
+            snntorch.RLeaky(beta=0.3, linear_features=b, all_to_all=True, **common)
+            if i in work.recurrent
+            else snntorch.Leaky(beta=torch.full((b,), 0.7) if learn else 0.3, learn_beta=learn, **common)
+            for i, (_, b) in enumerate(pairs)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for linear, unit in zip(self.linears, self.units, strict=True):
+            unit, recurrent = cast(Any, unit), hasattr(unit, "recurrent")
+            state = unit.init_rleaky() if recurrent else (unit.init_leaky(),)
+            outputs = []
+            for current in linear(x).unbind(0):
+                spikes, *rest = unit(current, *state)
+                state = (spikes, *rest) if recurrent else tuple(rest)
+                outputs.append(spikes)
+            x = torch.stack(outputs)
+        return x.mean(0)
+
+
+def floor(work: Workload, x: Tensor) -> Step:
+    """The products of a training step, nothing between them; buffers are there already."""
+    rows = x.shape[0] * x.shape[1]
+    pairs = list(zip(work.layers[:-1], work.layers[1:], strict=True))
+    hidden = len(pairs) - work.linear_readout  # a readout of mean spikes is one small product: nothing
+    pairs = pairs[:hidden]
+    flat = [x.reshape(rows, -1), *(torch.rand(rows, b) for _, b in pairs)]
+    weights = [torch.rand(b, a) for a, b in pairs]
+    square = {i: torch.rand(pairs[i][1], pairs[i][1]) for i in work.recurrent}
+    states = [torch.rand(rows, b) for _, b in pairs]
+    sums = [torch.empty_like(w) for w in weights]
+    below = [torch.empty(rows, a) for a, _ in pairs]
+
+    def step() -> None:
+        with torch.no_grad():
+            for i, weight in enumerate(weights):
+                torch.mm(flat[i], weight.t(), out=states[i])
+                if i in square:
+                    torch.mm(flat[i + 1], square[i].t(), out=states[i])
+                flat[i + 1].fill_(0.5)  # one write of the spikes and, above, of the states; the products below read both
+            for i in range(len(weights) - 1, -1, -1):
+                torch.mm(states[i].t(), flat[i], out=sums[i])
+                if i:
+                    torch.mm(states[i], weights[i], out=below[i])
+                if i in square:
+                    torch.mm(states[i], square[i], out=flat[i + 1])
+                    torch.mm(states[i].t(), flat[i + 1])
+
+    return step

@@ -1,0 +1,53 @@
+"""Creates ``.venv`` from the lock with nothing but Python: ``python3 tools/bootstrap.py``.
+
+Rebuilt only when the lock or the project file changes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import venv as environments
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+LOCK = ROOT / "requirements.lock"
+PROJECT = ROOT / "pyproject.toml"  # names the commands that packages add
+STAMP = VENV / ".lock-sha256"
+
+
+def main() -> int:
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file is run by whatever python3 is there
+        print(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.12 …", file=sys.stderr)
+        return 1
+    digest = hashlib.sha256(LOCK.read_bytes() + PROJECT.read_bytes() + sys.version.encode()).hexdigest()
+    with open(ROOT / ".venv.lock", "a") as lock:  # two makes at once: one builds, the other waits
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if STAMP.exists() and STAMP.read_text() == digest:
+            return 0
+        pinned = [line.strip() for line in LOCK.read_text().splitlines() if line.strip() and not line.startswith("#")]
+        torch = next(line for line in pinned if line.startswith("torch=="))
+        if VENV.exists():
+            shutil.rmtree(VENV)
+        print(f"creating {VENV} ({len(pinned)} packages)", file=sys.stderr)
+        environments.create(VENV, with_pip=True)
+        python = str(VENV / "bin" / "python")
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        # torch first and alone: pip then takes the build that fits this machine, and nothing after it replaces it
+        extra = shlex.split(os.environ.get("TORCH_PIP_ARGS", ""))
+        for arguments in ([torch, *extra], ["--requirement", str(LOCK)], ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]):
+            if subprocess.run([*pip, *arguments]).returncode:
+                print(f"pip could not install {arguments[0]}; the messages above say why. Run the same command again.", file=sys.stderr)
+                return 1
+        STAMP.write_text(digest)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
