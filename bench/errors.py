@@ -14,7 +14,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> BenchError:
     """Error for a name that does not exist, with the nearest ones that do."""
     known = list(known)
     by_lower = {k.lower(): k for k in known}
-    near = get_close_matches(name.lower(), by_lower, n=2, cutoff=0.7) or get_close_matches(name.lower(), by_lower, n=1, cutoff=0.4)
+    near = get_close_matches(name.lower(), by_lower, n=2, cutoff=0.7) or get_close_matches(
+        name.lower(), by_lower, n=1, cutoff=0.4
+    )
     nearest = [by_lower[k] for k in near]
     hint = f"; did you mean {' or '.join(nearest)}?" if nearest else "."
     return BenchError(f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}")

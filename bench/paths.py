@@ -18,7 +18,9 @@ def results() -> Path:
 
 
 def home() -> Path:
-    """``BENCH_HOME``, default ``.bench/``: checkpoints, the queue's storage, W&B's offline runs, locks, compiled kernels."""
+    """``BENCH_HOME``, default ``.bench/``: checkpoints, the queue's storage, W&B's offline runs, locks, compiled
+    kernels.
+    """
     return _folder("BENCH_HOME", ".bench")
 
 

@@ -25,7 +25,8 @@ from datamodules.sources import missing
 class Job:
     """An experiment and the measures of it that are still missing, and the tables that ask for them.
 
-    ``elsewhere``: sha256 of its weights where another home or host has trained it, and they are needed here for these measures.
+    ``elsewhere``: sha256 of its weights where another home or host has trained it, and they are needed here for these
+    measures.
     """
 
     experiment: Experiment
@@ -36,7 +37,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """``cells`` counts runnable cells of the selection; ``jobs`` is what is left, ``no_data`` what is left and cannot run here."""
+    """``cells`` counts runnable cells of the selection; ``jobs`` is what is left, ``no_data`` what is left and cannot
+    run here.
+    """
 
     cells: int
     done: int
@@ -52,7 +55,8 @@ def find_table(name: str) -> Table:
 
 
 def select(table: Table, rows: Iterable[str] = (), columns: Iterable[str] = ()) -> list[Cell]:
-    """Cells of the named rows and columns (all where none is named), case-insensitive, with "|" or, as tables print it, "/".
+    """Cells of the named rows and columns (all where none is named), case-insensitive, with "|" or, as tables print it,
+    "/".
 
     Raises ``BenchError`` for unknown names.
     """
@@ -79,7 +83,9 @@ def experiments(cell: Cell, budget: str, seeds: int, overrides: tuple = ()) -> l
     return [Experiment(cell.task, cell.model, seed, budget, overrides) for seed in range(seeds)]
 
 
-def make(selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: Iterable[Line], overrides: tuple = ()) -> Plan:
+def make(
+    selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: Iterable[Line], overrides: tuple = ()
+) -> Plan:
     """Plan the (table id, cell) pairs of ``selection``: each experiment once, however many cells show it."""
     by_id: dict[str, list[Line]] = {}
     for line in lines:
@@ -119,7 +125,9 @@ def weights_here(experiment: Experiment) -> bool:
 def _elsewhere(experiment: Experiment, lines: list[Line]) -> str:
     if weights_here(experiment):
         return ""
-    return next((line.checkpoint_sha256 for line in reversed(lines) if line.status == "ok" and line.checkpoint_sha256), "")
+    return next(
+        (line.checkpoint_sha256 for line in reversed(lines) if line.status == "ok" and line.checkpoint_sha256), ""
+    )
 
 
 STEPPED = {"lsnn"}  # networks that no fused scan can run: hours where others take minutes
@@ -134,11 +142,13 @@ def expected_seconds(job: Job, lines: Iterable[Line]) -> float | None:
 
 
 def usual_seconds(experiment: Experiment, measures: Iterable[Measure], lines: Iterable[Line]) -> float | None:
-    """Expected wall time of a training and of ``measures`` read off its weights; ``None`` where nothing like it was trained.
+    """Expected wall time of a training and of ``measures`` read off its weights; ``None`` where nothing like it was
+    trained.
 
-    The training as the median of the closest earlier ones, each scaled by the work, epochs x samples x steps: of the same settings, else of
-    the model on this task at this budget, else on the same data; else, likewise, of models that have neurons as it does, or have none.
-    Trainings of recipes that have changed since count after all others. Networks that go step by step in PyTorch are compared with such.
+    The training as the median of the closest earlier ones, each scaled by the work, epochs x samples x steps: of the
+    same settings, else of the model on this task at this budget, else on the same data; else, likewise, of models that
+    have neurons as it does, or have none. Trainings of recipes that have changed since count after all others. Networks
+    that go step by step in PyTorch are compared with such.
     """
     lines = list(lines)
     own, kind, stepped = experiment.model.name, bool(experiment.model.neuron), experiment.config["network"] in STEPPED
@@ -159,7 +169,11 @@ def usual_seconds(experiment: Experiment, measures: Iterable[Measure], lines: It
             current, size, network = _now(line.task, line.model, line.budget)
             if (network in STEPPED) != stepped:
                 continue
-            distance = (1 if here else 2) + (0 if line.model == own else 2 if akin else 4) + (0 if line.config_hash == current else 6)
+            distance = (
+                (1 if here else 2)
+                + (0 if line.model == own else 2 if akin else 4)
+                + (0 if line.config_hash == current else 6)
+            )
         else:
             continue
         rates.setdefault(distance, []).append(line.wall_s / (line.epochs * size))

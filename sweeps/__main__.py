@@ -26,9 +26,14 @@ def where(command: Callable) -> Callable:
     for option in (
         click.option(
             "--storage",
-            help="sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DB or journal:///FILE. [default: BENCH_STORAGE, else this home]",
+            help=(
+                "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DB or journal:///FILE. [default: BENCH_STORAGE, else"
+                " this home]"
+            ),
         ),
-        click.option("--study", help="Name of the queue in the storage. [default: experiments; in this home one for each ledger]"),
+        click.option(
+            "--study", help="Name of the queue in the storage. [default: experiments; in this home one for each ledger]"
+        ),
     ):
         command = option(command)
     return command
@@ -37,15 +42,31 @@ def where(command: Callable) -> Callable:
 @cli.command()
 @training
 @where
-@click.option("--threads", type=int, help="Threads of each process; results depend on it in the last digits. [default: cores / workers]")
+@click.option(
+    "--threads",
+    type=int,
+    help="Threads of each process; results depend on it in the last digits. [default: cores / workers]",
+)
 @click.option("--limit", "limit_s", type=float, metavar="SECONDS", help="The most that one experiment may take.")
 @click.option(
-    "--detach", is_flag=True, help="Queue the experiments for workers elsewhere and come back at once; `collect` gets the results."
+    "--detach",
+    is_flag=True,
+    help="Queue the experiments for workers elsewhere and come back at once; `collect` gets the results.",
 )
 @click.option("--slurm", is_flag=True, help="Workers are jobs of a Slurm array.")
-@click.option("--cluster", type=click.Choice(["slurm", "local"]), help="As --slurm; local: as processes of this host, to try it out.")
+@click.option(
+    "--cluster",
+    type=click.Choice(["slurm", "local"]),
+    help="As --slurm; local: as processes of this host, to try it out.",
+)
 @click.option("--hours", default=4.0, show_default=True, help="Time of a Slurm job.")
-@click.option("--slurm-option", "slurm_options", multiple=True, metavar="NAME=VALUE", help="partition=…, account=…, gpus_per_node=1, …")
+@click.option(
+    "--slurm-option",
+    "slurm_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="partition=…, account=…, gpus_per_node=1, …",
+)
 def table(
     storage: str | None,
     study: str | None,
@@ -70,12 +91,20 @@ def table(
 
 @cli.command()
 @where
-@click.option("--workers", default=1, show_default=True, help="Processes; each has a GPU of its own where there are any.")
+@click.option(
+    "--workers", default=1, show_default=True, help="Processes; each has a GPU of its own where there are any."
+)
 @click.option("--threads", type=int, help="Threads of each process. [default: cores / workers]")
-@click.option("--linger", default=0.0, show_default=True, metavar="SECONDS", help="Wait this long for more when nothing is left.")
+@click.option(
+    "--linger", default=0.0, show_default=True, metavar="SECONDS", help="Wait this long for more when nothing is left."
+)
 @click.option("--hours", type=float, help="Claim nothing that would not end within this time.")
-def worker(storage: str | None, study: str | None, workers: int, threads: int | None, linger: float, hours: float | None) -> None:
-    """Run what is queued until nothing is left. Needs the storage and the data, nothing else; exit code 75 when told to stop."""
+def worker(
+    storage: str | None, study: str | None, workers: int, threads: int | None, linger: float, hours: float | None
+) -> None:
+    """Run what is queued until nothing is left. Needs the storage and the data, nothing else; exit code 75 when told to
+    stop.
+    """
     from sweeps.pool import serve
     from sweeps.queue import Queue
 
@@ -126,14 +155,23 @@ def collect(storage: str | None, study: str | None) -> None:
 @cli.command()
 @click.argument("task")
 @click.argument("model")
-@click.option("--trials", default=20, show_default=True, help="The search ends when the study has this many, pruned ones among them.")
+@click.option(
+    "--trials",
+    default=20,
+    show_default=True,
+    help="The search ends when the study has this many, pruned ones among them.",
+)
 @click.option("--budget", default="laptop", show_default=True, help="Budget of each training.")
 @click.option("--pruner", default="median", show_default=True, help="median, asha or none.")
 @click.option("--seed", type=int, help="Of the sampler (TPE).")
 @click.option("--threads", default=1, show_default=True, help="Threads of the training.")
 @click.option("--storage", help="As of `table`. The same command elsewhere on the same storage shares the search.")
-def search(task: str, model: str, trials: int, budget: str, pruner: str, seed: int | None, threads: int, storage: str | None) -> None:
-    """Search the settings of MODEL's neuron on TASK, on validation data, and write the best to sweeps/best/MODEL-TASK.toml."""
+def search(
+    task: str, model: str, trials: int, budget: str, pruner: str, seed: int | None, threads: int, storage: str | None
+) -> None:
+    """Search the settings of MODEL's neuron on TASK, on validation data, and write the best to
+    sweeps/best/MODEL-TASK.toml.
+    """
     from sweeps.search import Names, Search
 
     if trials < 1:
@@ -192,7 +230,9 @@ def wandb_run(table_id: str, cell: str, seed: int, budget: str, threads: int) ->
     if budget == "smoke":
         paths.aside()
     lines = agent.run(job, threads)
-    click.echo("\n".join(f"{line.experiment} {line.measure} {line.protocol}: {line.status} {line.value}" for line in lines))
+    click.echo(
+        "\n".join(f"{line.experiment} {line.measure} {line.protocol}: {line.status} {line.value}" for line in lines)
+    )
     sys.exit(any(line.status not in ("ok", "not applicable") for line in lines))
 
 
@@ -215,7 +255,9 @@ def wandb_trial(task: str, model: str, budget: str, settings: tuple[str, ...]) -
         name, mark, value = text.removeprefix("--").partition("=")
         if not mark or name not in looking.space:
             raise BenchError(f"{text!r} is not --NAME=VALUE of one of {', '.join(looking.space)}")
-        values[name] = json.loads(value) if value.replace(".", "").replace("-", "").replace("e", "").isdigit() else value
+        values[name] = (
+            json.loads(value) if value.replace(".", "").replace("-", "").replace("e", "").isdigit() else value
+        )
     chosen = experiment(looking.task, looking.model, budget, values)
     lines, _ = training.run(chosen, (ACCURACY,), 1)
     click.echo(f"{chosen.id}: {lines[0].status} {lines[0].error}")

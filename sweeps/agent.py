@@ -1,7 +1,8 @@
 """W&B sweeps: their YAML, made from the declarations, and what an agent runs.
 
-A table's sweep is a grid over its cells (task/model) and seeds; a search's is its neuron's space. In a sweep W&B names the runs itself; the
-experiment and its id are those of every other way to train it, and the ledger line says which run it was.
+A table's sweep is a grid over its cells (task/model) and seeds; a search's is its neuron's space. In a sweep W&B names
+the runs itself; the experiment and its id are those of every other way to train it, and the ledger line says which run
+it was.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def folder() -> Path:
 
 def cells(table: Table) -> list[str]:
     """ "task/model" of every cell that can be trained."""
-    return list(dict.fromkeys(f"{c.task.name}/{c.model.name}" for c in table.cells if c.runnable and c.task and c.model))
+    return list(
+        dict.fromkeys(f"{c.task.name}/{c.model.name}" for c in table.cells if c.runnable and c.task and c.model)
+    )
 
 
 def _sweep(name: str, method: str, goal: str, command: list[str], parameters: dict[str, Any]) -> str:
@@ -99,7 +102,9 @@ def job(table: str, cell: str, seed: int, budget: str) -> Job:
     """What one run of a table's sweep trains. Raises ``BenchError`` for anything that is not in the table."""
     if table not in TABLES:
         raise unknown("table", table, TABLES)
-    found = [c for c in TABLES[table].cells if c.runnable and c.task and c.model and f"{c.task.name}/{c.model.name}" == cell]
+    found = [
+        c for c in TABLES[table].cells if c.runnable and c.task and c.model and f"{c.task.name}/{c.model.name}" == cell
+    ]
     if not found:
         raise unknown(f"cell of {table}", cell, cells(TABLES[table]))
     task, model = cell.split("/")
@@ -116,8 +121,12 @@ def run(job: Job, threads: int) -> list[store.Line]:
     with experiment_lock(job.experiment.id) as free:
         if not free:
             raise BenchError(f"experiment {job.experiment.id} is running in another process of this host")
-        lines = [x for x in store.read([job.experiment.task.name]) if any(valid(x, job.experiment, m) for m in job.measures)]
-        missing = tuple(m for m in job.measures if not any(x.measure == m.name for x in lines if x.experiment == job.experiment.id))
+        lines = [
+            x for x in store.read([job.experiment.task.name]) if any(valid(x, job.experiment, m) for m in job.measures)
+        ]
+        missing = tuple(
+            m for m in job.measures if not any(x.measure == m.name for x in lines if x.experiment == job.experiment.id)
+        )
         lines = [x for x in lines if x.experiment == job.experiment.id]
         if missing:
             new, _ = training.run(job.experiment, missing, threads)

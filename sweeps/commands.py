@@ -38,9 +38,15 @@ def training(command: Callable) -> Callable:
         selection,
         click.option("--workers", type=int, help="Processes. [default: number of cores, at most one an experiment]"),
         click.option(
-            "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change a setting: exploratory, never enters a table."
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Change a setting: exploratory, never enters a table.",
         ),
-        click.option("--available", is_flag=True, help="Ask only for what can run here: missing data is said, and no failure."),
+        click.option(
+            "--available", is_flag=True, help="Ask only for what can run here: missing data is said, and no failure."
+        ),
         click.option("--profile", is_flag=True, help="Print where the time of each experiment went."),
     ):
         command = option(command)
@@ -49,9 +55,13 @@ def training(command: Callable) -> Callable:
 
 @click.command()
 @training
-@click.option("--threads", default=1, show_default=True, help="Threads of each process; results depend on it in the last digits.")
+@click.option(
+    "--threads", default=1, show_default=True, help="Threads of each process; results depend on it in the last digits."
+)
 def run(**options: Any) -> None:
-    """Train and measure what is missing of TABLES, then render them. Exit code 0 only if all that was asked for finished."""
+    """Train and measure what is missing of TABLES, then render them. Exit code 0 only if all that was asked for
+    finished.
+    """
     train(**options)
 
 
@@ -71,13 +81,18 @@ def train(
 ) -> None:
     """What ``run`` does; ``threads=None`` is cores / workers, ``where`` goes on to ``sweeps.table.run``."""
     cores = os.cpu_count() or 1
-    for name, number in (("workers", cores if workers is None else workers), ("threads", 1 if threads is None else threads)):
+    for name, number in (
+        ("workers", cores if workers is None else workers),
+        ("threads", 1 if threads is None else threads),
+    ):
         if number < 1:
             raise BenchError(f"{name} must be at least 1, got {number}")
     workers = workers or max(1, cores // (threads or 1))
     threads = threads or max(1, cores // workers)
     if workers * threads > cores:
-        click.echo(f"warning: {workers} workers x {threads} threads on {cores} cores will be slower than fewer", err=True)
+        click.echo(
+            f"warning: {workers} workers x {threads} threads on {cores} cores will be slower than fewer", err=True
+        )
     tables = expanded(tables)
     chosen = selected(tables, rows, columns, measures)
     changed = tuple(sorted(_override(text) for text in overrides))
@@ -118,7 +133,9 @@ def train(
     for identity, reason in outcome.failed.items():
         click.echo(f"not finished: {identity} {reason}", err=True)
     if outcome.stopped:
-        click.echo(f"stopped by {outcome.stopped}; the same command goes on from each experiment's last epoch", err=True)
+        click.echo(
+            f"stopped by {outcome.stopped}; the same command goes on from each experiment's last epoch", err=True
+        )
         sys.exit(75)
     if left.jobs or (left.no_data and not available):
         sys.exit(1)
@@ -132,7 +149,9 @@ def _record_missing(made: planning.Plan) -> None:
     lines = [
         line
         for job in made.no_data
-        for line in lines_of(job.experiment, job.measures, "data missing", f"{job.experiment.config['data']} is not in BENCH_DATA")
+        for line in lines_of(
+            job.experiment, job.measures, "data missing", f"{job.experiment.config['data']} is not in BENCH_DATA"
+        )
     ]
     store.append(line for line in lines if (line.experiment, line.measure) not in known)
 

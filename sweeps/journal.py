@@ -1,4 +1,6 @@
-"""The queue in one file on a disk that hosts share: Optuna's journal, with signs of life and a repair of what a crash tore."""
+"""The queue in one file on a disk that hosts share: Optuna's journal, with signs of life and a repair of what a crash
+tore.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ CHOSEN_BY = ("experiment", "status")
 
 
 class _Lock(JournalFileSymlinkLock):
-    """One that was taken away from a holder which stood still for longer than the grace is no error when that one gives it back."""
+    """One that was taken away from a holder which stood still for longer than the grace is no error when that one gives
+    it back.
+    """
 
     def release(self) -> None:
         with suppress(RuntimeError):
@@ -59,7 +63,9 @@ class File(JournalFileBackend):
         self.repair()
 
     def repair(self) -> Path | None:
-        """Take out every line that is not whole JSON, after a copy of the file beside it; the copy's path, or ``None``."""
+        """Take out every line that is not whole JSON, after a copy of the file beside it; the copy's path, or
+        ``None``.
+        """
         with get_lock_file(self._lock):
             return self._repair()
 
@@ -68,14 +74,18 @@ class File(JournalFileBackend):
         whole = [row for row in rows if row.endswith(b"\n") and _is_record(row)]
         if len(whole) == len(rows):
             return None
-        copy = next(c for i in itertools.count(1) if not (c := self.path.with_name(f"{self.path.name}.damaged-{i}")).exists())
+        copy = next(
+            c for i in itertools.count(1) if not (c := self.path.with_name(f"{self.path.name}.damaged-{i}")).exists()
+        )
         shutil.copy2(self.path, copy)
         with self.path.open("r+b") as file:  # in place: other processes have it open
             file.write(b"".join(whole))
             file.truncate()
             os.fsync(file.fileno())
         print(
-            f"journal {self.path}: {len(rows) - len(whole)} torn lines taken out, the file as it was is {copy}", file=sys.stderr, flush=True
+            f"journal {self.path}: {len(rows) - len(whole)} torn lines taken out, the file as it was is {copy}",
+            file=sys.stderr,
+            flush=True,
         )
         return copy
 
@@ -85,7 +95,9 @@ class File(JournalFileBackend):
                 if not self._ends_well():
                     self._repair()
                 text = b"".join(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs)
-                with self.path.open("ab", buffering=0) as file:  # a buffer would be written once more when the file is closed
+                with self.path.open(
+                    "ab", buffering=0
+                ) as file:  # a buffer would be written once more when the file is closed
                     before = file.seek(0, os.SEEK_END)
                     try:
                         if file.write(text) != len(text):
@@ -114,7 +126,9 @@ class File(JournalFileBackend):
                 return call()
             except OSError as error:
                 if time.monotonic() > until:
-                    raise BenchError(f"journal {self.path} has been away for {self.patience:.0f} s: {error.strerror}") from None
+                    raise BenchError(
+                        f"journal {self.path} has been away for {self.patience:.0f} s: {error.strerror}"
+                    ) from None
                 time.sleep(1.0)
 
 
@@ -128,8 +142,8 @@ def _is_record(row: bytes) -> bool:
 class Journal(JournalStorage):
     """A journal that answers what ``storage.Database`` answers.
 
-    A worker counts up ``beat``; silent is whose count this process has seen unchanged for ``grace`` seconds: no clock of another host is
-    read. Who has just started must watch for that long first.
+    A worker counts up ``beat``; silent is whose count this process has seen unchanged for ``grace`` seconds: no clock
+    of another host is read. Who has just started must watch for that long first.
     """
 
     def __init__(self, path: Path, grace: int, patience: float) -> None:
@@ -144,7 +158,9 @@ class Journal(JournalStorage):
     def add(self, study_id: int, choose: Choose, still: Callable[[], None]) -> list[Trial]:
         trials = choose(self.queued(study_id))
         for user, system in trials:
-            self.create_new_trial(study_id, create_trial(state=TrialState.WAITING, user_attrs=user, system_attrs=system))
+            self.create_new_trial(
+                study_id, create_trial(state=TrialState.WAITING, user_attrs=user, system_attrs=system)
+            )
             still()
         return trials
 
@@ -166,7 +182,9 @@ class Journal(JournalStorage):
         return [(t._trial_id, t.number, t.state) for t in self.get_all_trials(study_id, deepcopy=False)]
 
     def queued(self, study_id: int, *keys: str) -> list[Queued]:
-        return [Queued(t._trial_id, t.number, t.state, t.user_attrs) for t in self.get_all_trials(study_id, deepcopy=False)]
+        return [
+            Queued(t._trial_id, t.number, t.state, t.user_attrs) for t in self.get_all_trials(study_id, deepcopy=False)
+        ]
 
     def record_heartbeat(self, trial_id: int) -> None:
         self.set_trial_system_attr(trial_id, "beat", f"{os.getpid()}.{next(self.beats)}")

@@ -1,4 +1,6 @@
-"""Worker processes on this host: forked from a process that has loaded torch already, so that one that was killed is replaced at once."""
+"""Worker processes on this host: forked from a process that has loaded torch already, so that one that was killed is
+replaced at once.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,18 @@ from sweeps import worker
 from sweeps.queue import Queue
 
 Message = dict[str, Any]
-# seconds for a worker to record what it is at: one that is starting on a busy machine hears late. A later signal waits for none
+# seconds for a worker to record what it is at: one that is starting on a busy machine hears late. A later signal waits
+# for none
 PATIENCE = 60
 # what a first training would load, so that a worker's first costs little more than its second
-PRELOADED = ["sweeps.apart", "sweeps.worker", "bench.training.run", "numba.typed", "numba.np.arrayobj", "wandb.apis.public"]
+PRELOADED = [
+    "sweeps.apart",
+    "sweeps.worker",
+    "bench.training.run",
+    "numba.typed",
+    "numba.np.arrayobj",
+    "wandb.apis.public",
+]
 
 
 def gpus() -> list[str]:
@@ -59,7 +69,9 @@ class Pool:
                 ours, theirs = self.context.Pipe(duplex=False)
                 gpu = self.gpus[slot % len(self.gpus)] if self.gpus else None
                 process = self.context.Process(
-                    target=worker.main, args=(self.queue, self.threads, theirs, gpu, self.options), name=f"worker-{slot}"
+                    target=worker.main,
+                    args=(self.queue, self.threads, theirs, gpu, self.options),
+                    name=f"worker-{slot}",
                 )
                 process.start()
                 theirs.close()
@@ -90,7 +102,10 @@ class Pool:
             if self._ends(pipe, until):
                 self.workers.pop(slot)[0].join()
         if self.workers:
-            print(f"{len(self.workers)} workers did not stop within {PATIENCE} s and are killed: their checkpoints stay", file=sys.stderr)
+            print(
+                f"{len(self.workers)} workers did not stop within {PATIENCE} s and are killed: their checkpoints stay",
+                file=sys.stderr,
+            )
             self._send(signal.SIGKILL)
         self.workers.clear()
 
@@ -101,8 +116,9 @@ class Pool:
 
     @staticmethod
     def _ends(pipe: Any, until: float) -> bool:
-        """Whether a worker ends, and with it its end of the pipe: a fork server that is gone cannot say so. Takes what it still says, so
-        that it does not wait on a full pipe."""
+        """Whether a worker ends, and with it its end of the pipe: a fork server that is gone cannot say so. Takes what
+        it still says, so that it does not wait on a full pipe.
+        """
         try:
             while pipe.poll(max(0.0, until - time.monotonic())):
                 if (message := pipe.recv()).get("fatal"):

@@ -12,7 +12,9 @@ from bench.plan import clock
 
 
 class Progress:
-    """A bar over experiments and one within each. ``weights``: experiment id -> expected share of the work; ``names``: id -> text."""
+    """A bar over experiments and one within each. ``weights``: experiment id -> expected share of the work; ``names``:
+    id -> text.
+    """
 
     def __init__(self, names: Mapping[str, str], weights: Mapping[str, float]) -> None:
         self.names, self.weights = names, weights
@@ -32,7 +34,9 @@ class Progress:
         left = sum((1.0 - self.part[i]) * w for i, w in self.weights.items()) / total
         done = sum((self.part[i] - self.found.get(i, 0.0)) * w for i, w in self.weights.items()) / total
         elapsed = time.monotonic() - self.begun
-        return f"{clock(elapsed)} so far" + (f", about {clock(elapsed * left / done)} left of this run" if done > 0.01 else "")
+        return f"{clock(elapsed)} so far" + (
+            f", about {clock(elapsed * left / done)} left of this run" if done > 0.01 else ""
+        )
 
     def start(self, experiment: str) -> None:
         if experiment not in self.names:
@@ -40,12 +44,20 @@ class Progress:
         if self.bars:
             used = {bar.pos for bar in self.inner.values()}
             place = next(p for p in range(1, 99) if -p not in used)
-            bar = tqdm(total=1.0, desc=f"  {self.names[experiment]}", bar_format="{desc} {bar} {postfix}", position=place, leave=False)
+            bar = tqdm(
+                total=1.0,
+                desc=f"  {self.names[experiment]}",
+                bar_format="{desc} {bar} {postfix}",
+                position=place,
+                leave=False,
+            )
             self.inner[experiment] = bar
         else:
             self.note(f"start {self.names[experiment]}")
 
-    def update(self, experiment: str, epoch: int, epochs: int, batch: int = 0, batches: int = 1, value: float | None = None) -> None:
+    def update(
+        self, experiment: str, epoch: int, epochs: int, batch: int = 0, batches: int = 1, value: float | None = None
+    ) -> None:
         if experiment not in self.names:
             return
         self.part[experiment] = min(1.0, (epoch + batch / batches * (value is None)) / epochs)
@@ -60,7 +72,9 @@ class Progress:
         elif value is not None:
             self.note(f"{self.names[experiment]}: {text}; {self.left()}")
 
-    def finish(self, experiment: str, status: str, error: str, value: float | None, unit: str, wall_s: float | None) -> None:
+    def finish(
+        self, experiment: str, status: str, error: str, value: float | None, unit: str, wall_s: float | None
+    ) -> None:
         if experiment not in self.names:
             return
         self.part[experiment] = 1.0
@@ -70,7 +84,9 @@ class Progress:
             if bar := self.inner.pop(experiment, None):
                 bar.close()
             self._outer()
-        self.note(f"[{self.done}/{len(self.names)}] {self.names[experiment]}: {text} ({clock(wall_s or 0)}); {self.left()}")
+        self.note(
+            f"[{self.done}/{len(self.names)}] {self.names[experiment]}: {text} ({clock(wall_s or 0)}); {self.left()}"
+        )
 
     def _outer(self) -> None:
         self.outer.n = sum(self.part[i] * w for i, w in self.weights.items()) / sum(self.weights.values())

@@ -1,5 +1,6 @@
-"""Tells Optuna how a trial does after every epoch, and stops it where it is not worth going on (``optuna_integration``'s callback imports
-the package ``lightning``, which this project does not use)."""
+"""Tells Optuna how a trial does after every epoch, and stops it where it is not worth going on
+(``optuna_integration``'s callback imports the package ``lightning``, which this project does not use).
+"""
 
 from __future__ import annotations
 

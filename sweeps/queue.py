@@ -1,7 +1,9 @@
-"""The work queue: an Optuna study that holds what is planned. A trial is one planned experiment; its record travels through the storage.
+"""The work queue: an Optuna study that holds what is planned. A trial is one planned experiment; its record travels
+through the storage.
 
-User attributes are for people (the dashboard shows them), system attributes for the machinery: ``job`` is what to run, ``worker`` who runs
-it, ``record`` what came out. The ledger is the truth: ``collect`` writes records there, each once, and the plan decides what is queued.
+User attributes are for people (the dashboard shows them), system attributes for the machinery: ``job`` is what to run,
+``worker`` who runs it, ``record`` what came out. The ledger is the truth: ``collect`` writes records there, each once,
+and the plan decides what is queued.
 """
 
 from __future__ import annotations
@@ -76,16 +78,20 @@ def here() -> str:
 class Queue:
     """Experiments to run, shared by all processes that open the same storage and study.
 
-    The default storage has one study a ledger; a named one has ``experiments``, unless ``study`` says otherwise. Raises ``BenchError``
-    where the storage cannot be used or the study is of another schema.
+    The default storage has one study a ledger; a named one has ``experiments``, unless ``study`` says otherwise. Raises
+    ``BenchError`` where the storage cannot be used or the study is of another schema.
     """
 
     def __init__(self, address: str | None = None, study: str | None = None, wait: float = 0.0) -> None:
         self.address = storages.address(address)
         self.storage = storages.connect(self.address, wait)
-        self.name = study or (f"ledger-{folder_key(store.folder())}" if storages.is_default(self.address) else "experiments")
+        self.name = study or (
+            f"ledger-{folder_key(store.folder())}" if storages.is_default(self.address) else "experiments"
+        )
         try:
-            self.study = optuna.create_study(storage=self.storage, study_name=self.name, load_if_exists=True, direction="maximize")
+            self.study = optuna.create_study(
+                storage=self.storage, study_name=self.name, load_if_exists=True, direction="maximize"
+            )
         except (KeyError, DuplicatedStudyError):  # made by somebody else in this moment
             self.study = optuna.load_study(storage=self.storage, study_name=self.name)
         self.study_id = self.study._study_id
@@ -94,8 +100,8 @@ class Queue:
                 self._make()
         if (found := self.study.user_attrs.get("schema")) != SCHEMA:
             raise BenchError(
-                f"study {self.name!r} in {storages.public(self.address)} has schema {found}, this checkout knows {SCHEMA}: "
-                "update the older one, or name another study"
+                f"study {self.name!r} in {storages.public(self.address)} has schema {found}, this checkout knows"
+                f" {SCHEMA}: update the older one, or name another study"
             )
         self.refused: set[int] = set()
         self.reaped = 0.0
@@ -111,16 +117,19 @@ class Queue:
 
     # what is queued
 
-    def enqueue(self, jobs: Iterable[tuple[Job, float | None]], limit_s: float | None = None, stays: bool = False) -> list[str]:
-        """Add jobs (with expected seconds) that are not in the queue already; the experiments added. ``limit_s``: seconds each may take.
-        ``stays``: nobody takes them back, whoever has added them.
+    def enqueue(
+        self, jobs: Iterable[tuple[Job, float | None]], limit_s: float | None = None, stays: bool = False
+    ) -> list[str]:
+        """Add jobs (with expected seconds) that are not in the queue already; the experiments added. ``limit_s``:
+        seconds each may take. ``stays``: nobody takes them back, whoever has added them.
 
         Done where ``planning()`` is held, so that what finishes meanwhile is neither planned nor queued again.
         """
         jobs = list(jobs)
         kept = self._kept({j.experiment.id for j, _ in jobs if j.elsewhere})
         trials: list[Trial] = [
-            (_attributes(j, kept), {"job": _description(j), "expected_s": s or UNKNOWN_S, "limit_s": limit_s}) for j, s in jobs
+            (_attributes(j, kept), {"job": _description(j), "expected_s": s or UNKNOWN_S, "limit_s": limit_s})
+            for j, s in jobs
         ]
         with self.storage.alone() as still:
             here = self._check_kind()
@@ -153,13 +162,19 @@ class Queue:
         with self.storage.alone():
             for trial in self._trials(TrialState.WAITING):
                 shown = trial.user_attrs
-                if shown["experiment"] in wanted and not shown.get("stays") and self.storage.take(trial._trial_id, None):
+                if (
+                    shown["experiment"] in wanted
+                    and not shown.get("stays")
+                    and self.storage.take(trial._trial_id, None)
+                ):
                     self._close(trial._trial_id, TrialState.FAIL, status=BACK)
 
     # what is claimed
 
     def claim(self, left_s: float = float("inf")) -> Claim | None:
-        """Take the waiting trial with the longest expected time that this checkout and its data can run, within ``left_s`` seconds."""
+        """Take the waiting trial with the longest expected time that this checkout and its data can run, within
+        ``left_s`` seconds.
+        """
         self.reap()
         for trial_id, expected in sorted(self.storage.waiting(self.study_id), key=lambda pair: (-pair[1], pair[0])):
             if trial_id in self.refused or (expected < UNKNOWN_S and expected > left_s):
@@ -194,7 +209,9 @@ class Queue:
         return True
 
     def finish(self, claim: Claim, lines: list[Line], profile: dict[str, Any] | None = None) -> bool:
-        """Close a claimed trial with its ledger lines; ``False`` where it was taken away meanwhile: then the lines do not count."""
+        """Close a claimed trial with its ledger lines; ``False`` where it was taken away meanwhile: then the lines do
+        not count.
+        """
         lines = [replace(line, optuna_study=self.name, optuna_trial=claim.number) for line in lines]
         with claim.held:
             if lines[0].status != "preempted":
@@ -208,15 +225,30 @@ class Queue:
                 return done
 
     def _record(
-        self, trial_id: int, lines: list[Line], profile: dict[str, Any] | None = None, files: list[list[str]] | None = None
+        self,
+        trial_id: int,
+        lines: list[Line],
+        profile: dict[str, Any] | None = None,
+        files: list[list[str]] | None = None,
     ) -> bool:
         return self._hand_in(trial_id, lines, profile, files) and self._end(trial_id, lines[0])
 
     def _hand_in(
-        self, trial_id: int, lines: list[Line], profile: dict[str, Any] | None = None, files: list[list[str]] | None = None
+        self,
+        trial_id: int,
+        lines: list[Line],
+        profile: dict[str, Any] | None = None,
+        files: list[list[str]] | None = None,
     ) -> bool:
-        environments = provenance.rows({line.environment for line in lines})  # kept weights can be of one that this ledger never saw
-        record: Any = {"lines": [vars(line) for line in lines], "environments": environments, "profile": profile, "series": files}
+        environments = provenance.rows(
+            {line.environment for line in lines}
+        )  # kept weights can be of one that this ledger never saw
+        record: Any = {
+            "lines": [vars(line) for line in lines],
+            "environments": environments,
+            "profile": profile,
+            "series": files,
+        }
         try:
             self.storage.set_trial_system_attr(trial_id, "record", record)
         except UpdateFinishedTrialError:
@@ -227,7 +259,9 @@ class Queue:
         """Close a trial whose record is handed in, as ``line``, the first of it, says."""
         ok = line.status == "ok"
         shown = {"status": line.status} | ({} if ok else {"error": line.error})
-        return self._close(trial_id, TrialState.COMPLETE if ok else TrialState.FAIL, line.value if ok else None, **shown)
+        return self._close(
+            trial_id, TrialState.COMPLETE if ok else TrialState.FAIL, line.value if ok else None, **shown
+        )
 
     def _close(self, trial_id: int, state: TrialState, value: float | None = None, **shown: Any) -> bool:
         try:
@@ -241,7 +275,9 @@ class Queue:
     # what became of it
 
     def reap(self) -> None:
-        """Queue again what was run by a worker that is dead; fail it after ``MOST_DEATHS``. At most once in a quarter of the grace."""
+        """Queue again what was run by a worker that is dead; fail it after ``MOST_DEATHS``. At most once in a quarter
+        of the grace.
+        """
         if time.monotonic() - self.reaped < min(5.0, storages.grace() / 4):
             return
         self.reaped = time.monotonic()
@@ -286,7 +322,9 @@ class Queue:
         self._record(trial._trial_id, lines_of(job.experiment, job.measures, "failed", reason))
 
     def _again(self, trial: FrozenTrial, deaths: int, still: Callable[[], None]) -> None:
-        """Queue what ``trial``, which is closed, was to run, unless that was done; where ``storage.alone()`` is held."""
+        """Queue what ``trial``, which is closed, was to run, unless that was done; where ``storage.alone()`` is
+        held.
+        """
         user = {k: v for k, v in trial.user_attrs.items() if k in _SHOWN}
         system = {k: v for k, v in trial.system_attrs.items() if k in ("job", "expected_s", "limit_s")}
 
@@ -302,7 +340,9 @@ class Queue:
         return self.study.user_attrs.get("kind")
 
     def _check_kind(self) -> str:
-        """Kind of this process's ledger. Raises ``BenchError`` where the study has the other: exploratory lines enter no other ledger."""
+        """Kind of this process's ledger. Raises ``BenchError`` where the study has the other: exploratory lines enter
+        no other ledger.
+        """
         here = EXPLORATORY if paths.results() == paths.exploratory() else OFFICIAL
         if (kind := self.kind) not in (None, here):
             raise BenchError(f"study {self.name!r} holds {kind} experiments, this run's are {here}: name another study")
@@ -313,7 +353,8 @@ class Queue:
         return results_lock("planning")
 
     def collect(self) -> list[Collected]:
-        """Write into the ledger what finished since the last time, each line once, whoever asked for it and wherever it ran.
+        """Write into the ledger what finished since the last time, each line once, whoever asked for it and wherever it
+        ran.
 
         Done where ``planning()`` is held. Raises ``BenchError`` where the study is of the other kind of ledger.
         """
@@ -327,7 +368,9 @@ class Queue:
             provenance.add(row)
         for name, text in (file for record in records for file in record["series"] or ()):
             store.write(paths.results() / name, text)
-        found = [Collected(r["lines"][0]["experiment"], tuple(Line(**f) for f in r["lines"]), r["profile"]) for r in records]
+        found = [
+            Collected(r["lines"][0]["experiment"], tuple(Line(**f) for f in r["lines"]), r["profile"]) for r in records
+        ]
         known = {tuple(line.texts()) for line in store.read({line.task for c in found for line in c.lines})}
         store.append(line for c in found for line in c.lines if tuple(line.texts()) not in known)
         self.storage.set_study_system_attr(self.study_id, self._collector, _ranges(taken | {n for _, n in new}))
@@ -338,8 +381,10 @@ class Queue:
         return {t for t, _, state in self.storage.states(self.study_id) if state in FINISHED}
 
     def failed(self, before: set[int]) -> dict[str, str]:
-        """What ended badly in collected trials that are not in ``before``, whoever collected them: experiment -> reason. ``before`` learns
-        them. What has ended since the last ``collect`` is told after the next one: the ledger has the lines of all that is told."""
+        """What ended badly in collected trials that are not in ``before``, whoever collected them: experiment ->
+        reason. ``before`` learns them. What has ended since the last ``collect`` is told after the next one: the ledger
+        has the lines of all that is told.
+        """
         taken = self._collected()
         new = {t for t, n, state in self.storage.states(self.study_id) if state in FINISHED and n in taken} - before
         before |= new
@@ -353,7 +398,9 @@ class Queue:
         return found
 
     def _record_of(self, trial_id: int) -> dict[str, Any] | None:
-        """What came out of a finished trial; nothing of one whose worker was given up in the moment in which it recorded: it runs again."""
+        """What came out of a finished trial; nothing of one whose worker was given up in the moment in which it
+        recorded: it runs again.
+        """
         trial = self.storage.get_trial(trial_id)
         given_up = trial.state == TrialState.FAIL and trial.user_attrs.get("status") == DIED
         return None if given_up else trial.system_attrs.get("record")
@@ -385,8 +432,12 @@ def _deaths(trial: FrozenTrial) -> int:
 def _series(job: Job, lines: list[Line]) -> list[list[str]]:
     """[path below results, text] of the curves that the measures left behind."""
     measures = {m.name: m for m in job.measures}
-    files = [series.path(job.experiment, measures[line.measure], line.protocol) for line in lines if line.status == "ok"]
-    return [[str(file.relative_to(paths.results())), file.read_text(encoding="utf-8")] for file in files if file.exists()]
+    files = [
+        series.path(job.experiment, measures[line.measure], line.protocol) for line in lines if line.status == "ok"
+    ]
+    return [
+        [str(file.relative_to(paths.results())), file.read_text(encoding="utf-8")] for file in files if file.exists()
+    ]
 
 
 def _ranges(numbers: set[int]) -> list[tuple[int, int]]:
@@ -429,7 +480,9 @@ def _job(trial: FrozenTrial, data: bool = True) -> Job:
     except KeyError as error:
         raise BenchError(f"this checkout has no {error}") from None
     if experiment.id != a["experiment"]:
-        raise BenchError(f"this checkout would run {experiment.id} ({experiment.versions}), not {a['experiment']}: another version")
+        raise BenchError(
+            f"this checkout would run {experiment.id} ({experiment.versions}), not {a['experiment']}: another version"
+        )
     if data and missing(experiment.config["data"]):
         raise BenchError(f"data missing here: {experiment.config['data']}")
     return Job(experiment, measures, tuple(a["tables"].split()))

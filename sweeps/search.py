@@ -1,4 +1,5 @@
-"""Hyper-parameter search in a neuron's own search space: TPE, bad trials pruned, chosen on validation data and never on the test set.
+"""Hyper-parameter search in a neuron's own search space: TPE, bad trials pruned, chosen on validation data and never on
+the test set.
 
 The best settings are exported to ``sweeps/best/<model>-<task>.toml``; ``bench.tuned`` reads them from there.
 """
@@ -41,8 +42,12 @@ def space(model: Model, task: Task) -> dict[str, BaseDistribution]:
 
     declared = NEURONS[model.neuron].search_space if model.neuron in NEURONS else {}
     if not declared:
-        having = ", ".join(sorted(m.name for m in MODELS.values() if m.neuron in NEURONS and NEURONS[m.neuron].search_space))
-        raise BenchError(f"model {model.name} (neuron {model.neuron or 'none'}) has no search space; those that have: {having}")
+        having = ", ".join(
+            sorted(m.name for m in MODELS.values() if m.neuron in NEURONS and NEURONS[m.neuron].search_space)
+        )
+        raise BenchError(
+            f"model {model.name} (neuron {model.neuron or 'none'}) has no search space; those that have: {having}"
+        )
     learnt = Experiment(task, model, 0, "paper").config["neuron"].get("learn_leak")
     fixed = {*model.settings, *(("leak",) if learnt else ())}
     return {name: _distribution(*kind) for name, kind in declared.items() if name not in fixed}
@@ -59,12 +64,16 @@ def experiment(task: Task, model: Model, budget: str, settings: dict[str, Any]) 
     """The training of one trial: part of the training samples set aside, seed 0."""
     if not Experiment(task, model, 0, budget).config["data_settings"].get("validation"):
         task = task.changed({"data_settings": {"validation": SHARE}})
-    return Experiment(task, model, 0, budget, tuple(sorted((f"neuron.{name}", value) for name, value in settings.items())))
+    return Experiment(
+        task, model, 0, budget, tuple(sorted((f"neuron.{name}", value) for name, value in settings.items()))
+    )
 
 
 @dataclass(frozen=True)
 class Names:
-    """A task and a model whose neuron can be searched. Raises ``BenchError`` for unknown names and a model without a search space."""
+    """A task and a model whose neuron can be searched. Raises ``BenchError`` for unknown names and a model without a
+    search space.
+    """
 
     task: Task
     model: Model
@@ -81,10 +90,13 @@ class Names:
 
 
 class Search:
-    """One study of a task and a model, shared by everybody who names the same storage. Raises ``BenchError`` as ``Names.of``, and for a
-    study of another version."""
+    """One study of a task and a model, shared by everybody who names the same storage. Raises ``BenchError`` as
+    ``Names.of``, and for a study of another version.
+    """
 
-    def __init__(self, names: Names, pruner: str = "median", storage: str | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self, names: Names, pruner: str = "median", storage: str | None = None, seed: int | None = None
+    ) -> None:
         if pruner not in PRUNERS:
             raise unknown("pruner", pruner, PRUNERS)
         self.names = names
@@ -100,14 +112,18 @@ class Search:
         )
         found = self.study.user_attrs.get("version", self.version)
         if found != self.version:
-            raise BenchError(f"study {self.name!r} was searched with {found}, this is {self.version}: use another storage")
+            raise BenchError(
+                f"study {self.name!r} was searched with {found}, this is {self.version}: use another storage"
+            )
         self.study.set_user_attr("version", self.version)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             self.study.set_metric_names(["validation accuracy (%)"])
 
     def run(self, trials: int, threads: int = 1) -> None:
-        """Go on until the study has ``trials`` that ended, pruned ones among them; the first has the recipe's own settings."""
+        """Go on until the study has ``trials`` that ended, pruned ones among them; the first has the recipe's own
+        settings.
+        """
         ended = (TrialState.COMPLETE, TrialState.PRUNED)
         known = self.study.get_trials(deepcopy=False)
         if sum(trial.state in ended for trial in known) >= trials:
@@ -120,13 +136,19 @@ class Search:
             self.study.optimize(lambda trial: self._objective(trial, threads), callbacks=[enough], catch=(_Failed,))
 
     def _own(self) -> dict[str, Any]:
-        """What the recipe has for the settings that are searched, where the space holds it: the winner is never worse than that."""
+        """What the recipe has for the settings that are searched, where the space holds it: the winner is never worse
+        than that.
+        """
         from lightning_modules.neurons import NEURONS
 
         names = self.names
         neuron = Experiment(names.task, names.model, 0, names.budget).config["neuron"]
         values = {name: neuron.get(name, getattr(NEURONS[names.model.neuron].Config(), name)) for name in names.space}
-        return {name: value for name, value in values.items() if names.space[name]._contains(names.space[name].to_internal_repr(value))}
+        return {
+            name: value
+            for name, value in values.items()
+            if names.space[name]._contains(names.space[name].to_internal_repr(value))
+        }
 
     def _objective(self, trial: optuna.Trial, threads: int) -> float:
         settings = {name: trial._suggest(name, distribution) for name, distribution in self.names.space.items()}
@@ -137,7 +159,9 @@ class Search:
 
         pruning = Pruning(trial)
         try:
-            with experiment_lock(chosen.id, wait=True):  # another search of this host may have come to the same settings
+            with experiment_lock(
+                chosen.id, wait=True
+            ):  # another search of this host may have come to the same settings
                 lines, _ = run.run(chosen, (ACCURACY,), threads, callbacks=(pruning,))
                 kept = trained.load(chosen)
         except Pruned:

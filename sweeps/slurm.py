@@ -26,11 +26,13 @@ def serve(address: str, study: str, threads: int, seconds: float) -> int:
     return work(Queue(address, study, wait=storages.patience()), threads, until=time.time() + seconds)
 
 
-def launcher(cluster: str, workers: int, threads: int, hours: float, options: dict[str, Any]) -> Callable[[Queue, int], Callable[[], bool]]:
+def launcher(
+    cluster: str, workers: int, threads: int, hours: float, options: dict[str, Any]
+) -> Callable[[Queue, int], Callable[[], bool]]:
     """A function that submits up to ``workers`` jobs for a queue and gives one that says whether any is still there.
 
-    ``cluster``: "slurm", or "local" (processes of this host, for trying it out). ``options``: of the scheduler (partition, account, …).
-    Raises ``BenchError`` where submitit is missing or the cluster refuses.
+    ``cluster``: "slurm", or "local" (processes of this host, for trying it out). ``options``: of the scheduler
+    (partition, account, …). Raises ``BenchError`` where submitit is missing or the cluster refuses.
     """
     os.environ["SUBMITIT_PREEMPT_SIGNAL"] = "USR1"  # read when submitit is imported, here and in the jobs
     try:
@@ -43,7 +45,9 @@ def launcher(cluster: str, workers: int, threads: int, hours: float, options: di
 
     def launch(queue: Queue, experiments: int) -> Callable[[], bool]:
         if cluster != "local" and storages.is_default(queue.address):
-            raise BenchError("jobs on other hosts need a storage they can reach: --storage postgresql://… or journal:///…")
+            raise BenchError(
+                "jobs on other hosts need a storage they can reach: --storage postgresql://… or journal:///…"
+            )
         try:
             executor = submitit.AutoExecutor(folder=folder / "%j", cluster=cluster)
             executor.update_parameters(

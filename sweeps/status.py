@@ -17,11 +17,14 @@ KINDS = ("done", "running", "failed", "left")
 
 
 def status(queue: Queue) -> dict[str, Any]:
-    """Plain types: ``tables`` (name -> counts of experiments), ``running``, ``refused``, ``failures``, ``expected_s`` of what waits,
-    ``weights`` that what is left needs and its parent does not have."""
+    """Plain types: ``tables`` (name -> counts of experiments), ``running``, ``refused``, ``failures``, ``expected_s``
+    of what waits, ``weights`` that what is left needs and its parent does not have.
+    """
     latest: dict[str, Queued] = {}
     for trial in queue.storage.queued(queue.study_id):
-        if trial.attributes and (trial.state == TrialState.COMPLETE or trial.attributes.get("status") not in (BACK, DIED)):
+        if trial.attributes and (
+            trial.state == TrialState.COMPLETE or trial.attributes.get("status") not in (BACK, DIED)
+        ):
             latest[trial.attributes["experiment"]] = trial  # by number: the last one counts
     tables: dict[str, Counter[str]] = {}
     running, refused, failures, weights = [], [], [], []
@@ -36,14 +39,22 @@ def status(queue: Queue) -> dict[str, Any]:
             worker = run.system_attrs.get("worker") or {}
             since = (datetime.now() - run.datetime_start).total_seconds() if run.datetime_start else 0.0
             at = shown.get("place", "")
-            running.append({"name": name, "host": worker.get("host", ""), "pid": worker.get("pid"), "place": at, "seconds": since})
+            running.append(
+                {"name": name, "host": worker.get("host", ""), "pid": worker.get("pid"), "place": at, "seconds": since}
+            )
         elif kind == "failed":
             failures.append({"name": name, "reason": f"{shown.get('status')}: {shown.get('error', '')}"})
         elif kind == "left":
             refused += [
-                {"name": name, "host": key.removeprefix("refused "), "reason": r} for key, r in shown.items() if key.startswith("refused ")
+                {"name": name, "host": key.removeprefix("refused "), "reason": r}
+                for key, r in shown.items()
+                if key.startswith("refused ")
             ]
-            weights += [{"name": name, "experiment": shown["experiment"], "weights": shown["weights"]}] if "weights" in shown else []
+            weights += (
+                [{"name": name, "experiment": shown["experiment"], "weights": shown["weights"]}]
+                if "weights" in shown
+                else []
+            )
     waiting = [seconds for _, seconds in queue.storage.waiting(queue.study_id)]
     return {
         "study": queue.name,
@@ -72,7 +83,10 @@ def text(found: dict[str, Any]) -> str:
     if found["expected_s"] or found["unknown"]:
         more = f", {found['unknown']} of unknown length" if found["unknown"] else ""
         rows.append(f"waiting: about {clock(found['expected_s'])} of work{more}")
-    rows += [f"running  {r['name']}  {r['place']}  {clock(r['seconds'])}  on {r['host']} ({r['pid']})" for r in found["running"]]
+    rows += [
+        f"running  {r['name']}  {r['place']}  {clock(r['seconds'])}  on {r['host']} ({r['pid']})"
+        for r in found["running"]
+    ]
     rows += [f"failed   {r['name']}  {r['reason']}" for r in found["failures"]]
     rows += [f"refused  {r['name']}  by {r['host']}: {r['reason']}" for r in found["refused"]]
     rows += [f"needs    {w['name']}  experiments/{w['experiment']}, weights {w['weights']}" for w in found["weights"]]

@@ -1,7 +1,7 @@
 """Where the queue is kept: SQLite (one host, the default), PostgreSQL (many hosts) or a journal file (shared disk).
 
-Optuna's storages do the work; here they learn to wait for a server that is away, to say which trial's worker is silent without comparing
-two hosts' clocks, to answer what a claim and a status need in one query, and to mend a torn journal.
+Optuna's storages do the work; here they learn to wait for a server that is away, to say which trial's worker is silent
+without comparing two hosts' clocks, to answer what a claim and a status need in one query, and to mend a torn journal.
 """
 
 from __future__ import annotations
@@ -32,12 +32,28 @@ from sweeps.journal import CHOSEN_BY, Attributes, Choose, Journal, Queued, Trial
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-NETWORK_DISKS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "fuse.sshfs", "afs", "9p"}
+NETWORK_DISKS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "lustre",
+    "gpfs",
+    "beegfs",
+    "ceph",
+    "glusterfs",
+    "fuse.sshfs",
+    "afs",
+    "9p",
+}
 FORMS = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE, journal:///FILE"
 
 
 def grace() -> int:
-    """Seconds without a sign of life after which a worker on another host counts as dead (``BENCH_GRACE``); workers beat 4 times in it."""
+    """Seconds without a sign of life after which a worker on another host counts as dead (``BENCH_GRACE``); workers
+    beat 4 times in it.
+    """
     return int(os.environ.get("BENCH_GRACE", 120))
 
 
@@ -47,8 +63,9 @@ def patience() -> float:
 
 
 def address(text: str | None = None) -> str:
-    """The storage to use: ``text``, else ``BENCH_STORAGE``, else SQLite under ``BENCH_HOME``. A plain file name is SQLite, or a journal
-    where it ends in ``.journal``. Raises ``BenchError`` for anything else."""
+    """The storage to use: ``text``, else ``BENCH_STORAGE``, else SQLite under ``BENCH_HOME``. A plain file name is
+    SQLite, or a journal where it ends in ``.journal``. Raises ``BenchError`` for anything else.
+    """
     text = text or os.environ.get("BENCH_STORAGE") or f"sqlite:///{paths.home() / 'queue.db'}"
     if "://" not in text:
         kind = "journal" if text.endswith(".journal") else "sqlite"
@@ -74,7 +91,8 @@ def is_default(where: str) -> bool:
 def connect(text: str | None = None, wait: float = 0.0) -> Database | Journal:
     """Open the storage at ``text`` (see ``address``), waiting up to ``wait`` seconds for one that does not answer.
 
-    Raises ``BenchError`` for an unreachable storage, a wrong password, tables of another Optuna and SQLite on a network disk.
+    Raises ``BenchError`` for an unreachable storage, a wrong password, tables of another Optuna and SQLite on a network
+    disk.
     """
     where = address(text)
     scheme, _, rest = where.partition("://")
@@ -84,11 +102,16 @@ def connect(text: str | None = None, wait: float = 0.0) -> Database | Journal:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BenchError(f"cannot write to {path.parent} ({error.strerror}): set BENCH_HOME or name another storage") from None
+        raise BenchError(
+            f"cannot write to {path.parent} ({error.strerror}): set BENCH_HOME or name another storage"
+        ) from None
     if scheme == "journal":
         return Journal(path, grace(), patience())
     if (kind := disk(path.parent)) in NETWORK_DISKS:
-        raise BenchError(f"{path} is on a network disk ({kind}), where SQLite loses locks: use journal:///{path.with_suffix('.journal')}")
+        raise BenchError(
+            f"{path} is on a network disk ({kind}), where SQLite loses locks: use"
+            f" journal:///{path.with_suffix('.journal')}"
+        )
     return _opened(where, f"sqlite:///{path}", wait)
 
 
@@ -116,7 +139,9 @@ def _opened(where: str, url: str, wait: float) -> Database:
                 races -= 1  # another process made the tables in this moment
                 time.sleep(0.2)
                 continue
-            if time.monotonic() > until or any(text in reason for text in ("password", "does not exist", "not a database")):
+            if time.monotonic() > until or any(
+                text in reason for text in ("password", "does not exist", "not a database")
+            ):
                 raise BenchError(f"storage {public(where)} cannot be used: {reason}") from None
             told = told or _tell(where, reason)
             time.sleep(1.0)
@@ -142,7 +167,9 @@ def _away(error: BaseException) -> bool:
         return "locked" in str(cause.orig)
     # a connection that breaks in the middle shows in many ways, a wrong question in these
     e = sqlalchemy.exc
-    return not isinstance(cause, e.ProgrammingError | e.DataError | e.IntegrityError | e.ArgumentError | e.NotSupportedError)
+    return not isinstance(
+        cause, e.ProgrammingError | e.DataError | e.IntegrityError | e.ArgumentError | e.NotSupportedError
+    )
 
 
 def patiently(call: Callable[[], Any], where: str) -> Any:
@@ -155,7 +182,9 @@ def patiently(call: Callable[[], Any], where: str) -> Any:
             if not _away(error):
                 raise
             if time.monotonic() > until:
-                raise BenchError(f"storage {public(where)} has been away for {patience():.0f} s: {_reason(error)}") from None
+                raise BenchError(
+                    f"storage {public(where)} has been away for {patience():.0f} s: {_reason(error)}"
+                ) from None
             told = told or _tell(where, _reason(error))
             time.sleep(pause)
             pause = min(2.0, pause * 2)
@@ -173,7 +202,11 @@ _SERVER = {
 
 def _connected(connection: Any, _: Any) -> None:
     """The server's side of a new PostgreSQL connection."""
-    settings = {"idle_in_transaction_session_timeout": f"{STILL}s", "tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10}
+    settings = {
+        "idle_in_transaction_session_timeout": f"{STILL}s",
+        "tcp_keepalives_idle": 30,
+        "tcp_keepalives_interval": 10,
+    }
     for name, value in settings.items():
         connection.execute(f"SET {name} = '{value}'")
     connection.commit()
@@ -197,8 +230,12 @@ class Database(RDBStorage):
                 heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=2),
             )
         if self.sqlite:  # a claim reads and then writes: nobody may come between
-            sqlalchemy.event.listen(self.engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
-            sqlalchemy.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+            sqlalchemy.event.listen(
+                self.engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None)
+            )
+            sqlalchemy.event.listen(
+                self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE")
+            )
         else:
             sqlalchemy.event.listen(self.engine, "connect", _connected)
         self.engine.dispose()
@@ -213,8 +250,8 @@ class Database(RDBStorage):
         return patiently(ask, self.url)
 
     def add(self, study_id: int, choose: Choose, still: Callable[[], None]) -> list[Trial]:
-        """Add waiting trials with the (user, system) attributes that ``choose`` gives for what is queued (of its attributes, those that
-        are ``CHOSEN_BY``), and return them.
+        """Add waiting trials with the (user, system) attributes that ``choose`` gives for what is queued (of its
+        attributes, those that are ``CHOSEN_BY``), and return them.
 
         One transaction, in which nobody else adds: who held ``alone()`` when the server went away holds it no longer.
         """
@@ -222,7 +259,9 @@ class Database(RDBStorage):
         def ask() -> list[Trial]:  # asked again, it finds what a connection that broke has left
             with self.engine.begin() as connection:
                 lock = "" if self.sqlite else " FOR UPDATE"
-                connection.execute(sqlalchemy.text(f"SELECT study_id FROM studies WHERE study_id = :s{lock}"), {"s": study_id})
+                connection.execute(
+                    sqlalchemy.text(f"SELECT study_id FROM studies WHERE study_id = :s{lock}"), {"s": study_id}
+                )
                 queued = self._queued(connection, study_id, CHOSEN_BY)
                 if trials := choose(queued):
                     self._insert(connection, study_id, len(queued), trials)
@@ -236,7 +275,10 @@ class Database(RDBStorage):
         insert = "INSERT INTO trials (number, study_id, state) VALUES (:n, :s, 'WAITING')"
         connection.execute(sqlalchemy.text(insert), [{"n": first + i, "s": study_id} for i in range(len(trials))])
         new = "SELECT number, trial_id FROM trials WHERE study_id = :s AND number >= :n"
-        ids = {number - first: trial for number, trial in connection.execute(sqlalchemy.text(new), {"s": study_id, "n": first})}
+        ids = {
+            number - first: trial
+            for number, trial in connection.execute(sqlalchemy.text(new), {"s": study_id, "n": first})
+        }
         rows: dict[str, list[dict[str, Any]]] = {"user": [], "system": []}
         for i, attributes in enumerate(trials):
             for kind, values in zip(rows, attributes, strict=True):
@@ -255,9 +297,14 @@ class Database(RDBStorage):
 
         def ask() -> bool:
             with self.engine.begin() as connection:
-                update = "UPDATE trials SET state = 'RUNNING', datetime_start = :now WHERE trial_id = :t AND state = 'WAITING'"
+                update = (
+                    "UPDATE trials SET state = 'RUNNING', datetime_start = :now WHERE trial_id = :t AND state ="
+                    " 'WAITING'"
+                )
                 if connection.execute(sqlalchemy.text(update), values).rowcount != 1:
-                    return bool(connection.execute(sqlalchemy.text(mine), values).scalar_one())  # the first answer was lost
+                    return bool(
+                        connection.execute(sqlalchemy.text(mine), values).scalar_one()
+                    )  # the first answer was lost
                 for insert in (
                     "INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (:t, CURRENT_TIMESTAMP)",
                     "INSERT INTO trial_system_attributes (trial_id, key, value_json) VALUES (:t, 'worker', :w)",
@@ -278,7 +325,9 @@ class Database(RDBStorage):
 
     def states(self, study_id: int) -> list[tuple[int, int, TrialState]]:
         """(trial id, number, state) of every trial, by number."""
-        rows = self.query("SELECT trial_id, number, state FROM trials WHERE study_id = :study ORDER BY number", study=study_id)
+        rows = self.query(
+            "SELECT trial_id, number, state FROM trials WHERE study_id = :study ORDER BY number", study=study_id
+        )
         return [(trial, number, TrialState[state]) for trial, number, state in rows]
 
     def queued(self, study_id: int, *keys: str) -> list[Queued]:
@@ -294,8 +343,8 @@ class Database(RDBStorage):
     def _queued(connection: sqlalchemy.Connection, study_id: int, keys: tuple[str, ...]) -> list[Queued]:
         named = f" AND a.key IN ({', '.join(f':k{i}' for i in range(len(keys)))})" if keys else ""
         question = (
-            "SELECT t.trial_id, t.number, t.state, a.key, a.value_json FROM trials t "
-            f"LEFT JOIN trial_user_attributes a ON a.trial_id = t.trial_id{named} WHERE t.study_id = :study ORDER BY t.number"
+            "SELECT t.trial_id, t.number, t.state, a.key, a.value_json FROM trials t LEFT JOIN trial_user_attributes a"
+            f" ON a.trial_id = t.trial_id{named} WHERE t.study_id = :study ORDER BY t.number"
         )
         values = {"study": study_id} | {f"k{i}": key for i, key in enumerate(keys)}
         found: dict[int, Queued] = {}
@@ -307,12 +356,16 @@ class Database(RDBStorage):
         return list(found.values())
 
     def silent(self, study_id: int) -> set[int]:
-        """Ids of running trials whose worker has given no sign of life for ``grace()`` seconds, by the server's clock."""
+        """Ids of running trials whose worker has given no sign of life for ``grace()`` seconds, by the server's
+        clock.
+        """
         return set(self._get_stale_trial_ids(study_id))
 
     @contextmanager
     def alone(self) -> Iterator[Callable[[], None]]:
-        """Held by one process of all hosts at a time; gives a function to call now and then that says: still at work."""
+        """Held by one process of all hosts at a time; gives a function to call now and then that says: still at
+        work.
+        """
         if self.sqlite:
             with open(f"{self.engine.url.database}.lock", "a") as handle:
                 fcntl.flock(handle, fcntl.LOCK_EX)

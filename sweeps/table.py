@@ -1,4 +1,6 @@
-"""Run all that a plan lacks: queue, worker processes, progress. Used by ``python -m bench run`` and ``python -m sweeps table``."""
+"""Run all that a plan lacks: queue, worker processes, progress. Used by ``python -m bench run`` and ``python -m sweeps
+table``.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ SKEW_S = 60  # between this host's clock and the storage's, from which on it is 
 
 @dataclass
 class Outcome:
-    """What a run gave: failures (experiment id -> reason), the profile of each experiment, and the signal that ended it early."""
+    """What a run gave: failures (experiment id -> reason), the profile of each experiment, and the signal that ended it
+    early.
+    """
 
     failed: dict[str, str] = field(default_factory=dict)
     profiles: list[dict[str, Any]] = field(default_factory=list)
@@ -44,7 +48,9 @@ def preflight() -> None:
                 pass
             free = shutil.disk_usage(folder).free / 2**20
         except OSError as error:
-            raise BenchError(f"cannot write to {folder} ({error.strerror}): nothing was trained; set BENCH_RESULTS or BENCH_HOME") from None
+            raise BenchError(
+                f"cannot write to {folder} ({error.strerror}): nothing was trained; set BENCH_RESULTS or BENCH_HOME"
+            ) from None
         if free < NEEDED_MB:
             raise BenchError(f"{folder}: {free:.0f} MB free, {NEEDED_MB} MB needed: nothing was trained")
 
@@ -73,25 +79,32 @@ def run(
     detach: bool = False,
     launch: Callable[[Queue, int], Callable[[], bool]] | None = None,
 ) -> Outcome:
-    """Run what ``replan()`` says is missing, with ``workers`` processes of ``threads`` threads, until it is finished or has failed once.
+    """Run what ``replan()`` says is missing, with ``workers`` processes of ``threads`` threads, until it is finished or
+    has failed once.
 
-    Other runs and workers on the same storage share the queue: what they have taken is waited for. ``limit_s``: seconds an experiment may
-    take. ``launch`` is called with the queue and the number of experiments instead of starting workers here, and gives a function that says
-    whether its workers are there (a cluster's, say). ``detach`` comes back once all is queued. A signal (Ctrl-C, SIGTERM, SIGUSR1) stops
-    the workers, whose experiments are recorded as preempted, and takes back what still waits. Raises ``BenchError`` when results cannot be
-    written or the storage stays away.
+    Other runs and workers on the same storage share the queue: what they have taken is waited for. ``limit_s``: seconds
+    an experiment may take. ``launch`` is called with the queue and the number of experiments instead of starting
+    workers here, and gives a function that says whether its workers are there (a cluster's, say). ``detach`` comes back
+    once all is queued. A signal (Ctrl-C, SIGTERM, SIGUSR1) stops the workers, whose experiments are recorded as
+    preempted, and takes back what still waits. Raises ``BenchError`` when results cannot be written or the storage
+    stays away.
     """
     preflight()
     outcome, wanted, own = Outcome(), set[str](), set[str]()
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    stop = Told()  # asked between two steps: a transaction that a signal breaks off can stay open, and its workers wait for it
+    stop = (
+        Told()
+    )  # asked between two steps: a transaction that a signal breaks off can stay open, and its workers wait for it
     queue = Queue(storage, study)
     pool = Pool({"address": queue.address, "study": queue.name}, 0 if launch or detach else workers, threads)
     progress: Progress | None = None
     ended = queue.finished()
     try:
         if abs(skew := queue.storage.skew()) > SKEW_S:
-            print(f"warning: this host's clock is {skew:+.0f} s from the storage's: times in the ledger will not agree", file=sys.stderr)
+            print(
+                f"warning: this host's clock is {skew:+.0f} s from the storage's: times in the ledger will not agree",
+                file=sys.stderr,
+            )
         told, planned, fatal = False, 0.0, ""
         launched, got, alive = False, 0, _nobody
         while not stop.signal:
@@ -160,7 +173,9 @@ def _show(progress: Progress, message: dict[str, Any]) -> None:
 
 
 def _collect(queue: Queue, ended: set[int], outcome: Outcome, progress: Progress | None) -> int:
-    """Collect and note what finished and, of the trials that are not in ``ended``, what failed; how many were collected."""
+    """Collect and note what finished and, of the trials that are not in ``ended``, what failed; how many were
+    collected.
+    """
     collected = queue.collect()
     for one in collected:
         if progress is not None:

@@ -1,9 +1,9 @@
 """One worker: claims experiments and runs them until nothing waits, it is told to stop, or its time is nearly up.
 
-SIGTERM, SIGINT, SIGUSR1 and SIGHUP stop it after the batch it is in: the experiment is recorded as ``preempted`` and queued again, its
-last checkpoint stays, and the worker ends with 75. So does one whose command is gone. Where no batch ends, while a measure is read or data
-is made, that is recorded after ``STUCK`` seconds. A worker that cannot reach the storage for the whole grace gives its experiment up,
-because another host will have taken it over by then.
+SIGTERM, SIGINT, SIGUSR1 and SIGHUP stop it after the batch it is in: the experiment is recorded as ``preempted`` and
+queued again, its last checkpoint stays, and the worker ends with 75. So does one whose command is gone. Where no batch
+ends, while a measure is read or data is made, that is recorded after ``STUCK`` seconds. A worker that cannot reach the
+storage for the whole grace gives its experiment up, because another host will have taken it over by then.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ Say = Callable[..., None]
 
 
 class Stop(SystemExit):
-    """Raised out of a running experiment: ``status`` as in the ledger, empty where the experiment is no longer this worker's."""
+    """Raised out of a running experiment: ``status`` as in the ledger, empty where the experiment is no longer this
+    worker's.
+    """
 
     def __init__(self, status: str, text: str) -> None:
         super().__init__(PREEMPTED)
@@ -43,8 +45,9 @@ class Stop(SystemExit):
 
 
 class Told:
-    """Which signal, if any, has asked this process to stop. A second one ends it at once, but within ``SAME`` seconds it is the same one,
-    that came by two ways (to the process and through the command that started it)."""
+    """Which signal, if any, has asked this process to stop. A second one ends it at once, but within ``SAME`` seconds
+    it is the same one, that came by two ways (to the process and through the command that started it).
+    """
 
     def __init__(self) -> None:
         self.signal, self.at = "", 0.0
@@ -64,7 +67,9 @@ class Told:
 
 
 class Watch(threading.Thread):
-    """Beats for a claimed trial, keeps its time limit, and tells the training when to stop (``check``, called after every batch)."""
+    """Beats for a claimed trial, keeps its time limit, and tells the training when to stop (``check``, called after
+    every batch).
+    """
 
     def __init__(self, queue: Queue, claim: Claim, told: Told) -> None:
         super().__init__(daemon=True)
@@ -97,7 +102,10 @@ class Watch(threading.Thread):
         limit = self.claim.limit_s
         if limit is not None and time.monotonic() - self.begun > 2 * limit + 60:
             job = self.claim.job
-            self.queue.finish(self.claim, lines_of(job.experiment, job.measures, "timeout", f"stuck for more than twice {limit:.0f} s"))
+            self.queue.finish(
+                self.claim,
+                lines_of(job.experiment, job.measures, "timeout", f"stuck for more than twice {limit:.0f} s"),
+            )
             os._exit(1)
 
     def _stuck(self) -> None:
@@ -130,7 +138,8 @@ def work(
     most: int | None = None,
     told: Told | None = None,
 ) -> int:
-    """Claim and run until nothing waits for ``linger`` seconds, ``until`` (``time.time()``) comes near, or ``most`` are done.
+    """Claim and run until nothing waits for ``linger`` seconds, ``until`` (``time.time()``) comes near, or ``most`` are
+    done.
 
     0, or 75 where a signal said to stop. Raises ``BenchError`` when the storage stays away.
     """
@@ -196,7 +205,9 @@ class _Told(logging.Handler):
 
 
 def main(queue: dict[str, Any], threads: int, mailbox: Any, gpu: str | None, options: dict[str, Any]) -> None:
-    """A worker process of a pool: messages go to ``mailbox``, everything else to a log that is deleted when all went well."""
+    """A worker process of a pool: messages go to ``mailbox``, everything else to a log that is deleted when all went
+    well.
+    """
     os.setsid()  # Ctrl-C in a terminal is for the parent, which then tells its workers
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu

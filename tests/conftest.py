@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side already: threads that wait for each other cost more than they do
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # tests run side by side already: threads that wait for each other cost more than they do
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent

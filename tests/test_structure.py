@@ -74,7 +74,11 @@ def test_no_module_imports_another_that_imports_it() -> None:
 
 def test_a_circle_is_found_and_named() -> None:
     graph = {"a": ("b",), "b": ("c", "d"), "c": (), "d": ("e",), "e": ("b",)}
-    assert circle(graph) in (["b", "e", "d", "b"], ["e", "d", "b", "e"], ["d", "b", "e", "d"])  # who is imported comes first
+    assert circle(graph) in (
+        ["b", "e", "d", "b"],
+        ["e", "d", "b", "e"],
+        ["d", "b", "e", "d"],
+    )  # who is imported comes first
     assert circle(graph | {"e": ("c",)}) == []
 
 
@@ -96,7 +100,9 @@ def test_rooms_of_bench_import_what_lies_below_them(room: str) -> None:
         f"{name} imports {target}"
         for name, found in imports().items()
         for target in found
-        if name.split(".")[:2] == ["bench", room] and target.startswith("bench.") and target.split(".")[1] not in allowed
+        if name.split(".")[:2] == ["bench", room]
+        and target.startswith("bench.")
+        and target.split(".")[1] not in allowed
     ]
     assert wrong == []
 
@@ -106,7 +112,9 @@ def test_nothing_outside_the_papers_knows_one_by_name() -> None:
         f"{name} imports {target}"
         for name, found in imports().items()
         for target in found
-        if target.startswith("bench.papers.") and target != "bench.papers.registry" and not name.startswith("bench.papers.")
+        if target.startswith("bench.papers.")
+        and target != "bench.papers.registry"
+        and not name.startswith("bench.papers.")
     ]
     assert wrong == []
 
@@ -118,5 +126,9 @@ def test_the_top_of_bench_has_few_rooms() -> None:
 
 @pytest.mark.parametrize("folder", [*PACKAGES, "tests"])
 def test_no_file_is_longer_than_400_lines(folder: str) -> None:
-    long = {path.name: n for path in (ROOT / folder).rglob("*.py") if (n := path.read_text(encoding="utf-8").count("\n")) > 400}
+    long = {
+        path.name: n
+        for path in (ROOT / folder).rglob("*.py")
+        if (n := path.read_text(encoding="utf-8").count("\n")) > 400
+    }
     assert long == {}

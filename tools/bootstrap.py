@@ -24,7 +24,10 @@ STAMP = VENV / ".lock-sha256"
 
 def main() -> int:
     if sys.version_info < (3, 11):  # noqa: UP036 - this file is run by whatever python3 is there
-        print(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.12 …", file=sys.stderr)
+        print(
+            f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.12 …",
+            file=sys.stderr,
+        )
         return 1
     digest = hashlib.sha256(LOCK.read_bytes() + PROJECT.read_bytes() + sys.version.encode()).hexdigest()
     with open(ROOT / ".venv.lock", "a") as lock:  # two makes at once: one builds, the other waits
@@ -41,9 +44,16 @@ def main() -> int:
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         # torch first and alone: pip then takes the build that fits this machine, and nothing after it replaces it
         extra = shlex.split(os.environ.get("TORCH_PIP_ARGS", ""))
-        for arguments in ([torch, *extra], ["--requirement", str(LOCK)], ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]):
+        for arguments in (
+            [torch, *extra],
+            ["--requirement", str(LOCK)],
+            ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
+        ):
             if subprocess.run([*pip, *arguments]).returncode:
-                print(f"pip could not install {arguments[0]}; the messages above say why. Run the same command again.", file=sys.stderr)
+                print(
+                    f"pip could not install {arguments[0]}; the messages above say why. Run the same command again.",
+                    file=sys.stderr,
+                )
                 return 1
         STAMP.write_text(digest)
     return 0

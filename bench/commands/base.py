@@ -18,8 +18,8 @@ from datamodules.sources import DataError
 class Commands(click.Group):
     """A group whose unknown commands name the nearest, and whose errors are one message, never a traceback.
 
-    Other packages add commands to it through entry points of the group ``plugged``: ``run`` belongs to ``sweeps``, which knows ``bench``,
-    while ``bench`` does not know ``sweeps``.
+    Other packages add commands to it through entry points of the group ``plugged``: ``run`` belongs to ``sweeps``,
+    which knows ``bench``, while ``bench`` does not know ``sweeps``.
     """
 
     def __init__(self, *args: Any, plugged: str = "", **kwargs: Any) -> None:

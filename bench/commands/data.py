@@ -29,7 +29,9 @@ def data_status(as_json: bool) -> None:
     rows = [sources.status(name) for name in sources.SOURCES]
     for row in rows:
         row["reports"] = [
-            {"split": entry.split, **entry.report} for entry in cache.entries() if entry.source == row["name"] and entry.whole
+            {"split": entry.split, **entry.report}
+            for entry in cache.entries()
+            if entry.source == row["name"] and entry.whole
         ]
     if as_json:
         return print_json(rows)
@@ -44,7 +46,10 @@ def data_status(as_json: bool) -> None:
         for mirror in row["mirrors"]:
             click.echo(f"{'':22} from {mirror}")
         for report in row["reports"]:
-            click.echo(f"{'':22} read: " + ", ".join(f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in report.items()))
+            click.echo(
+                f"{'':22} read: "
+                + ", ".join(f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in report.items())
+            )
 
 
 @data.command()
@@ -68,14 +73,21 @@ def verify(name: str) -> None:
 
 
 @data.command("cache")
-@click.option("--prune", is_flag=True, help="Delete what no recipe can use any more: damaged, half-written, of other data or versions.")
+@click.option(
+    "--prune",
+    is_flag=True,
+    help="Delete what no recipe can use any more: damaged, half-written, of other data or versions.",
+)
 @as_json
 def data_cache(prune: bool, as_json: bool) -> None:
     """The packed copies that trainings read, with their sizes."""
     removed = cache.prune() if prune else []
     entries = cache.entries()
     if as_json:
-        rows = [{"file": e.path.name, "source": e.source, "split": e.split, "bytes": e.bytes, "state": e.state} for e in entries]
+        rows = [
+            {"file": e.path.name, "source": e.source, "split": e.split, "bytes": e.bytes, "state": e.state}
+            for e in entries
+        ]
         return print_json({"folder": str(cache.folder()), "entries": rows, "removed": [p.name for p in removed]})
     for entry in entries:
         click.echo(f"{entry.bytes / 1e6:10,.1f} MB  {entry.state:8} {entry.path.name}  {entry.source} {entry.split}")

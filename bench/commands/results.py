@@ -25,7 +25,9 @@ def render(tables: tuple[str, ...], check: bool) -> None:
     if check:
         differing = rendering.differing(chosen, store.read())
         if differing:
-            raise BenchError("not what the ledger gives: " + ", ".join(map(str, differing)) + "; run: python -m bench render")
+            raise BenchError(
+                "not what the ledger gives: " + ", ".join(map(str, differing)) + "; run: python -m bench render"
+            )
         return
     store.sort()
     rendering.render(chosen, store.read())
@@ -46,7 +48,15 @@ def compare(other: str, as_json: bool) -> None:
             continue
         equal = here.checkpoint_sha256 == line.checkpoint_sha256
         name = f"{line.task}/{line.model}/{line.budget}/{line.seed} {line.measure} {line.protocol}"
-        rows.append({"name": name, "here": here.value, "other": line.value, "difference": here.value - line.value, "weights_equal": equal})
+        rows.append(
+            {
+                "name": name,
+                "here": here.value,
+                "other": line.value,
+                "difference": here.value - line.value,
+                "weights_equal": equal,
+            }
+        )
     if as_json:
         return print_json(rows)
     for row in rows:
@@ -59,7 +69,9 @@ def compare(other: str, as_json: bool) -> None:
 @click.argument("papers", nargs=-1)
 @as_json
 def claims(papers: tuple[str, ...], as_json: bool) -> None:
-    """Whether what PAPERS claim holds (roles, celif; both where none is named): on their own numbers, real data, subsets, stand-ins."""
+    """Whether what PAPERS claim holds (roles, celif; both where none is named): on their own numbers, real data,
+    subsets, stand-ins.
+    """
     from bench.report import claims as claiming
     from bench.report import claims_page
 
@@ -78,18 +90,26 @@ def claims(papers: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Write nothing; fail if facts.csv is not what the code and the data here give.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; fail if facts.csv is not what the code and the data here give."
+)
 @as_json
 def facts(check: bool, as_json: bool) -> None:
-    """Compute what tables say without training: parameter counts from the built networks, data sets from the files that are here."""
+    """Compute what tables say without training: parameter counts from the built networks, data sets from the files that
+    are here.
+    """
     from bench.report import census  # loads torch
 
     if check:
         if differing := census.differing():
-            raise BenchError("results/facts.csv is out of date: " + "; ".join(differing) + "; run: python -m bench facts")
+            raise BenchError(
+                "results/facts.csv is out of date: " + "; ".join(differing) + "; run: python -m bench facts"
+            )
         return
     known = census.update()
     if as_json:
-        return print_json([{"fact": q.fact, "of": q.of, "subject": q.subject, "value": value} for q, value in sorted(known.items())])
+        return print_json(
+            [{"fact": q.fact, "of": q.of, "subject": q.subject, "value": value} for q, value in sorted(known.items())]
+        )
     for question, value in sorted(known.items()):
         click.echo(f"{question.fact:12} {question.of:18} {question.subject:40} {value}")

@@ -33,7 +33,9 @@ def expanded(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(t for name in names for t in ([t.id for t in TABLES.values() if t.paper.id == name] or [name]))
 
 
-def selected(tables: Iterable[str], rows: Iterable[str], columns: Iterable[str], measures: Iterable[str]) -> list[tuple[str, Cell]]:
+def selected(
+    tables: Iterable[str], rows: Iterable[str], columns: Iterable[str], measures: Iterable[str]
+) -> list[tuple[str, Cell]]:
     for name in measures:
         if name not in MEASURES:
             raise unknown("measure", name, MEASURES)

@@ -14,7 +14,9 @@ from bench.speed.__main__ import main
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def speed(arguments: tuple[str, ...]) -> None:
-    """Time whole training steps beside the plain loop and other libraries, reading, and sweeping; `speed --help` for its options."""
+    """Time whole training steps beside the plain loop and other libraries, reading, and sweeping; `speed --help` for
+    its options.
+    """
     failed = main(list(arguments))
     if not {"-h", "--help"} & set(arguments):
         rendering.render([], store.read())

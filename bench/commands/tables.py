@@ -27,18 +27,24 @@ def list_tables(as_json: bool) -> None:
     for table in TABLES.values():
         counts = rendering.coverage(rendering.findings(table, lines))
         runnable = sum(c.runnable for c in table.cells)
-        rows.append({"table": table.id, "title": table.title, "cells": len(table.cells), "runnable": runnable, **counts})
+        rows.append(
+            {"table": table.id, "title": table.title, "cells": len(table.cells), "runnable": runnable, **counts}
+        )
     if as_json:
         return print_json(rows)
     click.echo(f"{'table':12} {'cells':>5} {'measured':>8} {'ready':>6} {'no data':>7} {'nothing':>7}  title")
     for row in rows:
         nothing = row.get("not reported", 0) + row.get("not applicable", 0)
-        numbers = f"{row.get('measured', 0):8} {row.get('ready to run', 0):6} {row.get('data missing', 0):7} {nothing:7}"
+        numbers = (
+            f"{row.get('measured', 0):8} {row.get('ready to run', 0):6} {row.get('data missing', 0):7} {nothing:7}"
+        )
         click.echo(f"{row['table']:12} {row['cells']:5} {numbers}  {row['title']}")
     total = sum(row["cells"] for row in rows)
     measured = sum(row.get("measured", 0) for row in rows)
     click.echo(
-        f"{measured} of {total} cells measured or computed; ready: a command runs it; nothing: not reported or not applicable", err=True
+        f"{measured} of {total} cells measured or computed; ready: a command runs it; nothing: not reported or not"
+        " applicable",
+        err=True,
     )
 
 
@@ -61,7 +67,9 @@ def show(table: str, row: str | None, column: str | None, budget: str, as_json: 
         raise BenchError(f"{found.id} / {cell.row} / {cell.column} has no recipe: {cell.note}")
     experiment = planning.experiments(cell, budget, 1)[0]
     if as_json:
-        return print_json({"experiment": experiment.id, "budget": budget, "config": experiment.config, "sources": experiment.sources})
+        return print_json(
+            {"experiment": experiment.id, "budget": budget, "config": experiment.config, "sources": experiment.sources}
+        )
     click.echo(f"{experiment}  (experiment {experiment.id}; {experiment.versions})")
     for name, value in experiment.config.items():
         source = experiment.sources[name]
@@ -74,7 +82,8 @@ def _show_table(table: Table, as_json: bool) -> None:
         fields = ("status", "text", "value", "low", "high", "n", "budget", "protocol", "verdict", "note")
         return print_json(
             [
-                {"row": f.cell.row, "column": f.cell.column, "published": f.cell.published} | {k: getattr(f, k) for k in fields}
+                {"row": f.cell.row, "column": f.cell.column, "published": f.cell.published}
+                | {k: getattr(f, k) for k in fields}
                 for f in found
             ]
         )
@@ -103,10 +112,18 @@ def plan(
     if not as_json:
         return click.echo(summary(made, lines, workers=1))
     jobs = [
-        {"experiment": j.experiment.id, "name": str(j.experiment), "measures": [m.name for m in j.measures], "elsewhere": j.elsewhere}
+        {
+            "experiment": j.experiment.id,
+            "name": str(j.experiment),
+            "measures": [m.name for m in j.measures],
+            "elsewhere": j.elsewhere,
+        }
         for j in made.jobs
     ]
-    absent = [{"experiment": j.experiment.id, "name": str(j.experiment), "data": j.experiment.config["data"]} for j in made.no_data]
+    absent = [
+        {"experiment": j.experiment.id, "name": str(j.experiment), "data": j.experiment.config["data"]}
+        for j in made.no_data
+    ]
     waiting = [{"table": name, "row": c.row, "column": c.column, "note": c.note} for name, c in made.waiting]
     print_json({"cells": made.cells, "done": made.done, "jobs": jobs, "no_data": absent, "waiting": waiting})
 
@@ -115,7 +132,10 @@ def summary(made: planning.Plan, lines: list[store.Line], workers: int) -> str:
     known = [planning.expected_seconds(job, lines) for job in made.jobs]
     text = [f"{made.done} of {made.cells} cells that can run are done, {len(made.jobs)} experiments to run"]
     if made.jobs and all(known):
-        text[0] += f", about {planning.clock(sum(s for s in known if s) / workers)} with {workers} worker{'s' if workers > 1 else ''}"
+        text[0] += (
+            f", about {planning.clock(sum(s for s in known if s) / workers)} with {workers}"
+            f" worker{'s' if workers > 1 else ''}"
+        )
     elif made.jobs:
         text[0] += ", expected time not known yet for all of them"
     for job in made.jobs:
@@ -123,8 +143,8 @@ def summary(made: planning.Plan, lines: list[store.Line], workers: int) -> str:
         text.append(f"  {job.experiment}  [{', '.join(m.name for m in job.measures)}]{needs}")
     if away := sum(bool(job.elsewhere) for job in made.jobs):
         text.append(
-            f"{away} of them are trained already, but their weights (named by sha256) are not in {paths.home()}: copy these folders from "
-            "the home that has them, or they are trained again"
+            f"{away} of them are trained already, but their weights (named by sha256) are not in {paths.home()}: copy"
+            " these folders from the home that has them, or they are trained again"
         )
     for name in dict.fromkeys(j.experiment.config["data"] for j in made.no_data):
         count = sum(j.experiment.config["data"] == name for j in made.no_data)

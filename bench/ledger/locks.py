@@ -32,7 +32,9 @@ def _held(path: Path, wait: bool, variable: str) -> Iterator[bool]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.open("a")
     except OSError as error:
-        raise BenchError(f"cannot write to {path.parent} ({error.strerror}): set {variable} to a folder you may write to") from None
+        raise BenchError(
+            f"cannot write to {path.parent} ({error.strerror}): set {variable} to a folder you may write to"
+        ) from None
     with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -40,7 +42,9 @@ def _held(path: Path, wait: bool, variable: str) -> Iterator[bool]:
             yield False
             return
         except OSError as error:
-            raise BenchError(f"{path.parent} is on a disk without locks ({error.strerror}): set {variable} to another") from None
+            raise BenchError(
+                f"{path.parent} is on a disk without locks ({error.strerror}): set {variable} to another"
+            ) from None
         yield True
 
 

@@ -16,7 +16,9 @@ def now() -> str:
 
 
 def lines(experiment: Experiment, measures: tuple[Measure, ...], status: str, error: str) -> list[Line]:
-    """One line a measure, without a value yet: ``status`` as in the ledger, ``error`` says to people why there is none."""
+    """One line a measure, without a value yet: ``status`` as in the ledger, ``error`` says to people why there is
+    none.
+    """
     commit, dirty = provenance.git()
     return [
         Line(

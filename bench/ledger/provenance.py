@@ -21,16 +21,21 @@ COLUMNS = ["environment", "device", "threads", "deterministic", "python", *PACKA
 
 @cache
 def git() -> tuple[str, bool | None]:
-    """Commit (12 digits) and whether the code differs from it; results and untracked files aside. ``("", None)`` outside a checkout.
+    """Commit (12 digits) and whether the code differs from it; results and untracked files aside. ``("", None)``
+    outside a checkout.
 
     Read once a process, at its start: what is checked out later is not what runs.
     """
 
     def run(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", *arguments], cwd=paths.ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     try:
-        return run("rev-parse", "--short=12", "HEAD"), bool(run("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results"))
+        return run("rev-parse", "--short=12", "HEAD"), bool(
+            run("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
+        )
     except (OSError, subprocess.CalledProcessError):
         return "", None
 

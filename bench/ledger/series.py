@@ -1,4 +1,6 @@
-"""Series behind a measure's value (curves, distributions): one CSV each under ``results/series/``, for figures. No torch."""
+"""Series behind a measure's value (curves, distributions): one CSV each under ``results/series/``, for figures. No
+torch.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def write_series(experiment: Experiment, measure: Measure, protocol: str, column
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([f"{v:.6g}" if isinstance(v, float) else v for v in row] for row in zip(*columns.values(), strict=True))
+    writer.writerows(
+        [f"{v:.6g}" if isinstance(v, float) else v for v in row] for row in zip(*columns.values(), strict=True)
+    )
     write(path(experiment, measure, protocol), out.getvalue())
 
 
@@ -43,7 +47,8 @@ def read(experiment: Experiment, measure: Measure, protocol: str) -> dict[str, l
 
 
 def repeats(columns: Mapping[str, list[float]], measure: Measure) -> list[float]:
-    """What the value of ``measure`` is the mean of, but for a constant: one an attacked sample that was fooled, one a pair of directions.
+    """What the value of ``measure`` is the mean of, but for a constant: one an attacked sample that was fooled, one a
+    pair of directions.
 
     Points of a grid are drawn and no part of the value. Empty where the measure or the series has no such thing.
     """

@@ -1,4 +1,6 @@
-"""The ledger: one CSV per task under ``results/runs/``, one line per (experiment, measure, protocol). The one source of truth."""
+"""The ledger: one CSV per task under ``results/runs/``, one line per (experiment, measure, protocol). The one source of
+truth.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ STATUSES = ("ok", "failed", "timeout", "oom", "diverged", "preempted", "data mis
 
 @dataclass(frozen=True)
 class Line:
-    """One line. Every field is text in the file; numbers here are ``None`` where empty. Times in seconds, memory in MB, energy in nJ."""
+    """One line. Every field is text in the file; numbers here are ``None`` where empty. Times in seconds, memory in MB,
+    energy in nJ.
+    """
 
     # identity
     experiment: str
@@ -69,7 +73,16 @@ class Line:
     @property
     def key(self) -> tuple:
         """Sort order of the file."""
-        return self.model, self.budget, self.seed, self.experiment, self.measure, self.protocol, self.started_utc, self.status
+        return (
+            self.model,
+            self.budget,
+            self.seed,
+            self.experiment,
+            self.measure,
+            self.protocol,
+            self.started_utc,
+            self.status,
+        )
 
     def texts(self) -> list[str]:
         return [_text(getattr(self, name)) for name in HEADER]
@@ -109,7 +122,12 @@ def folder() -> Path:
 def read(only: Iterable[str] | None = None) -> list[Line]:
     """All lines, or those of the tasks in ``only``. Raises ``BenchError`` as ``read_file`` does."""
     if only is not None:
-        return [line for task in dict.fromkeys(only) if (path := folder() / f"{task}.csv").exists() for line in read_file(path)]
+        return [
+            line
+            for task in dict.fromkeys(only)
+            if (path := folder() / f"{task}.csv").exists()
+            for line in read_file(path)
+        ]
     return [line for path in sorted(folder().glob("*.csv")) for line in read_file(path)]
 
 
@@ -123,14 +141,21 @@ def read_file(path: Path) -> list[Line]:
     for number, raw in enumerate(text.splitlines(), start=1):
         where = f"{path}:{number}"
         if raw.startswith(("<<<<<<<", "=======", ">>>>>>>", "|||||||")):
-            raise BenchError(f"{where}: a merge conflict marker: keep the lines of both sides and delete the markers; {keep}")
+            raise BenchError(
+                f"{where}: a merge conflict marker: keep the lines of both sides and delete the markers; {keep}"
+            )
         row = next(csv.reader([raw]), [])
         if number == 1:
             if row != HEADER:
-                raise BenchError(f"{where}: the header is not that of schema {SCHEMA} ({', '.join(HEADER[:4])}, …); {keep}")
+                raise BenchError(
+                    f"{where}: the header is not that of schema {SCHEMA} ({', '.join(HEADER[:4])}, …); {keep}"
+                )
             continue
         if row and row[0] != str(SCHEMA):
-            raise BenchError(f"{where}: schema {row[0]!r} is unknown here (known: {SCHEMA}); a newer version of the suite wrote it; {keep}")
+            raise BenchError(
+                f"{where}: schema {row[0]!r} is unknown here (known: {SCHEMA}); a newer version of the suite wrote it;"
+                f" {keep}"
+            )
         if len(row) != len(HEADER):
             raise BenchError(f"{where}: {len(row)} fields where {len(HEADER)} are expected; {keep}")
         try:
@@ -144,7 +169,9 @@ def read_file(path: Path) -> list[Line]:
 
 
 def _whole(path: Path) -> str:
-    """The text of ``path``, read again for a moment where it ends within a line: another process may be appending it."""
+    """The text of ``path``, read again for a moment where it ends within a line: another process may be appending
+    it.
+    """
     for _ in range(10):
         text = path.read_text(encoding="utf-8", errors="replace")
         if not text or text.endswith("\n"):
@@ -154,7 +181,9 @@ def _whole(path: Path) -> str:
 
 
 def append(lines: Iterable[Line]) -> None:
-    """Append under a lock, with fsync; a write that fails half-way (disk full) is taken back and raises ``BenchError``."""
+    """Append under a lock, with fsync; a write that fails half-way (disk full) is taken back and raises
+    ``BenchError``.
+    """
     by_task: dict[str, list[Line]] = {}
     for line in lines:
         by_task.setdefault(line.task, []).append(line)
@@ -200,12 +229,16 @@ def sort() -> None:
             out = io.StringIO()
             writer = csv.writer(out, lineterminator="\n")
             writer.writerow(HEADER)
-            writer.writerows(dict.fromkeys(tuple(line.texts()) for line in sorted(read_file(path), key=lambda line: line.key)))
+            writer.writerows(
+                dict.fromkeys(tuple(line.texts()) for line in sorted(read_file(path), key=lambda line: line.key))
+            )
             write(path, out.getvalue())
 
 
 def write(path: Path, text: str | bytes) -> None:
-    """Replace ``path`` by ``text`` whole or not at all; leaves an equal file alone. Raises ``BenchError`` when it cannot be written."""
+    """Replace ``path`` by ``text`` whole or not at all; leaves an equal file alone. Raises ``BenchError`` when it
+    cannot be written.
+    """
     content = text.encode() if isinstance(text, str) else text
     if path.exists() and path.read_bytes() == content:
         return

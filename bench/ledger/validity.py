@@ -8,7 +8,9 @@ from bench.spec.measure import Measure
 
 
 def valid(line: Line, experiment: Experiment, measure: Measure) -> bool:
-    """Whether ``line`` is a finished, current result of ``measure`` on ``experiment``, or says that there can be none."""
+    """Whether ``line`` is a finished, current result of ``measure`` on ``experiment``, or says that there can be
+    none.
+    """
     return (
         line.status in ("ok", "not applicable")
         and line.measure == measure.name

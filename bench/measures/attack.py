@@ -1,15 +1,17 @@
 """White-box attack on binary input (Liang et al. 2021; Yin et al. 2024, Figure 8).
 
-Step by step the gradient of the loss of the true class with respect to the input [T, B, N] becomes flips of single spikes (gradient to
-spike, G2S): an entry with gradient g is taken with probability |g| / max |g| of its sample, and set to 1 where g > 0, to 0 where g < 0.
-Where the gradient is zero everywhere, or nothing changes, random entries flip instead (random spike flip, RSF). It has succeeded when
-another class than the true one is the only largest output, and stops there. There is no bound on the perturbation; a sample that is not
-fooled after ``steps`` steps is attacked again from its own input, up to ``restarts`` times.
+Step by step the gradient of the loss of the true class with respect to the input [T, B, N] becomes flips of single
+spikes (gradient to spike, G2S): an entry with gradient g is taken with probability |g| / max |g| of its sample, and set
+to 1 where g > 0, to 0 where g < 0. Where the gradient is zero everywhere, or nothing changes, random entries flip
+instead (random spike flip, RSF). It has succeeded when another class than the true one is the only largest output, and
+stops there. There is no bound on the perturbation; a sample that is not fooled after ``steps`` steps is attacked again
+from its own input, up to ``restarts`` times.
 
-Measures, of test samples that are classified correctly (their number is in the name), evenly spread over the test set: ``attack-500`` is
-the share of input entries flipped, mean over the samples where the attack succeeds (= mean squared perturbation); ``attack-500-rms`` the
-mean of its square root per sample; ``attack-500-success`` the share of samples where it succeeds, in %. Series of ``attack-500``: one row
-a sample, ``sample`` (row of the test set), ``class``, ``flipped`` (share of entries, nan where it failed), ``taken_for`` (class, -1).
+Measures, of test samples that are classified correctly (their number is in the name), evenly spread over the test set:
+``attack-500`` is the share of input entries flipped, mean over the samples where the attack succeeds (= mean squared
+perturbation); ``attack-500-rms`` the mean of its square root per sample; ``attack-500-success`` the share of samples
+where it succeeds, in %. Series of ``attack-500``: one row a sample, ``sample`` (row of the test set), ``class``,
+``flipped`` (share of entries, nan where it failed), ``taken_for`` (class, -1).
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ Judge = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # input [T, B, N], cl
 
 
 class Result(NamedTuple):
-    """Of every attacked sample: its row of the test set, class, share of entries flipped (nan: no success), class it is taken for (-1)."""
+    """Of every attacked sample: its row of the test set, class, share of entries flipped (nan: no success), class it is
+    taken for (-1).
+    """
 
     sample: Tensor
     label: Tensor
@@ -39,8 +43,12 @@ class Result(NamedTuple):
     taken_for: Tensor
 
 
-def attack(judge: Judge, x: Tensor, label: Tensor, steps: int, gamma: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Attack ``x`` [T, B, N] of zeros and ones once. The attacked input and, per sample, the class it is taken for (-1: not fooled)."""
+def attack(
+    judge: Judge, x: Tensor, label: Tensor, steps: int, gamma: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Attack ``x`` [T, B, N] of zeros and ones once. The attacked input and, per sample, the class it is taken for (-1:
+    not fooled).
+    """
     adversarial, taken_for = x.clone(), torch.full_like(label, -1)
     active = torch.arange(len(label), device=label.device)
     for step in range(steps + 1):
@@ -59,7 +67,9 @@ def attack(judge: Judge, x: Tensor, label: Tensor, steps: int, gamma: float, gen
 
 
 def perturbed(x: Tensor, gradient: Tensor, gamma: float, generator: torch.Generator) -> Tensor:
-    """One step from ``x`` [T, B, N]: G2S, or RSF with probability ``gamma`` of an entry in samples that G2S leaves as they are."""
+    """One step from ``x`` [T, B, N]: G2S, or RSF with probability ``gamma`` of an entry in samples that G2S leaves as
+    they are.
+    """
     size = gradient.abs()
     chance = torch.rand(x.shape, generator=generator, device=x.device)
     taken = chance * size.amax((0, 2), keepdim=True) < size
@@ -71,7 +81,9 @@ def perturbed(x: Tensor, gradient: Tensor, gamma: float, generator: torch.Genera
     return new
 
 
-def repeated(judge: Judge, x: Tensor, label: Tensor, steps: int, gamma: float, restarts: int, generator: torch.Generator) -> tuple:
+def repeated(
+    judge: Judge, x: Tensor, label: Tensor, steps: int, gamma: float, restarts: int, generator: torch.Generator
+) -> tuple:
     """Attack, and start again from ``x`` up to ``restarts`` times where it failed.
 
     Per sample: share of entries flipped (nan: never succeeded), class it is taken for (-1).
@@ -90,7 +102,9 @@ _last: dict[tuple, Result] = {}  # three measures are read from one attack
 
 
 def attacked(kept: Trained, protocol: str, samples: int, steps: int, gamma: float, restarts: int) -> Result:
-    """Attack ``samples`` correctly classified test samples. Raises ``NotApplicable`` where there are none, or the input is not 0 and 1."""
+    """Attack ``samples`` correctly classified test samples. Raises ``NotApplicable`` where there are none, or the input
+    is not 0 and 1.
+    """
     key = (kept.experiment.id, kept.sha256, protocol, samples, steps, gamma, restarts)
     if key in _last:
         return _last[key]
@@ -106,7 +120,9 @@ def attacked(kept: Trained, protocol: str, samples: int, steps: int, gamma: floa
         for i, part in zip(range(0, len(label), TOGETHER), x.split(TOGETHER, 1), strict=True)
     ]
     _last.clear()
-    _last[key] = Result(chosen, label.cpu(), torch.cat([f for f, _ in found]).cpu(), torch.cat([t for _, t in found]).cpu())
+    _last[key] = Result(
+        chosen, label.cpu(), torch.cat([f for f, _ in found]).cpu(), torch.cat([t for _, t in found]).cpu()
+    )
     return _last[key]
 
 

@@ -1,7 +1,8 @@
-"""Energy of one time step or one inference, from layer sizes and spike rates over the whole test set (Chen et al. 2023, Table 4).
+"""Energy of one time step or one inference, from layer sizes and spike rates over the whole test set (Chen et al. 2023,
+Table 4).
 
-An accumulation (AC) costs 0.9 pJ, a multiplication with accumulation (MAC) 4.6 pJ. Measures ``energy…`` in nJ, ``synops``, ``macs`` and
-``spikes`` the raw counts behind them. Series: one row per time step and one per inference.
+An accumulation (AC) costs 0.9 pJ, a multiplication with accumulation (MAC) 4.6 pJ. Measures ``energy…`` in nJ,
+``synops``, ``macs`` and ``spikes`` the raw counts behind them. Series: one row per time step and one per inference.
 
 Two conventions: "celif", the paper's, in which an analog input is free, and "honest", in which it costs a MAC a weight.
 """
@@ -24,7 +25,9 @@ CONVENTIONS = ("celif", "honest")
 
 
 class Counts(NamedTuple):
-    """Operations: ``synops`` ACs of arriving spikes, ``updates`` ACs of spikes in the neurons' own updates, ``macs``, ``spikes``."""
+    """Operations: ``synops`` ACs of arriving spikes, ``updates`` ACs of spikes in the neurons' own updates, ``macs``,
+    ``spikes``.
+    """
 
     synops: float
     updates: float
@@ -40,8 +43,10 @@ class Counts(NamedTuple):
 
 
 def layer(form: str, m: int, n: int, rate_in: float = 0.0, rate_out: float = 0.0, recurrent: bool = True) -> Counts:
-    """One hidden layer's operations in a time step by the formulas of Table 4: ``form`` lstm, lif, alif or celif, ``m`` inputs, ``n``
-    neurons, rates in spikes per neuron and step. An LSTM takes no rates; nn Fr_out is counted where the layer is ``recurrent``."""
+    """One hidden layer's operations in a time step by the formulas of Table 4: ``form`` lstm, lif, alif or celif, ``m``
+    inputs, ``n`` neurons, rates in spikes per neuron and step. An LSTM takes no rates; nn Fr_out is counted where the
+    layer is ``recurrent``.
+    """
     if form == "lstm":
         return Counts(0.0, 0.0, 4 * (m * n + n * n) + CELLS["lstm"] * n)
     acs, macs = NEURONS[form]
@@ -58,7 +63,9 @@ def total(network: Network, rates: list[float], synops: float, steps: int, analo
         units = CELLS[network.cell] * sum(network.widths) if isinstance(network, RNN) else 0
         return Counts(0.0, 0.0, network.dense_macs(steps) + units * steps)
     if unknown := {neuron.name for neuron in network.neurons} - set(NEURONS):
-        raise NotApplicable(f"operations of {', '.join(sorted(unknown))} are not counted in bench.measures.operations.NEURONS")
+        raise NotApplicable(
+            f"operations of {', '.join(sorted(unknown))} are not counted in bench.measures.operations.NEURONS"
+        )
     fired = [rate * neuron.size * steps for rate, neuron in zip(rates, spiking, strict=True)]
     updates = sum(NEURONS[neuron.name][0] * spikes for neuron, spikes in zip(spiking, fired, strict=True))
     macs = sum(NEURONS[neuron.name][1] * neuron.size for neuron in network.neurons) * steps
@@ -72,8 +79,9 @@ _SEEN: dict[tuple[str, str], tuple[list[float], float, int, bool, int]] = {}  # 
 
 @torch.no_grad()
 def activity(kept: Trained, protocol: str) -> tuple[list[float], float, int, bool, int]:
-    """Over the whole test set: mean rate of each spiking layer, synaptic operations and steps of a sample, whether the input is analog, and
-    the number of samples."""
+    """Over the whole test set: mean rate of each spiking layer, synaptic operations and steps of a sample, whether the
+    input is analog, and the number of samples.
+    """
     key = (kept.sha256, protocol)
     if key not in _SEEN:
         module = kept.module(protocol)
@@ -96,7 +104,9 @@ def _counts(kept: Trained, protocol: str, convention: str) -> tuple[Counts, int,
 
 
 def energy(kept: Trained, protocol: str, convention: str = "celif", per: str = "step") -> Reading:
-    """In nJ, of one time ``per`` "step" or one "inference". Raises ``NotApplicable`` for a neuron whose operations are not known."""
+    """In nJ, of one time ``per`` "step" or one "inference". Raises ``NotApplicable`` for a neuron whose operations are
+    not known.
+    """
     whole, steps, seen = _counts(kept, protocol, convention)
     parts = [(1, whole.times(1 / steps)), (steps, whole)]
     series: dict[str, list] = {"steps": [n for n, _ in parts]}

@@ -15,7 +15,9 @@ from lightning_modules.spiking import SpikingModule, correct
 
 
 def batches(module: SpikingModule, data: SequenceData, dense: bool = False) -> Iterator[tuple[Input, Tensor]]:
-    """Input and target of every test batch, where ``module`` is; as events where its network takes them, unless ``dense``."""
+    """Input and target of every test batch, where ``module`` is; as events where its network takes them, unless
+    ``dense``.
+    """
     if hasattr(data, "form"):
         data.form = "events" if module.network.takes_events and module.device.type == "cpu" and not dense else "dense"
     for x, target in data.test_batches():
@@ -43,7 +45,10 @@ def rates(kept: Trained, protocol: str) -> Iterator[tuple[list[Tensor], Tensor]]
     if not any(neuron.spiking for neuron in network.neurons):
         raise NotApplicable(f"{title} has no spikes")
     if not isinstance(network, Dense):
-        raise NotApplicable(f"rates of single neurons are read from fully connected networks, not from {kept.experiment.config['network']}")
+        raise NotApplicable(
+            "rates of single neurons are read from fully connected networks, not from"
+            f" {kept.experiment.config['network']}"
+        )
     for x, target in batches(module, kept.data("test")):
         means = network.run(x, output=False).means
         yield [mean for layer, mean in zip(network.stack, means, strict=True) if layer.neuron.spiking], target

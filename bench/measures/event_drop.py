@@ -1,7 +1,9 @@
-"""Accuracy with a share rho of every test recording's events left out at random (EventDrop, Gu et al. 2021; Yin et al. 2024, Table 10).
+"""Accuracy with a share rho of every test recording's events left out at random (EventDrop, Gu et al. 2021; Yin et al.
+2024, Table 10).
 
-Measures: ``event-drop@0.1`` … ``event-drop@0.9``, the share being rho. Events go before windows are made of them, the same ones for every
-model, and a larger rho drops the same and more. The networks were trained on all events. No series: the curve is made of the measures.
+Measures: ``event-drop@0.1`` … ``event-drop@0.9``, the share being rho. Events go before windows are made of them, the
+same ones for every model, and a larger rho drops the same and more. The networks were trained on all events. No series:
+the curve is made of the measures.
 """
 
 from __future__ import annotations

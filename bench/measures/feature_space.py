@@ -1,11 +1,12 @@
-"""The last hidden layer as a feature space: mean spikes per step of each of its neurons (Yin et al. 2024, Table 9 and Figure 6).
+"""The last hidden layer as a feature space: mean spikes per step of each of its neurons (Yin et al. 2024, Table 9 and
+Figure 6).
 
-Measure ``silhouette``: mean silhouette coefficient of the test samples, cosine distance, labels as clusters, in the layer's full space.
-A sample in which no neuron spikes has no direction and is left out. Series: one row a class, ``class``, ``samples`` (used), ``silent``
-(left out), ``silhouette`` (mean over the class).
+Measure ``silhouette``: mean silhouette coefficient of the test samples, cosine distance, labels as clusters, in the
+layer's full space. A sample in which no neuron spikes has no direction and is left out. Series: one row a class,
+``class``, ``samples`` (used), ``silent`` (left out), ``silhouette`` (mean over the class).
 
-Measure ``t-sne``: Kullback-Leibler divergence of a map of 2,000 test samples into the plane (perplexity 30, started from the principal
-components, fixed seed). Series: one row a sample, ``x``, ``y``, ``class``.
+Measure ``t-sne``: Kullback-Leibler divergence of a map of 2,000 test samples into the plane (perplexity 30, started
+from the principal components, fixed seed). Series: one row a sample, ``x``, ``y``, ``class``.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def silhouette(kept: Trained, protocol: str) -> Reading:
 
 
 def silhouettes(found: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Silhouette coefficient of every sample, cosine distance; in pieces, so that the matrix of distances is never whole in memory."""
+    """Silhouette coefficient of every sample, cosine distance; in pieces, so that the matrix of distances is never
+    whole in memory.
+    """
     from sklearn import config_context
     from sklearn.metrics import silhouette_samples
 
@@ -52,17 +55,25 @@ def silhouettes(found: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 
 def t_sne(kept: Trained, protocol: str, samples: int, perplexity: float) -> Reading:
-    """Of ``samples`` test samples, evenly spread. Raises ``NotApplicable`` for fewer than three times the perplexity."""
+    """Of ``samples`` test samples, evenly spread. Raises ``NotApplicable`` for fewer than three times the
+    perplexity.
+    """
     from sklearn.manifold import TSNE
 
     found, classes = features(kept, protocol)
     chosen = np.linspace(0, len(found) - 1, min(samples, len(found))).round().astype(int)
     if len(chosen) < 3 * perplexity:
-        raise NotApplicable(f"t-SNE with perplexity {perplexity:g} needs {3 * perplexity:g} samples, the test set has {len(chosen)}")
+        raise NotApplicable(
+            f"t-SNE with perplexity {perplexity:g} needs {3 * perplexity:g} samples, the test set has {len(chosen)}"
+        )
     _enough(kept, classes[chosen], 1)
     fit = TSNE(perplexity=perplexity, init="pca", random_state=SEED, n_jobs=1)
     plane = fit.fit_transform(found[chosen])
-    series = {"x": plane[:, 0].astype(float).tolist(), "y": plane[:, 1].astype(float).tolist(), "class": classes[chosen].tolist()}
+    series = {
+        "x": plane[:, 0].astype(float).tolist(),
+        "y": plane[:, 1].astype(float).tolist(),
+        "class": classes[chosen].tolist(),
+    }
     return Reading(float(fit.kl_divergence_), len(chosen), series=series)
 
 

@@ -1,8 +1,8 @@
 """Accuracy of the same weights at another temporal resolution (Yin et al. 2024, Table 8).
 
-Measures: ``accuracy@1ms`` … ``accuracy@10ms`` with as many windows as in training, which cover another stretch of the recording;
-``accuracy@1ms-same`` … with as many as cover the stretch that was trained on; ``accuracy@1ms-full`` … with as many as the whole recording
-has. No series.
+Measures: ``accuracy@1ms`` … ``accuracy@10ms`` with as many windows as in training, which cover another stretch of the
+recording; ``accuracy@1ms-same`` … with as many as cover the stretch that was trained on; ``accuracy@1ms-full`` … with
+as many as the whole recording has. No series.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from bench.training.trained import NotApplicable, Reading, Trained
 
 
 def at_resolution(kept: Trained, protocol: str, window_ms: int, steps: int | str | None = None) -> Reading:
-    """Test accuracy in % with windows of ``window_ms``; ``steps`` of them, ``None``: as many as in training, "same": as many as cover the
-    same stretch of the recording (the last may reach beyond it), "full": the whole recording."""
+    """Test accuracy in % with windows of ``window_ms``; ``steps`` of them, ``None``: as many as in training, "same": as
+    many as cover the same stretch of the recording (the last may reach beyond it), "full": the whole recording.
+    """
     trained_on = kept.experiment.config["data_settings"]
     if "window_ms" not in trained_on:
         raise NotApplicable(f"the data of task {kept.experiment.task.name} has no windows of time")

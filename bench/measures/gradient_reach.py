@@ -1,9 +1,9 @@
 """How far back in time the gradient reaches (celif Figure 6): |dL/dS| of the last hidden layer over the steps.
 
-Measure ``gradient-reach``, of 256 training samples: the share that falls on the first 10 steps, where copy memory shows its digits. The
-derivative is total, through later states and recurrence too; absolute values are summed over neurons and divided, sample by sample, by
-their sum over all steps (the paper sums signed values, which can vanish). An LSTM's hidden state is taken in place of S.
-Series: ``t`` (from 0), ``share``, which sums to 1.
+Measure ``gradient-reach``, of 256 training samples: the share that falls on the first 10 steps, where copy memory shows
+its digits. The derivative is total, through later states and recurrence too; absolute values are summed over neurons
+and divided, sample by sample, by their sum over all steps (the paper sums signed values, which can vanish). An LSTM's
+hidden state is taken in place of S. Series: ``t`` (from 0), ``share``, which sums to 1.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from lightning_modules.spiking import SpikingModule
 
 
 def hidden_gradient(module: SpikingModule, x: Any, target: Tensor) -> Tensor:
-    """Total derivative [T, B, N] of the loss with respect to the last hidden layer's outputs. Raises ``NotApplicable``."""
+    """Total derivative [T, B, N] of the loss with respect to the last hidden layer's outputs. Raises
+    ``NotApplicable``.
+    """
     network = module.network
     if isinstance(network, Dense):
         hidden = network.stack if network.head is not None else network.stack[:-1]
@@ -32,7 +34,9 @@ def hidden_gradient(module: SpikingModule, x: Any, target: Tensor) -> Tensor:
         if network.head is not None:
             output = network.read_out(network.run(x, probe=probe))
         else:
-            spikes = scan.scan_stack([layer.spec for layer in hidden], x, detach_every=network.detach_every, probe=probe).output
+            spikes = scan.scan_stack(
+                [layer.spec for layer in hidden], x, detach_every=network.detach_every, probe=probe
+            ).output
             assert spikes is not None
             last = scan.scan_stack([network.stack[-1].spec], spikes, detach_every=network.detach_every).output
             assert last is not None
@@ -49,7 +53,9 @@ def hidden_gradient(module: SpikingModule, x: Any, target: Tensor) -> Tensor:
 
 
 def _unrolled(network: RNN, x: Tensor, probe: Tensor) -> Tensor:
-    """The last layer's hidden states step by step, with ``probe`` added where the next step sees it: torch's own layer hides that."""
+    """The last layer's hidden states step by step, with ``probe`` added where the next step sees it: torch's own layer
+    hides that.
+    """
     for unit in network.cells[:-1]:
         x = unit(x)[0]
     unit = network.cells[-1]

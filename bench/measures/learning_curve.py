@@ -1,8 +1,9 @@
 """The history of a training as a curve (celif Figures 4 and 5).
 
-Measures: ``learning-curve``, the epochs until the test accuracy is first within 1 point of its best; ``loss-curve``, the test loss after
-the last epoch, for tasks where a plateau may be that of having learned nothing. Series of both: one row an epoch, ``epoch``, ``step``
-(optimiser steps until then), ``test_loss`` and, where the task has classes, ``test_accuracy`` in %.
+Measures: ``learning-curve``, the epochs until the test accuracy is first within 1 point of its best; ``loss-curve``,
+the test loss after the last epoch, for tasks where a plateau may be that of having learned nothing. Series of both: one
+row an epoch, ``epoch``, ``step`` (optimiser steps until then), ``test_loss`` and, where the task has classes,
+``test_accuracy`` in %.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ NEAR = 1.0  # points
 
 def _series(kept: Trained) -> dict[str, list]:
     history, each = kept.history, kept.steps // len(kept.history)
-    columns: dict[str, list] = {"epoch": [r["epoch"] for r in history], "step": [each * int(r["epoch"]) for r in history]}
+    columns: dict[str, list] = {
+        "epoch": [r["epoch"] for r in history],
+        "step": [each * int(r["epoch"]) for r in history],
+    }
     for name in ("test/loss", "test/accuracy"):
         if name in history[-1]:
             columns[name.replace("/", "_")] = [float(r[name]) for r in history]

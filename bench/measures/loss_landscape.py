@@ -1,9 +1,11 @@
-"""Loss landscape around trained weights along filter-normalised random directions (Li et al. 2018), and a scalar of its flatness.
+"""Loss landscape around trained weights along filter-normalised random directions (Li et al. 2018), and a scalar of its
+flatness.
 
-Measures: ``loss-landscape`` (1,024 training samples, 21 x 21 points in [-1, 1]), ``loss-landscape@9`` (256 samples, 9 x 9 points), each
-also ``-te-fixed``: temporal embeddings stay as they are. The value is the mean increase of the loss over circles of radius 0.5 and 1
-around the weights, 16 points each, of three pairs of directions: shapes differ between models, so single directions cannot be compared.
-Series: ``pair, grid, x, y, loss``, a line a point; the points of the grid (pair 0) have ``grid`` 1, the centre comes first.
+Measures: ``loss-landscape`` (1,024 training samples, 21 x 21 points in [-1, 1]), ``loss-landscape@9`` (256 samples, 9 x
+9 points), each also ``-te-fixed``: temporal embeddings stay as they are. The value is the mean increase of the loss
+over circles of radius 0.5 and 1 around the weights, 16 points each, of three pairs of directions: shapes differ between
+models, so single directions cannot be compared. Series: ``pair, grid, x, y, loss``, a line a point; the points of the
+grid (pair 0) have ``grid`` 1, the centre comes first.
 """
 
 from __future__ import annotations
@@ -22,10 +24,14 @@ RADII, ANGLES = (0.5, 1.0), 16
 Parameters = dict[str, nn.Parameter]
 
 
-def direction(parameters: Parameters, seed: int, fixed: Callable[[str], bool] = lambda name: False) -> dict[str, Tensor]:
-    """A Gaussian direction, each filter of it as long as that of the weights: a filter is what leads to one neuron, a row.
+def direction(
+    parameters: Parameters, seed: int, fixed: Callable[[str], bool] = lambda name: False
+) -> dict[str, Tensor]:
+    """A Gaussian direction, each filter of it as long as that of the weights: a filter is what leads to one neuron, a
+    row.
 
-    A temporal embedding's rows and a recurrent matrix's are filters too; parameters of one dimension, and those ``fixed`` by name, stay.
+    A temporal embedding's rows and a recurrent matrix's are filters too; parameters of one dimension, and those
+    ``fixed`` by name, stay.
     """
     generator = torch.Generator().manual_seed(seed)
     out = {}
@@ -63,7 +69,9 @@ class Landscape:
         return total / seen
 
 
-def loss_landscape(kept: Trained, protocol: str, samples: int = 1024, points: int = 21, pairs: int = 3, te_fixed: bool = False) -> Reading:
+def loss_landscape(
+    kept: Trained, protocol: str, samples: int = 1024, points: int = 21, pairs: int = 3, te_fixed: bool = False
+) -> Reading:
     """See above. ``points`` a side of the grid must be odd, so that the centre is one of them."""
     if points < 3 or points % 2 == 0:
         raise ValueError(f"a grid needs an odd number of points of 3 or more a side, got {points}")
@@ -73,7 +81,10 @@ def loss_landscape(kept: Trained, protocol: str, samples: int = 1024, points: in
     rows = [(0, 1, 0.0, 0.0, centre)]
     middle, increases = points // 2, []
     for number in range(pairs):
-        pair = tuple(direction(landscape.parameters, 2 * number + i, lambda name: te_fixed and name.endswith(".te")) for i in (0, 1))
+        pair = tuple(
+            direction(landscape.parameters, 2 * number + i, lambda name: te_fixed and name.endswith(".te"))
+            for i in (0, 1)
+        )
         if number == 0:
             for i in range(-middle, middle + 1):
                 for j in range(-middle, middle + 1):
@@ -87,5 +98,6 @@ def loss_landscape(kept: Trained, protocol: str, samples: int = 1024, points: in
                 increases.append(rows[-1][4] - centre)
     names = ("pair", "grid", "x", "y", "loss")
     return Reading(
-        sum(increases) / len(increases), series={name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+        sum(increases) / len(increases),
+        series={name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)},
     )

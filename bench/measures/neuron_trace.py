@@ -1,7 +1,8 @@
 """The variables of single neurons over time (celif Figure 2).
 
-Measure ``neuron-trace``: spikes per step of the most active neuron of the last layer of neurons on the first test sample. Series: one row
-a step for each of its two most active neurons: ``neuron``, ``t`` (from 0), ``spike`` and every variable of the neuron's state.
+Measure ``neuron-trace``: spikes per step of the most active neuron of the last layer of neurons on the first test
+sample. Series: one row a step for each of its two most active neurons: ``neuron``, ``t`` (from 0), ``spike`` and every
+variable of the neuron's state.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """How often each neuron spikes (Yin et al. 2024, Figure 3).
 
-Measure ``spike-rate``: spikes per neuron and step, mean over all neurons, steps and test samples. Series: one row a neuron, ``layer`` (1 is
-the first, the last is the output where that spikes), ``neuron`` (from 0), ``rate`` (of this neuron, mean over steps and test samples).
+Measure ``spike-rate``: spikes per neuron and step, mean over all neurons, steps and test samples. Series: one row a
+neuron, ``layer`` (1 is the first, the last is the output where that spikes), ``neuron`` (from 0), ``rate`` (of this
+neuron, mean over steps and test samples).
 """
 
 from __future__ import annotations

@@ -17,12 +17,14 @@ BATCH = 256
 def training_batches(kept: Trained, module: SpikingModule, samples: int) -> list[tuple[Any, Tensor]]:
     """Input and target batches of ``samples`` training samples (a multiple of 256, or fewer), where ``module`` is.
 
-    The same samples, with the same spikes, for every model and seed of a task; as events where the network takes them. Raises
-    ``ValueError`` where the training set has fewer.
+    The same samples, with the same spikes, for every model and seed of a task; as events where the network takes them.
+    Raises ``ValueError`` where the training set has fewer.
     """
     if samples > BATCH and samples % BATCH:
         raise ValueError(f"samples must be a multiple of {BATCH}, or fewer, got {samples}")
-    samples = min(samples, kept.experiment.config["data_settings"].get("train") or samples)  # the smoke budget limits its training set
+    samples = min(
+        samples, kept.experiment.config["data_settings"].get("train") or samples
+    )  # the smoke budget limits its training set
     plain: dict[str, Any] = {"augment": False} if kept.experiment.config["data_settings"].get("augment") else {}
     data = kept.data(**plain)
     data.seed, data.batch_size = SEED, min(samples, BATCH)

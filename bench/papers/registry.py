@@ -1,7 +1,7 @@
 """Finds what the papers' folders declare: a folder of this package with a ``paper.py`` is a paper. No torch.
 
-``table_<n>.py`` and ``figure_<n>.py`` hold a ``TABLE``; ``tasks.py`` and ``models.py`` the recipes and the networks that rows name;
-``claims.py`` the ``CLAIMS``.
+``table_<n>.py`` and ``figure_<n>.py`` hold a ``TABLE``; ``tasks.py`` and ``models.py`` the recipes and the networks
+that rows name; ``claims.py`` the ``CLAIMS``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def _place(table: Table) -> tuple[str, int, int]:
 
 PAPERS: dict[str, Paper] = {module.PAPER.id: module.PAPER for module in _modules("paper")}
 TABLES: dict[str, Table] = {
-    module.TABLE.id: module.TABLE for module in sorted([*_modules("table_"), *_modules("figure_")], key=lambda module: _place(module.TABLE))
+    module.TABLE.id: module.TABLE
+    for module in sorted([*_modules("table_"), *_modules("figure_")], key=lambda module: _place(module.TABLE))
 }
 TASKS: dict[str, Task] = {task.name: task for task in _values("tasks", Task)}
 MODELS: dict[str, Model] = {model.name: model for model in _values("models", Model)}
@@ -62,6 +63,8 @@ def substitutes(task: Task) -> list[Task]:
 
 
 def find_model(name: str) -> Model:
-    """The model ``name``; "<model>-tuned" is that model with what its search found. Raises ``KeyError`` for an unknown one."""
+    """The model ``name``; "<model>-tuned" is that model with what its search found. Raises ``KeyError`` for an unknown
+    one.
+    """
     base = name.removesuffix("-tuned")
     return MODELS[name] if name == base or name in MODELS else tuned(MODELS[base])

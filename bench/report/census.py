@@ -34,7 +34,9 @@ def _network(question: Question) -> str:
 
 
 def compute(questions: Iterable[Question]) -> dict[Question, str]:
-    """Answers; data sets that are not here are left out, and each is read once. Raises ``DataError`` for one that is damaged."""
+    """Answers; data sets that are not here are left out, and each is read once. Raises ``DataError`` for one that is
+    damaged.
+    """
     counted: dict[str, dict[str, Any]] = {}
     found = {}
     for question in sorted(questions):
@@ -64,4 +66,6 @@ def differing() -> list[str]:
     known, asked = facts.read(), facts.all_questions(TABLES)
     found = compute(asked)
     wrong = [q for q, value in found.items() if known.get(q) != value] + [q for q in known if q not in asked]
-    return [f"{q.fact} {q.of} of {q.subject}: {known.get(q, 'nothing')}, now {found.get(q, 'not asked')}" for q in wrong]
+    return [
+        f"{q.fact} {q.of} of {q.subject}: {known.get(q, 'nothing')}, now {found.get(q, 'not asked')}" for q in wrong
+    ]

@@ -22,7 +22,9 @@ KINDS = ("full", "subset", "stand-in")
 
 @dataclass(frozen=True)
 class Judgement:
-    """``data``: published (the paper's own numbers), full (its data), subset or stand-in. ``text`` has the numbers, or what is missing."""
+    """``data``: published (the paper's own numbers), full (its data), subset or stand-in. ``text`` has the numbers, or
+    what is missing.
+    """
 
     claim: Claim
     data: str
@@ -33,7 +35,9 @@ class Judgement:
 
 def published(cell: Cell) -> Estimate | None:
     number = published_number(cell)
-    return None if number is None else Estimate(number * (1000 if cell.unit == "k" else 1), 0.0, name(cell), digits(cell))
+    return (
+        None if number is None else Estimate(number * (1000 if cell.unit == "k" else 1), 0.0, name(cell), digits(cell))
+    )
 
 
 def name(cell: Cell) -> str:
@@ -60,7 +64,9 @@ def measured(cell: Cell, budget: str, lines: list[Line]) -> Estimate | None:
     assumed = low is None or high is None
     half = cell.measure.tolerance if low is None or high is None else (high - low) / 2
     epochs = {line.epochs for line in by_seed.values()}
-    return Estimate(mean, half, name(cell), digits(cell), len(by_seed), next(iter(epochs)) if len(epochs) == 1 else None, assumed)
+    return Estimate(
+        mean, half, name(cell), digits(cell), len(by_seed), next(iter(epochs)) if len(epochs) == 1 else None, assumed
+    )
 
 
 def variants(claim: Claim) -> Iterator[tuple[str, Claim]]:
@@ -69,7 +75,13 @@ def variants(claim: Claim) -> Iterator[tuple[str, Claim]]:
     for kind in KINDS[1:]:
         moved = {id(c): _moved(c, kind) for c in claim.cells}
         if all(moved.values()):
-            yield kind, replace(claim, conditions=tuple(replace(c, cells=tuple(moved[id(x)] for x in c.cells)) for c in claim.conditions))  # type: ignore[misc]
+            yield (
+                kind,
+                replace(
+                    claim,
+                    conditions=tuple(replace(c, cells=tuple(moved[id(x)] for x in c.cells)) for c in claim.conditions),
+                ),
+            )  # type: ignore[misc]
 
 
 def _moved(cell: Cell, kind: str) -> Cell | None:
@@ -77,7 +89,9 @@ def _moved(cell: Cell, kind: str) -> Cell | None:
         return None
     assert cell.task is not None and cell.model is not None and cell.measure is not None
     tasks = [t for t in substitutes(cell.task) if SOURCES[t.data].kind == kind]
-    moved = [replace(cell, task=t, published=None) for t in tasks if (t.name, cell.model.name, cell.measure.name) in tabled()]
+    moved = [
+        replace(cell, task=t, published=None) for t in tasks if (t.name, cell.model.name, cell.measure.name) in tabled()
+    ]
     return moved[0] if moved else None
 
 
@@ -85,7 +99,9 @@ def _moved(cell: Cell, kind: str) -> Cell | None:
 def tabled() -> frozenset[tuple[str, str, str]]:
     """Task, model and measure of every cell that a table can run."""
     cells = (c for table in TABLES.values() for c in table.cells)
-    return frozenset((c.task.name, c.model.name, c.measure.name) for c in cells if c.task and c.model and c.measure and c.runnable)
+    return frozenset(
+        (c.task.name, c.model.name, c.measure.name) for c in cells if c.task and c.model and c.measure and c.runnable
+    )
 
 
 def judge(claim: Claim, lines: Iterable[Line]) -> list[Judgement]:
@@ -124,7 +140,11 @@ def _judged(claim: Claim, kind: str, budget: str, known: dict[int, Estimate | No
     seeds = sorted({e.n for e in known.values() if e and e.n})
     about = [f"seeds a value: {'–'.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))}"] if seeds else []
     assumed = sorted({e.half for e in known.values() if e and e.assumed})
-    about += [f"no interval (one seed): {' or '.join(f'{half:g}' for half in assumed)} assumed for half of one"] if assumed else []
+    about += (
+        [f"no interval (one seed): {' or '.join(f'{half:g}' for half in assumed)} assumed for half of one"]
+        if assumed
+        else []
+    )
     about += [f"trained for different numbers of epochs: {', '.join(map(str, epochs))}"] if len(epochs) > 1 else []
     return Judgement(claim, kind, every, budget, "; ".join([*texts, *about]))
 

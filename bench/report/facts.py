@@ -1,7 +1,8 @@
 """Facts: what a cell says without any training.
 
-Settings and terms come from the recipe. What needs a built network or the data is looked up in ``results/facts.csv``, which
-``python -m bench facts`` (``bench.census``) writes; a changed recipe or data set has another key, so an old line is never shown. No torch.
+Settings and terms come from the recipe. What needs a built network or the data is looked up in ``results/facts.csv``,
+which ``python -m bench facts`` (``bench.census``) writes; a changed recipe or data set has another key, so an old line
+is never shown. No torch.
 """
 
 from __future__ import annotations
@@ -107,7 +108,10 @@ def questions(cell: Cell) -> list[Question]:
         return []
     if fact.name in COUNTED:
         return [about_data(fact.name, cell.task.data)]
-    if fact.name in ("parameters", "network"):  # as the paper counts them, or all that is trained of the network that is shown
+    if fact.name in (
+        "parameters",
+        "network",
+    ):  # as the paper counts them, or all that is trained of the network that is shown
         of = WHOLE if fact.name == "network" else ""
         return [about_network("parameters", of, cell.task, model) for model in _models(cell)]
     if fact.name == "te" and cell.model is not None:
@@ -122,7 +126,9 @@ def lacking(cells: Iterable[Cell]) -> bool:
     """Whether facts.csv lacks something about ``cells`` that can be computed here."""
     known = read()
     return any(
-        question not in known and not (question.fact in COUNTED and missing(question.subject)) for c in cells for question in questions(c)
+        question not in known and not (question.fact in COUNTED and missing(question.subject))
+        for c in cells
+        for question in questions(c)
     )
 
 
@@ -200,9 +206,13 @@ def _why(cell: Cell) -> str:
     assert cell.fact is not None
     if cell.fact.why or cell.task is None:
         return cell.fact.why
-    names = {"network": ["readout"], "widths": ["layers"]}.get(cell.fact.name, [of.split(".")[0] for of in cell.fact.of])
+    names = {"network": ["readout"], "widths": ["layers"]}.get(
+        cell.fact.name, [of.split(".")[0] for of in cell.fact.of]
+    )
     own = dict(cell.model.sources) if cell.model else {}
-    return "; ".join(dict.fromkeys(said for name in names if (said := own.get(name) or cell.task.sources.get(name, ""))))
+    return "; ".join(
+        dict.fromkeys(said for name in names if (said := own.get(name) or cell.task.sources.get(name, "")))
+    )
 
 
 def _parameters(cell: Cell, counts: Mapping[str, int]) -> Answer:
@@ -228,7 +238,11 @@ def _data(cell: Cell, known: Mapping[Question, str]) -> Answer:
     (question,) = questions(cell)
     source, value = SOURCES[question.subject], known.get(question)
     if value is None:
-        return Answer("", "data missing", note=f"{source.title} is not here: python -m bench data fetch {question.subject}, then {COMMAND}")
+        return Answer(
+            "",
+            "data missing",
+            note=f"{source.title} is not here: python -m bench data fetch {question.subject}, then {COMMAND}",
+        )
     if source.kind != "full":
         return Answer(value, verdict=source.kind)
     verdict = _verdict(cell, value)

@@ -1,4 +1,6 @@
-"""Tables from the ledger: CSV (one line a cell), Markdown and LaTeX beside the published numbers, figures, and the index."""
+"""Tables from the ledger: CSV (one line a cell), Markdown and LaTeX beside the published numbers, figures, and the
+index.
+"""
 
 from __future__ import annotations
 
@@ -82,15 +84,17 @@ def _units(table: Table) -> dict[str, str]:
 
 
 def texts(table: Table, found: list[Finding]) -> list[list[str]]:
-    """Header and rows for people. A unit other than % is said once in the header, "Energy (nJ), input counted", where the whole column has
-    it, else in the cells."""
+    """Header and rows for people. A unit other than % is said once in the header, "Energy (nJ), input counted", where
+    the whole column has it, else in the cells.
+    """
     by_place, units, several = {(f.cell.row, f.cell.column): f for f in found}, _units(table), _several(found)
     header = [""]
     for column in table.columns:
         name, comma, rest = column.partition(", ")
         header.append(f"{name} ({units[column]}){comma}{rest}" if units[column] not in ("", "%") else column)
     rows = [
-        [short(f, units[column], several) if (f := by_place.get((row, column))) else "" for column in table.columns] for row in table.rows
+        [short(f, units[column], several) if (f := by_place.get((row, column))) else "" for column in table.columns]
+        for row in table.rows
     ]
     return [header, *([row, *cells] for row, cells in zip(table.rows, rows, strict=True))]
 
@@ -101,9 +105,11 @@ def _several(found: list[Finding]) -> bool:
 
 
 def short(f: Finding, said: str = "", several: bool = False) -> str:
-    """One cell for people: ``measured ± half interval (published)`` or the published value and why there is no measured one.
+    """One cell for people: ``measured ± half interval (published)`` or the published value and why there is no measured
+    one.
 
-    The unit is left out if it is the one ``said`` above, or %. † is one seed, where others of the table have ``several``.
+    The unit is left out if it is the one ``said`` above, or %. † is one seed, where others of the table have
+    ``several``.
     """
     published = f.cell.published or "–"
     if f.status == "not applicable":
@@ -131,17 +137,25 @@ def legend(found: list[Finding]) -> str:
     measured = [f for f in found if f.status == "measured" and not f.text]
     parts = []
     if any(f.text for f in found):
-        parts.append("Without training: computed from the recipes, the built networks and the data (published, where it reads differently)")
+        parts.append(
+            "Without training: computed from the recipes, the built networks and the data (published, where it reads"
+            " differently)"
+        )
     if measured:
         parts.append("measured ± half of the 95 % interval (published)")
         parts.append(f"Protocol {', '.join(sorted({f.protocol for f in measured}))}")
         parts.append("budget " + "; ".join(f"{b} ({BUDGETS[b]})" for b in sorted({f.budget for f in measured})))
         seeds = sorted({f.n for f in measured})
-        parts.append(f"{seeds[0]}–{seeds[-1]} seeds a cell" if len(seeds) > 1 else f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''} a cell")
+        parts.append(
+            f"{seeds[0]}–{seeds[-1]} seeds a cell"
+            if len(seeds) > 1
+            else f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''} a cell"
+        )
         if 1 in seeds:
             mark = " (†)" if len(seeds) > 1 else ""
             parts.append(
-                f"with one seed{mark} the interval, where there is one, is that of the test sample or of a landscape's directions only"
+                f"with one seed{mark} the interval, where there is one, is that of the test sample or of a landscape's"
+                " directions only"
             )
     if any(f.verdict == "in interval" for f in found):
         parts.append("in interval: only the interval, not the measure's tolerance, reaches the published value")
@@ -151,7 +165,12 @@ def legend(found: list[Finding]) -> str:
 
 
 def to_markdown(table: Table, found: list[Finding]) -> str:
-    lines = [f"# {table.id}: {table.title}", "", f"{table.paper.title} ({table.paper.authors}, {table.paper.reference}).", ""]
+    lines = [
+        f"# {table.id}: {table.title}",
+        "",
+        f"{table.paper.title} ({table.paper.authors}, {table.paper.reference}).",
+        "",
+    ]
     if table.draw and any(f.status == "measured" for f in found):
         lines += [
             f"![{table.title}](../figures/{table.id}.png)",
@@ -165,7 +184,12 @@ def to_markdown(table: Table, found: list[Finding]) -> str:
         lines += ["Notes:", "", *(f"- {note}" for note in table.notes), ""]
     reasons = Counter((f.status, f.note) for f in found if f.status != "measured" and f.note)
     if reasons:
-        lines += ["Not measured:", "", *(f"- {n} cell{'s' if n > 1 else ''} {status}: {note}" for (status, note), n in reasons.items()), ""]
+        lines += [
+            "Not measured:",
+            "",
+            *(f"- {n} cell{'s' if n > 1 else ''} {status}: {note}" for (status, note), n in reasons.items()),
+            "",
+        ]
     details = [f"- {f.cell.row}, {f.cell.column}: {f.note}" for f in found if f.status == "measured" and f.note]
     if details:
         lines += ["Details of measured cells:", "", *details, ""]
@@ -197,9 +221,15 @@ def _tex(text: str) -> str:
 
 
 def to_latex(table: Table, found: list[Finding]) -> str:
-    lines = [r"% generated by: python -m bench render " + table.id, r"\begin{tabular}{l" + "r" * len(table.columns) + "}", r"\toprule"]
+    lines = [
+        r"% generated by: python -m bench render " + table.id,
+        r"\begin{tabular}{l" + "r" * len(table.columns) + "}",
+        r"\toprule",
+    ]
     header, *rows = (" & ".join(map(_tex, line)) + r" \\" for line in texts(table, found))
-    return "\n".join([*lines, header, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}", "% " + _tex(legend(found)), ""])
+    return "\n".join(
+        [*lines, header, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}", "% " + _tex(legend(found)), ""]
+    )
 
 
 def coverage(found: list[Finding]) -> dict[str, int]:
@@ -232,12 +262,16 @@ def pictures(tables: Iterable[Table], lines: list[Line]) -> tuple[dict[Path, str
 
 
 def render(tables: Iterable[Table], lines: list[Line]) -> None:
-    """Write ``files``, then ``pictures``; equal ones are left alone. Raises ``BenchError`` for figures that cannot be drawn, at the end."""
+    """Write ``files``, then ``pictures``; equal ones are left alone. Raises ``BenchError`` for figures that cannot be
+    drawn, at the end.
+    """
     tables = list(tables)
     for path, text in files(tables, lines).items():
         store.write(path, text)
     drawn, problems = pictures(tables, lines)
-    changed = {path.stem for path, content in drawn.items() if _differs(path, content)}  # another machine's equal PNG is left alone
+    changed = {
+        path.stem for path, content in drawn.items() if _differs(path, content)
+    }  # another machine's equal PNG is left alone
     for path, content in drawn.items():
         if content is None:
             path.unlink(missing_ok=True)  # of results that are not current any more
@@ -248,7 +282,9 @@ def render(tables: Iterable[Table], lines: list[Line]) -> None:
 
 
 def differing(tables: Iterable[Table], lines: list[Line]) -> list[Path]:
-    """Rendered files that are not what the ledger gives. Of a figure, its data and its SVG are compared; its PNG has to be there."""
+    """Rendered files that are not what the ledger gives. Of a figure, its data and its SVG are compared; its PNG has to
+    be there.
+    """
     tables = list(tables)
     drawn, problems = pictures(tables, lines)
     if problems:
@@ -270,7 +306,10 @@ def _speed() -> list[str]:
         return []
     with path.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    about = f"Median of whole training steps, {rows[0]['threads']} CPU threads; `make speed` measures again. Raw: [speed.csv](speed.csv)."
+    about = (
+        f"Median of whole training steps, {rows[0]['threads']} CPU threads; `make speed` measures again. Raw:"
+        " [speed.csv](speed.csv)."
+    )
     return ["## Speed", "", about, "", speed_table.markdown(rows), ""]
 
 
@@ -293,19 +332,30 @@ def index(lines: list[Line]) -> str:
             out.append(f"| [{table.id}](tables/{table.id}.md) | {table.title} | {numbers} | {other} |")
         out.append("")
     out += _speed()
-    out += ["## How to read a table", "", "- `94.41 ± 0.45 * (94.85)`: measured, half of its 95 % interval, published in brackets."]
-    out += ["- `*`: a reduced budget, a subset or stand-in data: not comparable as a reproduction; the CSV's `verdict` column says which."]
     out += [
-        "- no word, in interval, above, below: at the paper's budget on the real data. The published value is within the measure's "
-        f"tolerance ({ACCURACY.tolerance:g} point of accuracy, {ENERGY.tolerance:g} nJ, {SILHOUETTE.tolerance:g} of a silhouette), further "
-        "off but in the interval, or further off than both.",
+        "## How to read a table",
+        "",
+        "- `94.41 ± 0.45 * (94.85)`: measured, half of its 95 % interval, published in brackets.",
+    ]
+    out += [
+        "- `*`: a reduced budget, a subset or stand-in data: not comparable as a reproduction; the CSV's `verdict`"
+        " column says which."
+    ]
+    out += [
+        (
+            "- no word, in interval, above, below: at the paper's budget on the real data. The published value is"
+            f" within the measure's tolerance ({ACCURACY.tolerance:g} point of accuracy, {ENERGY.tolerance:g} nJ,"
+            f" {SILHOUETTE.tolerance:g} of a silhouette), further off but in the interval, or further off than both."
+        ),
         "- `†`: one seed, in a table where other cells have more. The CSV has the number of seeds of every cell.",
     ]
     out += [f"- protocol `{name}`: {text}." for name, text in PROTOCOLS.items()]
     out += [f"- budget `{name}`: {text}." for name, text in BUDGETS.items()]
     out += [
-        "- Interval: Student t over seeds; with one seed, where there is one, that of the test sample (Wilson for an accuracy) or of a "
-        "landscape's pairs of directions (says nothing about seeds).",
+        (
+            "- Interval: Student t over seeds; with one seed, where there is one, that of the test sample (Wilson for"
+            " an accuracy) or of a landscape's pairs of directions (says nothing about seeds)."
+        ),
         "",
     ]
     return "\n".join(out)

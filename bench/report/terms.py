@@ -1,4 +1,6 @@
-"""Recipes in the words of the papers' tables: architectures, networks, schedules. From an experiment's config alone, no torch."""
+"""Recipes in the words of the papers' tables: architectures, networks, schedules. From an experiment's config alone, no
+torch.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,11 @@ def widths(config: Config) -> str:
 def architecture(config: Config) -> str:
     if config["network"] == "tcn":
         return "Convolution"
-    return "Recurrent" if config["recurrent"] or config["network"] in RNNS or config["neuron"]["name"] == "indrnn" else "Feedforward"
+    return (
+        "Recurrent"
+        if config["recurrent"] or config["network"] in RNNS or config["neuron"]["name"] == "indrnn"
+        else "Feedforward"
+    )
 
 
 def snn(config: Config) -> str:
@@ -101,7 +107,11 @@ def network(config: Config) -> str:
     neuron = config["neuron"]["name"].upper()
     if config["network"] == "resnet18":
         return f"Input({inputs * 32 * 32})-ResNet18_{neuron}-Output"
-    before = [f"Input({CAMERA})", f"Downsampling({inputs})"] if config["data"].startswith("dvs-gesture") else [f"Input({inputs})"]
+    before = (
+        [f"Input({CAMERA})", f"Downsampling({inputs})"]
+        if config["data"].startswith("dvs-gesture")
+        else [f"Input({inputs})"]
+    )
     layer = "RNN" if config["network"] in RNNS else f"FC_{neuron}"
     last = {"spiking": layer, "leaky-readout": "FC_LI"}.get(config["readout"], "FC")
     return "-".join([*before, *(f"{layer}({n})" for n in hidden), f"{last}({classes})", "Output"])

@@ -44,8 +44,9 @@ _T95 = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One cell as measured or, for a fact, computed. ``status``: measured, stale, ready to run, not run (nothing can run it yet), not
-    reported, not applicable, data missing. ``text`` is what a fact says."""
+    """One cell as measured or, for a fact, computed. ``status``: measured, stale, ready to run, not run (nothing can
+    run it yet), not reported, not applicable, data missing. ``text`` is what a fact says.
+    """
 
     cell: Cell
     status: str
@@ -106,15 +107,30 @@ def find(table: Table, cell: Cell, lines: Iterable[Line]) -> Finding:
     if stale:
         last = max(stale, key=lambda line: line.started_utc)
         was = f"measured {last.started_utc[:10]} by another version ({last.version}, config {last.config_hash})"
-        return Finding(cell, "stale", _join(cell.note, was), last.value, n=1, budget=last.budget, protocol=last.protocol, data=last.data)
+        return Finding(
+            cell,
+            "stale",
+            _join(cell.note, was),
+            last.value,
+            n=1,
+            budget=last.budget,
+            protocol=last.protocol,
+            data=last.data,
+        )
     last_try = max(mine, key=lambda line: line.started_utc, default=None)
     if last_try and last_try.status == "not applicable":
         return Finding(cell, "not applicable", _join(cell.note, last_try.error))
-    looked = max((line for line in everything if line.data == task.data), key=lambda line: line.started_utc, default=None)
+    looked = max(
+        (line for line in everything if line.data == task.data), key=lambda line: line.started_utc, default=None
+    )
     if looked and looked.status == "data missing":
         where = f"{SOURCES[task.data].title} was not there on {looked.started_utc[:10]}: python -m bench data status"
         return Finding(cell, "data missing", _join(cell.note, where), data=task.data)
-    failed = f"last attempt ({last_try.budget}): {last_try.status}, {last_try.error}" if last_try and last_try.status != "ok" else ""
+    failed = (
+        f"last attempt ({last_try.budget}): {last_try.status}, {last_try.error}"
+        if last_try and last_try.status != "ok"
+        else ""
+    )
     about = cell.note if cell.published or cell.absent else ""  # of a stand-in: its real column says it
     return Finding(cell, "ready to run", _join(about, failed, _ready(table, cell, everything)))
 
@@ -126,7 +142,9 @@ def results(cell: Cell, budget: str, lines: Iterable[Line]) -> dict[str, dict[in
         return {}
     found: dict[str, dict[int, Line]] = {}
     known: dict[int, Experiment] = {}
-    asked = [x for x in lines if (x.measure, x.status, x.budget) == (cell.measure.name, "ok", budget)]  # of any task: names do not count
+    asked = [
+        x for x in lines if (x.measure, x.status, x.budget) == (cell.measure.name, "ok", budget)
+    ]  # of any task: names do not count
     for line in sorted(asked, key=lambda line: line.started_utc):
         if line.seed not in known:
             known[line.seed] = Experiment(cell.task, cell.model, line.seed, budget)
@@ -146,12 +164,20 @@ def _ready(table: Table, cell: Cell, lines: list[Line]) -> str:
 
 def duration(seconds: float) -> str:
     """``80 s``, ``12 min`` or ``3.4 h``."""
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 100
+        else f"{seconds / 60:.0f} min"
+        if seconds < 6000
+        else f"{seconds / 3600:.1f} h"
+    )
 
 
 def interval(cell: Cell, lines: list[Line]) -> tuple[float, float | None, float | None]:
-    """Mean of ``lines`` (one a seed) of ``cell`` and its 95 % interval: over seeds; with one seed of the test sample, or over the repeats
-    in the stored series (attacked samples, pairs of directions). ``None`` where there is neither."""
+    """Mean of ``lines`` (one a seed) of ``cell`` and its 95 % interval: over seeds; with one seed of the test sample,
+    or over the repeats in the stored series (attacked samples, pairs of directions). ``None`` where there is
+    neither.
+    """
     values = [line.value for line in lines if line.value is not None]
     value, first = fmean(values), lines[0]
     if len(values) > 1:
@@ -169,7 +195,8 @@ def _repeats(cell: Cell, line: Line) -> list[float]:
     if cell.measure.repeats is None:
         return []
     return series.repeats(
-        series.read(Experiment(cell.task, cell.model, line.seed, line.budget), cell.measure, line.protocol) or {}, cell.measure
+        series.read(Experiment(cell.task, cell.model, line.seed, line.budget), cell.measure, line.protocol) or {},
+        cell.measure,
     )
 
 
@@ -185,7 +212,21 @@ def _measured(cell: Cell, budget: str, protocol: str, current: dict[str, dict[in
     ]
     note = _join(cell.note, _reduced(cell, budget, first), *others)
     verdict, seeds = _verdict(cell, budget, value, low, high), tuple(line.seed for line in chosen)
-    return Finding(cell, "measured", note, value, low, high, len(chosen), budget, protocol, first.data, first.params, verdict, seeds=seeds)
+    return Finding(
+        cell,
+        "measured",
+        note,
+        value,
+        low,
+        high,
+        len(chosen),
+        budget,
+        protocol,
+        first.data,
+        first.params,
+        verdict,
+        seeds=seeds,
+    )
 
 
 def _reduced(cell: Cell, budget: str, line: Line) -> str:
@@ -196,7 +237,13 @@ def _reduced(cell: Cell, budget: str, line: Line) -> str:
     here, whole = (_flat(Experiment(cell.task, cell.model, line.seed, b).config) for b in (budget, "paper"))
     changed = [name for name in {**here, **whole} if name != "epochs" and here.get(name) != whole.get(name)]
     epochs = f"{line.epochs} of {whole['epochs']} epochs" if line.epochs not in (None, whole["epochs"]) else ""
-    return _join(epochs, *(f"{name.replace('_', ' ')} {here.get(name, 'none')} instead of {whole.get(name, 'none')}" for name in changed))
+    return _join(
+        epochs,
+        *(
+            f"{name.replace('_', ' ')} {here.get(name, 'none')} instead of {whole.get(name, 'none')}"
+            for name in changed
+        ),
+    )
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,8 +255,9 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _verdict(cell: Cell, budget: str, value: float, low: float | None, high: float | None) -> str:
-    """For the paper's own budget on the real data ``within`` the measure's tolerance, ``in interval`` where the interval alone holds the
-    published value, ``above`` or ``below``; a label for everything else."""
+    """For the paper's own budget on the real data ``within`` the measure's tolerance, ``in interval`` where the
+    interval alone holds the published value, ``above`` or ``below``; a label for everything else.
+    """
     assert cell.task is not None and cell.measure is not None
     kind = SOURCES[cell.task.data].kind
     labels = [*([f"{budget} budget"] if budget != "paper" else []), *([kind] if kind != "full" else [])]

@@ -17,7 +17,9 @@ def path(model: str, task: str) -> Path:
 
 
 def settings(model: str, task: str, versions: str) -> dict[str, Any]:
-    """The neuron settings found for ``model`` on ``task``. Raises ``BenchError`` without a file and for one of another version."""
+    """The neuron settings found for ``model`` on ``task``. Raises ``BenchError`` without a file and for one of another
+    version.
+    """
     return dict(read(model, task, versions)["neuron"])
 
 

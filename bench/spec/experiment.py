@@ -30,7 +30,9 @@ def canonical_hash(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is trained: task + model + seed + budget. ``overrides`` (from ``--set``) make it exploratory: it never enters a table."""
+    """What is trained: task + model + seed + budget. ``overrides`` (from ``--set``) make it exploratory: it never
+    enters a table.
+    """
 
     task: Task
     model: Model
@@ -52,7 +54,9 @@ class Experiment:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """All that decides the weights besides the seed, data and versions, in plain types. Names of rows and tables are not in it."""
+        """All that decides the weights besides the seed, data and versions, in plain types. Names of rows and tables
+        are not in it.
+        """
         task, model = self.recipe, self.model
         hidden = {"name", "title", "budgets", "sources", "instead_of", "version"}
         hidden |= {name for name in LATER if getattr(task, name) == _DEFAULTS[name]}
@@ -77,7 +81,9 @@ class Experiment:
 
     @cached_property
     def sources(self) -> dict[str, str]:
-        """Where each entry of ``config`` comes from: the recipe's word, what the row changes, what a reduced budget replaces."""
+        """Where each entry of ``config`` comes from: the recipe's word, what the row changes, what a reduced budget
+        replaces.
+        """
         task, model = self.task, self.model
         said = dict(task.sources)
         row = {**model.changes, **model.by_task.get(task.name, {})}
@@ -88,12 +94,16 @@ class Experiment:
         if model.tuned:
             said["neuron"] = f"search: {best_settings.path(model.tuned, task.name).name}; {said.get('neuron', '')}"
         for name, value in row.items():
-            said[name] = "; ".join(filter(None, [f"row {model.title!r}: {_plain(value)}", model.sources.get(name, ""), said.get(name, "")]))
+            said[name] = "; ".join(
+                filter(None, [f"row {model.title!r}: {_plain(value)}", model.sources.get(name, ""), said.get(name, "")])
+            )
         if self.budget != "paper":
             full = replace(self, budget="paper").config
             for name in {**task.budgets.get(self.budget, {}), **model.budgets.get(self.budget, {})}:
                 if full.get(name) != self.config.get(name):
-                    said[name] = f"{self.budget} budget; at paper budget {full.get(name)!r}: {said.get(name, '')}".rstrip(": ")
+                    said[name] = (
+                        f"{self.budget} budget; at paper budget {full.get(name)!r}: {said.get(name, '')}".rstrip(": ")
+                    )
         for name, _ in self.overrides:
             said[name.split(".")[0]] = "--set: exploratory"
         return {name: said.get(name, "") for name in self.config}
@@ -119,7 +129,9 @@ class Experiment:
 
     @cached_property
     def id(self) -> str:
-        """Hash of all that decides the weights, and of nothing else: the same training under two names is one experiment."""
+        """Hash of all that decides the weights, and of nothing else: the same training under two names is one
+        experiment.
+        """
         return canonical_hash([self.config, self.seed, self.data_hash, self.versions])
 
     def version(self, measure: Measure) -> str:

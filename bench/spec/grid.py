@@ -1,4 +1,6 @@
-"""Cells in bulk: a published table typed as text, its columns again on other data, read by another measure, or with tuned settings."""
+"""Cells in bulk: a published table typed as text, its columns again on other data, read by another measure, or with
+tuned settings.
+"""
 
 from __future__ import annotations
 
@@ -33,16 +35,24 @@ def grid(
 ) -> tuple[Cell, ...]:
     """Cells from a text matrix that looks like the published table.
 
-    The first line holds the column names, every other line a row name and its cells, separated by ``|``. ``n/a`` is not applicable,
-    ``-`` and ``N.A.`` are not reported (each needs a text: in ``legend``, keyed by the sign, or in ``notes``, keyed by (row, column));
-    everything else is the published text. ``models`` and ``tasks`` map row or column names; a cell is runnable where both are given.
-    ``facts`` maps columns, rows or (row, column) pairs of cells that need no training.
-    ``measure`` and ``unit`` hold for all columns or map column names; a cell may carry its unit ("85.1k" in unit "k"). ``waiting`` says
-    for a column, a row or a printed name what the cells wait for; ``note`` goes on every cell without another. Where printed names
-    repeat, ``key`` maps the columns that tell the rows apart to how they read in the row's name: with ``{"Parameters": "{}"}`` a row
-    printed "LIF*" is named "LIF* | 85.1k". Raises ``BenchError`` for a row with a wrong number of cells and for notes without a cell.
+    The first line holds the column names, every other line a row name and its cells, separated by ``|``. ``n/a`` is not
+    applicable, ``-`` and ``N.A.`` are not reported (each needs a text: in ``legend``, keyed by the sign, or in
+    ``notes``, keyed by (row, column)); everything else is the published text. ``models`` and ``tasks`` map row or
+    column names; a cell is runnable where both are given. ``facts`` maps columns, rows or (row, column) pairs of cells
+    that need no training. ``measure`` and ``unit`` hold for all columns or map column names; a cell may carry its unit
+    ("85.1k" in unit "k"). ``waiting`` says for a column, a row or a printed name what the cells wait for; ``note`` goes
+    on every cell without another. Where printed names repeat, ``key`` maps the columns that tell the rows apart to how
+    they read in the row's name: with ``{"Parameters": "{}"}`` a row printed "LIF*" is named "LIF* | 85.1k". Raises
+    ``BenchError`` for a row with a wrong number of cells and for notes without a cell.
     """
-    models, tasks, notes, legend, waiting, key = models or {}, tasks or {}, notes or {}, legend or {}, waiting or {}, key or {}
+    models, tasks, notes, legend, waiting, key = (
+        models or {},
+        tasks or {},
+        notes or {},
+        legend or {},
+        waiting or {},
+        key or {},
+    )
     facts = facts or {}
     lines = [[part.strip() for part in line.split("|")] for line in text.strip("\n").splitlines() if line.strip()]
     (_, *columns), *body = lines
@@ -51,14 +61,18 @@ def grid(
         if len(values) != len(columns):
             raise BenchError(f"row {name!r} has {len(values)} cells under {len(columns)} columns")
         printed = dict(zip(columns, values, strict=True))
-        row = " | ".join([name, *(form.format(printed[column]) for column, form in key.items() if printed[column] != "n/a")])
+        row = " | ".join(
+            [name, *(form.format(printed[column]) for column, form in key.items() if printed[column] != "n/a")]
+        )
         for column, value in printed.items():
             absent = ABSENT.get(value, "")
             said = notes.get((row, column), legend.get(value, "") if absent else "")
             if not absent:
                 said = said or waiting.get(column) or waiting.get(row) or waiting.get(name) or note
             units = unit if isinstance(unit, str) else unit.get(column, "")
-            fact = None if absent == "not applicable" else facts.get((row, column)) or facts.get(column) or facts.get(row)
+            fact = (
+                None if absent == "not applicable" else facts.get((row, column)) or facts.get(column) or facts.get(row)
+            )
             read = None if fact else measure.get(column) if isinstance(measure, Mapping) else measure
             published = None if absent else value.removesuffix(units)
             task, model = tasks.get(column) or tasks.get(row), models.get(row) or models.get(column)
@@ -70,11 +84,11 @@ def grid(
 
 
 def elsewhere(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
-    """``cells`` and, after them, those that can run or are counted in the data again, with each of ``tasks`` that is ``instead_of`` theirs:
-    a stand-in, a subset, …
+    """``cells`` and, after them, those that can run or are counted in the data again, with each of ``tasks`` that is
+    ``instead_of`` theirs: a stand-in, a subset, …
 
-    Nothing is published for them. The new columns carry the data's name: "N-MNIST" becomes "N-MNIST (simulated)", "1ms" becomes
-    "1ms, N-MNIST (simulated)".
+    Nothing is published for them. The new columns carry the data's name: "N-MNIST" becomes "N-MNIST (simulated)", "1ms"
+    becomes "1ms, N-MNIST (simulated)".
     """
     more = []
     for task in tasks:
@@ -88,20 +102,29 @@ def elsewhere(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
                 more.append(replace(cell, column=column, published=None, task=task, absent="", note=beside, extra=True))
             elif cell.column == cell.task.title:  # its column is there, with the other rows
                 note = cell.note if cell.absent else "the paper describes its own data"
-                more.append(Cell(cell.row, task.title, task=task, absent=cell.absent or "not applicable", note=note, extra=True))
+                more.append(
+                    Cell(cell.row, task.title, task=task, absent=cell.absent or "not applicable", note=note, extra=True)
+                )
     return cells + tuple(more)
 
 
 def beside(cells: tuple[Cell, ...], of: str, column: str, measure: Measure, note: str) -> tuple[Cell, ...]:
-    """The runnable cells of column ``of`` again as ``column``, read by another ``measure`` for which nothing is published."""
+    """The runnable cells of column ``of`` again as ``column``, read by another ``measure`` for which nothing is
+    published.
+    """
     found = [cell for cell in cells if cell.column == of and cell.runnable]
-    return tuple(replace(c, column=column, published=None, unit=measure.unit, measure=measure, note=note, extra=True) for c in found)
+    return tuple(
+        replace(c, column=column, published=None, unit=measure.unit, measure=measure, note=note, extra=True)
+        for c in found
+    )
 
 
 def tuned_row(cells: Iterable[Cell], model: Model) -> tuple[Cell, ...]:
-    """A row beside that of ``model`` with the settings that were found for it, in the columns of tasks it was tuned for.
+    """A row beside that of ``model`` with the settings that were found for it, in the columns of tasks it was tuned
+    for.
 
-    Nothing is published for them. A file of another version makes a cell that nothing can run until it is searched again.
+    Nothing is published for them. A file of another version makes a cell that nothing can run until it is searched
+    again.
     """
     row = []
     for cell in cells:
@@ -115,7 +138,10 @@ def tuned_row(cells: Iterable[Cell], model: Model) -> tuple[Cell, ...]:
             note = f"{model.name}-{cell.task.name}.toml: " + (
                 f"settings of trial {best['trial']} of {best['trials']} at {best['budget']} budget"
                 if better
-                else f"none of {best['trials']} trials at {best['budget']} budget did better than the recipe's own settings"
+                else (
+                    f"none of {best['trials']} trials at {best['budget']} budget did better than the recipe's own"
+                    " settings"
+                )
             )
         except BenchError as error:
             note = str(error)

@@ -15,10 +15,12 @@ PROTOCOLS = {
 
 @dataclass(frozen=True)
 class Measure:
-    """What is read off a trained experiment. ``version`` is raised when what it computes changes; the name says every parameter.
+    """What is read off a trained experiment. ``version`` is raised when what it computes changes; the name says every
+    parameter.
 
-    Without ``reader`` it is the ``key`` of the training history, "max" or "min" being the ``best``. Otherwise ``reader`` names a function
-    "module:function" of ``bench.measures`` that reads the kept weights, once for each of ``protocols``, with ``settings``.
+    Without ``reader`` it is the ``key`` of the training history, "max" or "min" being the ``best``. Otherwise
+    ``reader`` names a function "module:function" of ``bench.measures`` that reads the kept weights, once for each of
+    ``protocols``, with ``settings``.
     """
 
     name: str
@@ -34,7 +36,8 @@ class Measure:
     protocols: tuple[str, ...] = ("last", "best_test")
     series: bool = True  # a reader's value has a series behind it, which a figure of it needs
     history: bool = False  # its reader looks at the training history alone
-    # columns of its series: the mean of the first is its value, the second tells the repeats apart whose spread is an interval
+    # columns of its series: the mean of the first is its value, the second tells the repeats apart whose spread is an
+    # interval
     repeats: tuple[str, str] | None = None
 
     @property

@@ -11,10 +11,10 @@ from typing import Any
 class Model:
     """A neuron variant or baseline with its settings: a row.
 
-    ``settings`` override the task's neuron settings, which are LIF's: another neuron takes its own defaults and ``settings`` alone (and
-    what ``by_task`` has under "neuron"), and a network without neurons ("") none. ``changes`` replace fields of any task's recipe and
-    ``by_task`` those of the named ones (widths, network, learning rate, …); what ``budgets`` says for a reduced budget is the last word.
-    ``sources`` says where all that comes from.
+    ``settings`` override the task's neuron settings, which are LIF's: another neuron takes its own defaults and
+    ``settings`` alone (and what ``by_task`` has under "neuron"), and a network without neurons ("") none. ``changes``
+    replace fields of any task's recipe and ``by_task`` those of the named ones (widths, network, learning rate, …);
+    what ``budgets`` says for a reduced budget is the last word. ``sources`` says where all that comes from.
     """
 
     name: str

@@ -21,8 +21,10 @@ KINDS: dict[type, tuple[tuple[type, ...], str]] = {
 
 
 def allowed(path: str, present: Any, value: Any) -> Any:
-    """``value`` for the setting ``path``. Raises ``BenchError`` where it is not of the kind of the ``present`` one, or nothing can be
-    trained with it. What the recipe leaves to the neuron's default has no present value: the neuron refuses what it does not know."""
+    """``value`` for the setting ``path``. Raises ``BenchError`` where it is not of the kind of the ``present`` one, or
+    nothing can be trained with it. What the recipe leaves to the neuron's default has no present value: the neuron
+    refuses what it does not know.
+    """
     types, allowed = KINDS.get(type(present), ((), "any finite value"))
     if path == "lr_neuron":
         types, allowed = (int, float, dict), "a number, or a JSON object of numbers by name"

@@ -12,7 +12,9 @@ HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with half of its 95 % interval (0: exact); ``n`` seeds, ``epochs`` trained. Without an interval ``half`` is ``assumed``."""
+    """A mean with half of its 95 % interval (0: exact); ``n`` seeds, ``epochs`` trained. Without an interval ``half``
+    is ``assumed``.
+    """
 
     value: float
     half: float
@@ -58,7 +60,10 @@ class Highest:
     def judge(self, values: Sequence[Estimate]) -> tuple[str, str]:
         first, *others = values
         rest = sorted(others, key=lambda v: -v.value)
-        return all_of([positive(*_pair(first, other)) for other in others]), f"{_list([first])}; best of the others: {_list(rest[:1])}"
+        return (
+            all_of([positive(*_pair(first, other)) for other in others]),
+            f"{_list([first])}; best of the others: {_list(rest[:1])}",
+        )
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,10 @@ class NotBelow:
 
     def judge(self, values: Sequence[Estimate]) -> tuple[str, str]:
         first, *others = values
-        return all_of([_at_most(*_pair(other, first), self.margin) for other in others]), f"{_list(values)}; allowed below: {self.margin:g}"
+        return (
+            all_of([_at_most(*_pair(other, first), self.margin) for other in others]),
+            f"{_list(values)}; allowed below: {self.margin:g}",
+        )
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,10 @@ class LosesLess:
         a, a_after, b, b_after = values
         loss_a, half_a = _pair(a, a_after)
         loss_b, half_b = _pair(b, b_after)
-        text = f"{a.name} to {a_after.name}: {loss_a:+.{a.digits}f}, {b.name} to {b_after.name}: {loss_b:+.{b.digits}f} lost"
+        text = (
+            f"{a.name} to {a_after.name}: {loss_a:+.{a.digits}f}, {b.name} to {b_after.name}: {loss_b:+.{b.digits}f}"
+            " lost"
+        )
         return positive(loss_b - loss_a, math.hypot(half_a, half_b)), text
 
 
@@ -132,9 +143,10 @@ class Ratio:
 
     def judge(self, values: Sequence[Estimate]) -> tuple[str, str]:
         a, b = values
-        return positive(
-            a.value - self.times * b.value, math.hypot(a.half, self.times * b.half)
-        ), f"{_list(values)}: {a.value / b.value:.1f} times"
+        return (
+            positive(a.value - self.times * b.value, math.hypot(a.half, self.times * b.half)),
+            f"{_list(values)}: {a.value / b.value:.1f} times",
+        )
 
 
 @dataclass(frozen=True)
@@ -145,7 +157,10 @@ class NotAbove:
 
     def judge(self, values: Sequence[Estimate]) -> tuple[str, str]:
         first, *others = values
-        return all_of([_at_most(*_pair(first, other), self.margin) for other in others]), f"{_list(values)}; allowed above: {self.margin:g}"
+        return (
+            all_of([_at_most(*_pair(first, other), self.margin) for other in others]),
+            f"{_list(values)}; allowed above: {self.margin:g}",
+        )
 
 
 def _at_most(difference: float, half: float, margin: float) -> str:

@@ -23,9 +23,11 @@ COUNTED = ("samples", "classes", "size", "format")  # facts about a data set alo
 
 @dataclass(frozen=True)
 class Fact:
-    """What a cell says without any training: a function ``name`` of ``bench.facts``, asked about ``of`` (settings, models).
+    """What a cell says without any training: a function ``name`` of ``bench.facts``, asked about ``of`` (settings,
+    models).
 
-    ``why`` is the reason where the value differs from the published one; a setting has its reason in the recipe's ``sources``.
+    ``why`` is the reason where the value differs from the published one; a setting has its reason in the recipe's
+    ``sources``.
     """
 
     name: str
@@ -38,8 +40,8 @@ class Cell:
     """One cell: task + model + measure + published value, or a fact in the place of a measure.
 
     ``published`` is the text as printed ("77.50", "10,420", "N(0.01, 0.01)"), ``None`` where the paper prints nothing.
-    Where nothing can be measured ``absent`` is "not reported" (no published value exists) or "not applicable", with the reason in
-    ``note``; a cell with neither task nor ``absent`` is not runnable yet and ``note`` says what it waits for.
+    Where nothing can be measured ``absent`` is "not reported" (no published value exists) or "not applicable", with the
+    reason in ``note``; a cell with neither task nor ``absent`` is not runnable yet and ``note`` says what it waits for.
     """
 
     row: str
@@ -56,11 +58,18 @@ class Cell:
 
     def __post_init__(self) -> None:
         if self.absent and (self.absent not in ("not reported", "not applicable") or not self.note):
-            raise ValueError(f"cell {self.row}/{self.column}: absent must be 'not reported' or 'not applicable', with a note")
+            raise ValueError(
+                f"cell {self.row}/{self.column}: absent must be 'not reported' or 'not applicable', with a note"
+            )
 
     @property
     def runnable(self) -> bool:
-        return self.task is not None and self.model is not None and self.measure is not None and self.absent != "not applicable"
+        return (
+            self.task is not None
+            and self.model is not None
+            and self.measure is not None
+            and self.absent != "not applicable"
+        )
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,10 @@ class Table:
 
 
 def pictured(
-    models: Mapping[str, Model], tasks: Mapping[str, Task], measure: Measure, note: str = "a picture: the paper prints no number"
+    models: Mapping[str, Model],
+    tasks: Mapping[str, Task],
+    measure: Measure,
+    note: str = "a picture: the paper prints no number",
 ) -> tuple[Cell, ...]:
     """Cells of a figure: ``models`` by row name, each on ``tasks`` by column name."""
     return tuple(

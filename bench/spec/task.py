@@ -20,7 +20,8 @@ class Task:
     """A data set with its preprocessing, network, loss, optimiser and schedule: a column's recipe.
 
     ``sources`` says for every field where its value comes from: "paper …", "code …", "search …" or "guess …".
-    ``budgets`` holds what a reduced budget replaces. ``version`` is raised when what the recipe's code computes changes.
+    ``budgets`` holds what a reduced budget replaces. ``version`` is raised when what the recipe's code computes
+    changes.
     """
 
     name: str
@@ -36,7 +37,9 @@ class Task:
     loss_settings: Mapping[str, Any] = field(default_factory=dict)
     optimiser: str = "adam"
     lr: float = 1e-3
-    lr_neuron: float | Mapping[str, float] = 1.0  # factor on the learning rate of the neurons' own parameters, of all or by name
+    lr_neuron: float | Mapping[str, float] = (
+        1.0  # factor on the learning rate of the neurons' own parameters, of all or by name
+    )
     # {} · {"every": epochs, "factor": f} · {"milestones": [epochs], "factor": f} · {"linear": epochs} to 0
     schedule: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int = 128
@@ -50,7 +53,9 @@ class Task:
     version: int = 1
 
     def at(self, budget: str) -> Task:
-        """This recipe at ``budget``. Mappings are merged, other fields replaced. Raises ``BenchError`` for an unknown budget."""
+        """This recipe at ``budget``. Mappings are merged, other fields replaced. Raises ``BenchError`` for an unknown
+        budget.
+        """
         if budget not in BUDGETS:
             raise unknown("budget", budget, BUDGETS)
         if budget != "paper" and budget not in self.budgets:
@@ -58,7 +63,9 @@ class Task:
         return self.changed(self.budgets.get(budget, {}))
 
     def changed(self, changes: Mapping[str, Any]) -> Task:
-        """This recipe with ``changes``: mappings are merged (an empty one empties), a schedule and other fields replaced."""
+        """This recipe with ``changes``: mappings are merged (an empty one empties), a schedule and other fields
+        replaced.
+        """
         merged: dict[str, Any] = {}
         for name, value in changes.items():
             old = getattr(self, name)

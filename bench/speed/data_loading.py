@@ -1,8 +1,9 @@
-"""python -m bench.speed.data_loading: what the data of a training costs, in time and memory, at the size of the full sets.
+"""python -m bench.speed.data_loading: what the data of a training costs, in time and memory, at the size of the full
+sets.
 
-Recordings of random numbers with each set's statistics and sample counts (``datamodules.synthetic``) are packed into a cache file, and the
-roles network of the set takes training steps on its batches, given dense and as events. ``python -m bench speed shd-reading`` does the same
-with a part of the recordings and writes it into ``results/speed.csv``.
+Recordings of random numbers with each set's statistics and sample counts (``datamodules.synthetic``) are packed into a
+cache file, and the roles network of the set takes training steps on its batches, given dense and as events. ``python -m
+bench speed shd-reading`` does the same with a part of the recordings and writes it into ``results/speed.csv``.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def rows(workload: str, repeat: int, threads: int, processor_time: bool) -> list
 
 
 def alone(name: str, repeat: int, threads: int, share: float, processor_time: bool) -> dict[str, Any] | None:
-    """``measure`` in a process of its own, whose memory is measured; ``None`` where it failed, which is on the screen."""
+    """``measure`` in a process of its own, whose memory is measured; ``None`` where it failed, which is on the
+    screen.
+    """
     command = [sys.executable, "-m", "bench.speed.data_loading", name, "--serve"]
     command += ["--repeat", str(repeat), "--threads", str(threads), "--share", str(share)]
     command += ["--processor-time"] if processor_time else []
@@ -63,15 +66,25 @@ def table(rows: list[dict[str, Any]]) -> str:
     """Markdown: the share of a training step that reading takes."""
     lines = ["| workload | step ms | dense batch ms | % | batch of events ms | % |", "| --- |" + " ---: |" * 5]
     for name in dict.fromkeys(row["workload"] for row in rows):
-        ms = {row["implementation"]: float(row["median_ms"]) for row in rows if row["workload"] == name and row["median_ms"]}
-        cells = [f"{ms[key]:.1f}" + (f" | {100 * ms[key] / ms['step']:.1f}" if key != "step" else "") if key in ms else " | "
-                 for key in ("step", "dense", "events")]  # fmt: skip
+        ms = {
+            row["implementation"]: float(row["median_ms"])
+            for row in rows
+            if row["workload"] == name and row["median_ms"]
+        }
+        cells = [
+            f"{ms[key]:.1f}" + (f" | {100 * ms[key] / ms['step']:.1f}" if key != "step" else "") if key in ms else " | "
+            for key in ("step", "dense", "events")
+        ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def measure(name: str, repeat: int, threads: int, share: float, clock: Callable[[], float], folder: Path) -> dict[str, Any]:
-    """Pack ``share`` of the recordings of task ``name`` into ``folder``, then train ``repeat`` steps. Times in s and ms, sizes in MB."""
+def measure(
+    name: str, repeat: int, threads: int, share: float, clock: Callable[[], float], folder: Path
+) -> dict[str, Any]:
+    """Pack ``share`` of the recordings of task ``name`` into ``folder``, then train ``repeat`` steps. Times in s and
+    ms, sizes in MB.
+    """
     import torch
 
     import datamodules
@@ -94,7 +107,10 @@ def measure(name: str, repeat: int, threads: int, share: float, clock: Callable[
     report = recordings.pack(reading, reading.rows(None, samples), writer)
     writer.finish({})
     writer.close()
-    packing, packing_mb = time.perf_counter() - begun, max(_peak_mb(resource.RUSAGE_SELF), _peak_mb(resource.RUSAGE_CHILDREN))
+    packing, packing_mb = (
+        time.perf_counter() - begun,
+        max(_peak_mb(resource.RUSAGE_SELF), _peak_mb(resource.RUSAGE_CHILDREN)),
+    )
     packed = Packed.of(cache.load(writer.path), data.transform.steps, data.transform.channels)
     rows = torch.arange(max(samples, 4 * data.batch_size)).numpy() % samples
     data.sets, data.rows = dict.fromkeys(data.splits, packed), dict.fromkeys(data.splits, rows)
@@ -147,13 +163,23 @@ def _peak_mb(who: int) -> float:
 
 @click.command(help=__doc__)
 @click.argument("names", nargs=-1, type=click.Choice(list(SETS.values())))
-@click.option("--share", default=1.0, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="Of the set's recordings.")
+@click.option(
+    "--share",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Of the set's recordings.",
+)
 @click.option("--repeat", default=7, show_default=True, type=click.IntRange(1), help="Training steps.")
 @click.option("--threads", default=os.cpu_count(), type=click.IntRange(1), help="torch threads (default: all)")
-@click.option("--processor-time", is_flag=True, help="For a busy machine: processor time of steps and batches, on one thread.")
+@click.option(
+    "--processor-time", is_flag=True, help="For a busy machine: processor time of steps and batches, on one thread."
+)
 @click.option("--serve", is_flag=True, hidden=True)
 @as_json
-def main(names: tuple[str, ...], share: float, repeat: int, threads: int, processor_time: bool, serve: bool, as_json: bool) -> None:
+def main(
+    names: tuple[str, ...], share: float, repeat: int, threads: int, processor_time: bool, serve: bool, as_json: bool
+) -> None:
     clock, threads = (time.process_time, 1) if processor_time else (time.perf_counter, threads)
     if serve:
         with tempfile.TemporaryDirectory(prefix="reading-") as folder:
@@ -163,14 +189,19 @@ def main(names: tuple[str, ...], share: float, repeat: int, threads: int, proces
         sys.exit(1)
     if as_json:
         return click.echo(json.dumps(found))
-    head = "set | recordings | events | packing s | cache MB | packing, MB at most | training, MB at most | step ms | batch ms"
+    head = (
+        "set | recordings | events | packing s | cache MB | packing, MB at most | training, MB at most | step ms |"
+        " batch ms"
+    )
     click.echo(f"| {head} (of the step) |\n| --- |" + " ---: |" * 8)
     for one in found:
         assert one is not None
         forms = ", ".join(f"{form} {one['ms'][form][0]:.1f} ({part:.1f} %)" for form, part in shares(one).items())
         sizes = (one["packing_s"], one["cache_mb"], one["packing_mb"], one["training_mb"], one["ms"]["step"][0])
         click.echo(
-            f"| {one['set']} | {one['recordings']:,} | {one['events']:,} | " + " | ".join(f"{x:,.0f}" for x in sizes) + f" | {forms} |"
+            f"| {one['set']} | {one['recordings']:,} | {one['events']:,} | "
+            + " | ".join(f"{x:,.0f}" for x in sizes)
+            + f" | {forms} |"
         )
 
 

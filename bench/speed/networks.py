@@ -72,7 +72,9 @@ class Stack(nn.Module):
         from lightning_modules.scan import Dense, scan_stack
 
         layers = []
-        for i, (linear, neuron) in enumerate(cast("list[tuple[nn.Linear, Neuron]]", list(zip(self.linears, self.neurons, strict=True)))):
+        for i, (linear, neuron) in enumerate(
+            cast("list[tuple[nn.Linear, Neuron]]", list(zip(self.linears, self.neurons, strict=True)))
+        ):
             loop = cast("nn.Linear | None", dict(self.loops).get(str(i)))
             own = (None, None) if loop is None else (loop.weight, loop.bias)
             layers.append(Dense(neuron, linear.weight, linear.bias, *own))
@@ -193,7 +195,9 @@ def floor(work: Workload, x: Tensor) -> Step:
                 torch.mm(flat[i], weight.t(), out=states[i])
                 if i in square:
                     torch.mm(flat[i + 1], square[i].t(), out=states[i])
-                flat[i + 1].fill_(0.5)  # one write of the spikes and, above, of the states; the products below read both
+                flat[i + 1].fill_(
+                    0.5
+                )  # one write of the spikes and, above, of the states; the products below read both
             for i in range(len(weights) - 1, -1, -1):
                 torch.mm(states[i].t(), flat[i], out=sums[i])
                 if i:

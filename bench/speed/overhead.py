@@ -1,8 +1,9 @@
 """What the machinery around a training costs: ``python -m bench speed tiny-experiments two-workers``. No torch.
 
-tiny-experiments: many of one training step each, one after the other in a running worker. Between one's arrival in the ledger and the
-next's goes by what it computes, and "around" it the rest: queue, set-up, W&B, checkpoints, weights, ledger.
-two-workers: the XOR column of roles-6 at laptop budget, with fewer epochs: the whole command with one worker, then, other seeds, with two.
+tiny-experiments: many of one training step each, one after the other in a running worker. Between one's arrival in the
+ledger and the next's goes by what it computes, and "around" it the rest: queue, set-up, W&B, checkpoints, weights,
+ledger. two-workers: the XOR column of roles-6 at laptop budget, with fewer epochs: the whole command with one worker,
+then, other seeds, with two.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ from bench import paths
 from bench.errors import BenchError
 
 SETS = ("tiny-experiments", "two-workers")
-TINY = ("data_settings.batches=1", "data_settings.test=50", "data_settings.steps=20", "loss_settings.first=10", "batch_size=10")
+TINY = (
+    "data_settings.batches=1",
+    "data_settings.test=50",
+    "data_settings.steps=20",
+    "loss_settings.first=10",
+    "batch_size=10",
+)
 EPOCHS, SEEDS = 2, 2  # of the table with one worker and with two
 CELLS = ("roles-6", "--column", "XOR", "--threads", "1")
 
@@ -39,7 +46,10 @@ def rows(workload: str, repeat: int) -> list[dict[str, Any]]:
         {
             "workload": workload,
             "implementation": name,
-            **{column: f"{1e3 * seconds:.0f}" for column, seconds in zip(("median_ms", "p10_ms", "p90_ms"), _spread(times), strict=True)},
+            **{
+                column: f"{1e3 * seconds:.0f}"
+                for column, seconds in zip(("median_ms", "p10_ms", "p90_ms"), _spread(times), strict=True)
+            },
             "repeats": str(len(times)),
             "threads": "1",
         }
@@ -57,7 +67,9 @@ def tiny(experiments: int, folder: Path) -> tuple[list[float], list[float]]:
     arrived, profile = _command([*chosen, *settings], folder)
     computing = [sum(float(part) for part in found) for found in re.findall(_PROFILE, profile, re.MULTILINE)]
     if not len(arrived) == len(computing) == experiments:
-        raise BenchError(f"{experiments} experiments were to run, {len(arrived)} did and {len(computing)} have a profile")
+        raise BenchError(
+            f"{experiments} experiments were to run, {len(arrived)} did and {len(computing)} have a profile"
+        )
     around = [after - before - own for before, after, own in zip(arrived[:-1], arrived[1:], computing[1:], strict=True)]
     return computing[1:], around
 
@@ -69,7 +81,16 @@ def _workers(folder: Path) -> tuple[list[float], list[float]]:
     """Seconds of the whole command with one worker and with two."""
     taken = []
     for workers in (1, 2):  # the second knows from the first how long each will take
-        chosen = ["--budget", "laptop", "--seeds", str(workers * SEEDS), "--set", f"epochs={EPOCHS}", "--workers", str(workers)]
+        chosen = [
+            "--budget",
+            "laptop",
+            "--seeds",
+            str(workers * SEEDS),
+            "--set",
+            f"epochs={EPOCHS}",
+            "--workers",
+            str(workers),
+        ]
         begun = time.perf_counter()
         _command(chosen, folder)
         taken.append([time.perf_counter() - begun])
@@ -77,7 +98,9 @@ def _workers(folder: Path) -> tuple[list[float], list[float]]:
 
 
 def _command(chosen: Iterable[str], folder: Path) -> tuple[list[float], str]:
-    """When each experiment was in the ledger (s), and what was printed. Raises ``BenchError`` where not all finished."""
+    """When each experiment was in the ledger (s), and what was printed. Raises ``BenchError`` where not all
+    finished.
+    """
     home = folder / "home"
     home.mkdir(exist_ok=True)
     kernels = paths.home() / "kernels"  # compiled once, not here
@@ -93,7 +116,9 @@ def _command(chosen: Iterable[str], folder: Path) -> tuple[list[float], str]:
     }
     command = [sys.executable, "-m", "sweeps", "table", *CELLS, *chosen]
     with tempfile.TemporaryFile("w+") as out:
-        process = subprocess.Popen(command, cwd=paths.ROOT, env=environment, stdout=out, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, cwd=paths.ROOT, env=environment, stdout=out, stderr=subprocess.PIPE, text=True
+        )
         assert process.stderr is not None
         arrived, said = [], ""
         for line in process.stderr:
@@ -114,18 +139,20 @@ def _spread(times: list[float]) -> tuple[float, float, float]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown: what goes on around an experiment, and what a second worker saves."""
-    seconds = {(row["workload"], row["implementation"]): float(row["median_ms"]) / 1e3 for row in rows if row["median_ms"]}
+    seconds = {
+        (row["workload"], row["implementation"]): float(row["median_ms"]) / 1e3 for row in rows if row["median_ms"]
+    }
     text = []
     own, around = (seconds.get(("tiny-experiments", name)) for name in NAMES["tiny-experiments"])
     if own is not None and around is not None:
         text.append(
-            f"- A tiny experiment in a running worker: {own + around:.2f} s, of which {around:.2f} s for queue, set-up, W&B, checkpoints "
-            "and ledger."
+            f"- A tiny experiment in a running worker: {own + around:.2f} s, of which {around:.2f} s for queue, set-up,"
+            " W&B, checkpoints and ledger."
         )
     one, two = (seconds.get(("two-workers", name)) for name in NAMES["two-workers"])
     if one is not None and two is not None:
         text.append(
-            f"- The XOR column of roles-6 at laptop budget ({SEEDS} seeds of {EPOCHS} epochs), start-up and all: {one:.0f} s with one "
-            f"worker, {two:.0f} s with two ({100 * two / one:.0f} %)."
+            f"- The XOR column of roles-6 at laptop budget ({SEEDS} seeds of {EPOCHS} epochs), start-up and all:"
+            f" {one:.0f} s with one worker, {two:.0f} s with two ({100 * two / one:.0f} %)."
         )
     return "\n".join(text)

@@ -1,7 +1,8 @@
 """python -m bench.speed.standin_check: does a network trained on the N-MNIST stand-in alone know real recordings?
 
-It has the N-MNIST task's network, input and loss (15 windows of 3 ms from the first event, so the first 45 ms: most of the first
-saccade), and a smaller batch and higher rate than the task's so that a few thousand recordings are enough. Never a result of a table.
+It has the N-MNIST task's network, input and loss (15 windows of 3 ms from the first event, so the first 45 ms: most of
+the first saccade), and a smaller batch and higher rate than the task's so that a few thousand recordings are enough.
+Never a result of a table.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ Split = tuple[list[np.ndarray], Tensor]  # places of each recording's events, la
 
 
 def load(folder: Path, split: str, limit: int | None = None) -> Split:
-    """At most ``limit`` recordings of ``split`` ("train" or "test"), by MNIST index, through Tonic's reader. Raises ``DataError``."""
+    """At most ``limit`` recordings of ``split`` ("train" or "test"), by MNIST index, through Tonic's reader. Raises
+    ``DataError``.
+    """
     found = recordings.nmnist(folder, split)
     rows = sorted(range(len(found)), key=lambda row: found.names[row][-9:])[:limit]
     if not rows:
@@ -48,7 +51,10 @@ def batch(split: Split, rows: np.ndarray) -> tuple[Tensor, Tensor]:
     x = torch.zeros(len(rows), WINDOWS.steps * WINDOWS.channels)
     for place, row in enumerate(rows):
         x[place, torch.from_numpy(split[0][row]).long()] = 1
-    return x.view(len(rows), WINDOWS.steps, WINDOWS.channels).transpose(0, 1).contiguous(), split[1][torch.from_numpy(rows)]
+    return (
+        x.view(len(rows), WINDOWS.steps, WINDOWS.channels).transpose(0, 1).contiguous(),
+        split[1][torch.from_numpy(rows)],
+    )
 
 
 def accuracy(network: Dense, split: Split) -> float:
@@ -87,10 +93,23 @@ def train(split: Split, epochs: int, batch_size: int, lr: float, seed: int) -> D
 @click.option("--batch-size", default=64, show_default=True)
 @click.option("--lr", default=1e-3, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-@click.option("--skip", default=1000, show_default=True, help="Leave out the first so many digits: real recordings show the same ones.")
+@click.option(
+    "--skip",
+    default=1000,
+    show_default=True,
+    help="Leave out the first so many digits: real recordings show the same ones.",
+)
 @click.option("--json", "as_json", is_flag=True)
 def main(
-    standin: Path | None, real: Path | None, count: int, epochs: int, batch_size: int, lr: float, seed: int, skip: int, as_json: bool
+    standin: Path | None,
+    real: Path | None,
+    count: int,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    seed: int,
+    skip: int,
+    as_json: bool,
 ) -> None:
     standin, real = standin or data("nmnist-standin"), real or data("nmnist")
     try:
@@ -99,13 +118,18 @@ def main(
             raise DataError(f"no finished stand-in in {standin}: make it with python -m datamodules.standins nmnist")
         places, labels = load(standin, "train", skip + count)
         if len(labels) <= skip:
-            raise DataError(f"{standin} has {len(labels)} training recordings, {skip} of them left out: nothing to train on")
+            raise DataError(
+                f"{standin} has {len(labels)} training recordings, {skip} of them left out: nothing to train on"
+            )
         tests = {
             "stand-in, its test set": load(standin, "test"),
             "real, test recordings": load(real, "test"),
             "real, training recordings": load(real, "train"),
-            # the same digits as the two real sets: what is lost here is lost to the simulation, not to the choice of digits
-            "stand-in, the digits of the real test recordings": load(standin, "test", len(list(real.glob("Test/*/*.bin")))),
+            # the same digits as the two real sets: what is lost here is lost to the simulation, not to the choice of
+            # digits
+            "stand-in, the digits of the real test recordings": load(
+                standin, "test", len(list(real.glob("Test/*/*.bin")))
+            ),
             "stand-in, the digits of the real training recordings": (places[:skip], labels[:skip]),
         }
         network = train((places[skip:], labels[skip:]), epochs, batch_size, lr, seed)
@@ -115,7 +139,10 @@ def main(
     if as_json:
         json.dump([{"what": name, "n": n, "accuracy": round(a, 2)} for name, n, a in rows], sys.stdout)
         return
-    click.echo(f"trained on {len(labels) - skip:,} stand-in recordings only, {epochs} epochs, batch {batch_size}, rate {lr}, seed {seed}\n")
+    click.echo(
+        f"trained on {len(labels) - skip:,} stand-in recordings only, {epochs} epochs, batch {batch_size}, rate {lr},"
+        f" seed {seed}\n"
+    )
     click.echo("| accuracy on | recordings | % |\n| --- | ---: | ---: |")
     for name, n, a in rows:
         click.echo(f"| {name} | {n:,} | {a:.1f} |")

@@ -16,13 +16,18 @@ from bench.speed.workloads import COLUMNS, PEERS, WORKLOADS
 
 
 def peers_python() -> Path:
-    """The interpreter of ``.bench/peers-venv``, built if missing: the peers beside this project's torch, which it never replaces."""
+    """The interpreter of ``.bench/peers-venv``, built if missing: the peers beside this project's torch, which it never
+    replaces.
+    """
     venv = paths.home() / "peers-venv"
     python = venv / "bin" / "python"
     if not (venv / "complete").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
         site = subprocess.run(
-            [python, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"], check=True, capture_output=True, text=True
+            [python, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"],
+            check=True,
+            capture_output=True,
+            text=True,
         )
         (Path(site.stdout.strip()) / "project.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
         subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", *PEERS.values(), "loguru"], check=True)
@@ -37,7 +42,9 @@ def measure(name: str, repeat: int, threads: int, python: Path, processor_time: 
         interpreter = python if implementation in PEERS else sys.executable
         command = [interpreter, "-m", "bench.speed", "--threads", str(threads), "--serve", name, implementation]
         command += ["--processor-time"] if processor_time else []
-        servers[implementation] = subprocess.Popen(command, cwd=paths.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        servers[implementation] = subprocess.Popen(
+            command, cwd=paths.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
     times: dict[str, list[float]] = {implementation: [] for implementation in servers}
     last: dict[str, list[str]] = {}
     for turn in range(repeat + 2):
@@ -54,14 +61,25 @@ def measure(name: str, repeat: int, threads: int, python: Path, processor_time: 
     for implementation, server in servers.items():
         with suppress(BrokenPipeError):
             server.communicate()
-        row = dict.fromkeys(COLUMNS, "") | {"workload": name, "implementation": implementation, "git_commit": commit(), "threads": threads}
+        row = dict.fromkeys(COLUMNS, "") | {
+            "workload": name,
+            "implementation": implementation,
+            "git_commit": commit(),
+            "threads": threads,
+        }
         if times[implementation]:
             ordered = sorted(times[implementation])
             at = [ordered[min(len(ordered) - 1, round(q * (len(ordered) - 1)))] for q in (0.1, 0.9)]
-            row |= {"median_ms": f"{statistics.median(ordered):.1f}", "p10_ms": f"{at[0]:.1f}", "p90_ms": f"{at[1]:.1f}"}
+            row |= {
+                "median_ms": f"{statistics.median(ordered):.1f}",
+                "p10_ms": f"{at[0]:.1f}",
+                "p90_ms": f"{at[1]:.1f}",
+            }
             row |= {"repeats": str(len(ordered)), "peak_mb": last[implementation][1], "torch": last[implementation][2]}
         rows.append(row)
-        print(f"{name:18} {implementation:13} {row['median_ms'] or 'failed':>8} ms   {row['peak_mb']:>6} MB", flush=True)
+        print(
+            f"{name:18} {implementation:13} {row['median_ms'] or 'failed':>8} ms   {row['peak_mb']:>6} MB", flush=True
+        )
     return rows
 
 

@@ -26,8 +26,9 @@ def write(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """Markdown: medians, and how ours compares with the fastest peer, the loop, the floor and the loop's memory; what reading and sweeping
-    cost."""
+    """Markdown: medians, and how ours compares with the fastest peer, the loop, the floor and the loop's memory; what
+    reading and sweeping cost.
+    """
     lines = [
         "| workload | ours ms | loop ms | spikingjelly ms | snntorch ms | floor ms "
         "| fastest peer / ours | loop / ours | ours / floor | memory / loop |",
@@ -44,7 +45,12 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         peer = min((ms[p] for p in PEERS if p in ms), default=None)
         cells = [f"{ms[i]:.0f}" if i in ms else "" for i in ("ours", "loop", "spikingjelly", "snntorch", "floor")]
         ours = ms.get("ours")
-        cells += [ratio(peer, ours), ratio(ms.get("loop"), ours), ratio(ours, ms.get("floor"), 2), ratio(mb.get("ours"), mb.get("loop"), 2)]
+        cells += [
+            ratio(peer, ours),
+            ratio(ms.get("loop"), ours),
+            ratio(ours, ms.get("floor"), 2),
+            ratio(mb.get("ours"), mb.get("loop"), 2),
+        ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     parts = [(data_loading.SETS, data_loading.table), (overhead.SETS, overhead.table)]
     found = ["\n".join(lines), *(part([row for row in rows if row["workload"] in names]) for names, part in parts)]

@@ -8,12 +8,25 @@ from typing import Any
 from bench.speed import data_loading, overhead
 
 PEERS = {"spikingjelly": "spikingjelly==2.0.0", "snntorch": "snntorch==1.0.0"}
-COLUMNS = ("workload", "implementation", "median_ms", "p10_ms", "p90_ms", "peak_mb", "repeats", "threads", "torch", "git_commit")
+COLUMNS = (
+    "workload",
+    "implementation",
+    "median_ms",
+    "p10_ms",
+    "p90_ms",
+    "peak_mb",
+    "repeats",
+    "threads",
+    "torch",
+    "git_commit",
+)
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A network and its input. ``readout`` linear: the last layer is a plain projection of the mean spikes, as celif has it."""
+    """A network and its input. ``readout`` linear: the last layer is a plain projection of the mean spikes, as celif
+    has it.
+    """
 
     layers: tuple[int, ...]
     neuron: str  # its name, or module:class of one that is not registered
@@ -34,9 +47,16 @@ LEARNED = (("learn_leak", True),)
 WORKLOADS = {
     "lif-seq": Workload((1, 64, 256, 256, 10), "lif", 784, 256),
     "celif-seq": Workload((1, 64, 152, 152, 10), "celif", 784, 256, linear_readout=True, implementations=OWN),
-    "celif-seq-sparing": Workload((1, 64, 152, 152, 10), "celif", 784, 256, linear_readout=True, implementations=OWN, checkpoint_every=56),
+    "celif-seq-sparing": Workload(
+        (1, 64, 152, 152, 10), "celif", 784, 256, linear_readout=True, implementations=OWN, checkpoint_every=56
+    ),
     "glif-seq": Workload(
-        (1, 24, 40, 40, 10), "glif", 784, 256, linear_readout=True, implementations=("ours", "loop", "spikingjelly", "floor")
+        (1, 24, 40, 40, 10),
+        "glif",
+        784,
+        256,
+        linear_readout=True,
+        implementations=("ours", "loop", "spikingjelly", "floor"),
     ),
     "lif-rec": Workload((1, 64, 256, 256, 10), "lif", 784, 256, recurrent=(0, 1)),
     "alif-rec": Workload((1, 64, 256, 256, 10), "alif", 784, 256, recurrent=(0, 1), implementations=OWN),

@@ -1,4 +1,6 @@
-"""Train one experiment in this process, or take its kept weights, and read its measures: the only place where results are made."""
+"""Train one experiment in this process, or take its kept weights, and read its measures: the only place where results
+are made.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products on CUDA; read when CUDA starts
+os.environ.setdefault(
+    "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+)  # deterministic matrix products on CUDA; read when CUDA starts
 
 import pytorch_lightning as pl
 import torch
@@ -60,7 +64,13 @@ class _Watch(Callback):
     """Times the parts of a training, reports progress at most twice a second, and asks ``check`` after every batch."""
 
     def __init__(self, profile: Profile, report: Report, check: Check) -> None:
-        self.profile, self.report, self.check, self.begun, self.reported = profile, report, check, time.perf_counter(), 0.0
+        self.profile, self.report, self.check, self.begun, self.reported = (
+            profile,
+            report,
+            check,
+            time.perf_counter(),
+            0.0,
+        )
         self.mark = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -69,14 +79,18 @@ class _Watch(Callback):
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, index: int) -> None:
         self.mark = time.perf_counter()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int
+    ) -> None:
         now = time.perf_counter()
         self.profile.steps += now - self.mark
         self.check()
         if now - self.reported > 0.5:
             self.reported = now
             batches = int(trainer.num_training_batches)
-            self.report({"epoch": trainer.current_epoch, "epochs": trainer.max_epochs, "batch": index + 1, "batches": batches})
+            self.report(
+                {"epoch": trainer.current_epoch, "epochs": trainer.max_epochs, "batch": index + 1, "batches": batches}
+            )
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.mark = time.perf_counter()
@@ -114,10 +128,12 @@ def run(
     check: Check = lambda: None,
     callbacks: tuple[Callback, ...] = (),
 ) -> tuple[list[Line], Profile]:
-    """Give the ledger lines of ``measures``: from kept weights, or after training (on from the last epoch, if one was saved).
+    """Give the ledger lines of ``measures``: from kept weights, or after training (on from the last epoch, if one was
+    saved).
 
     Failures are lines too. The number of ``threads`` is fixed by the caller: sums in matrix products depend on it.
-    ``check`` is called after every batch and before every measure and may raise ``SystemExit``: the last whole epoch's checkpoint stays.
+    ``check`` is called after every batch and before every measure and may raise ``SystemExit``: the last whole epoch's
+    checkpoint stays.
     """
     started, profile = now(), Profile()
     torch.set_num_threads(threads)
@@ -149,7 +165,9 @@ def run(
 
     begun = time.perf_counter()
     kept, problem = attempt(
-        begun, measures, lambda: trained.load(experiment) or _trained(experiment, profile, report, check, callbacks, where)
+        begun,
+        measures,
+        lambda: trained.load(experiment) or _trained(experiment, profile, report, check, callbacks, where),
     )
     profile.total = time.perf_counter() - begun
     if kept is None:
@@ -183,7 +201,9 @@ def run(
             done.append(replace(line, **cost, **spent, protocol=protocol, **reading.fields))
             series.write_series(experiment, measure, protocol, reading.series)
         if readings and not measure.costs_training:
-            with suppress(BenchError):  # no room to save them: they are handed in all the same if nothing stops this attempt
+            with suppress(
+                BenchError
+            ):  # no room to save them: they are handed in all the same if nothing stops this attempt
                 store.append_to(trained.readings(experiment), done[-len(readings) :])
     return done, profile
 
@@ -200,8 +220,9 @@ def _waiting(kept: trained.Trained) -> list[Line]:
 
 
 def check(experiments: Iterable[Experiment]) -> None:
-    """Build what they would train, without data, and step its neurons once. Raises ``BenchError`` for a setting that a neuron, network,
-    loss, optimiser, schedule or data module does not take."""
+    """Build what they would train, without data, and step its neurons once. Raises ``BenchError`` for a setting that a
+    neuron, network, loss, optimiser, schedule or data module does not take.
+    """
     for one in {e.config_hash: e for e in experiments}.values():
         config = {**one.config, "seed": one.seed}
         try:
@@ -215,13 +236,23 @@ def check(experiments: Iterable[Experiment]) -> None:
 
 
 def _trained(
-    experiment: Experiment, profile: Profile, report: Report, check: Check, callbacks: tuple[Callback, ...], where: dict[str, Any]
+    experiment: Experiment,
+    profile: Profile,
+    report: Report,
+    check: Check,
+    callbacks: tuple[Callback, ...],
+    where: dict[str, Any],
 ) -> trained.Trained:
     begun = time.perf_counter()
     _reset_peak()
     module, steps, run_id = _train(experiment, profile, report, check, callbacks)
     commit, dirty = provenance.git()
-    spent = {"wall_s": round(time.perf_counter() - begun, 1), "peak_mb": _peak_mb(), "git_commit": commit, "git_dirty": dirty}
+    spent = {
+        "wall_s": round(time.perf_counter() - begun, 1),
+        "peak_mb": _peak_mb(),
+        "git_commit": commit,
+        "git_dirty": dirty,
+    }
     return trained.keep(experiment, module, steps, {**spent, **where, "wandb_run": run_id})
 
 
@@ -262,7 +293,9 @@ def _train(
 
 
 def _usable(checkpoint: Path, config: dict[str, Any]) -> bool:
-    """Whether ``checkpoint`` is whole and of exactly this configuration; a damaged one is set aside and training starts over."""
+    """Whether ``checkpoint`` is whole and of exactly this configuration; a damaged one is set aside and training starts
+    over.
+    """
     if not checkpoint.exists():
         return False
     try:

@@ -15,7 +15,9 @@ PROJECT = "spiking-sequence-benchmarks"
 
 
 def mode() -> str:
-    """``WANDB_MODE`` if set; online with a key in the environment or in ~/.netrc; else offline. No account is needed."""
+    """``WANDB_MODE`` if set; online with a key in the environment or in ~/.netrc; else offline. No account is
+    needed.
+    """
     if chosen := os.environ.get("WANDB_MODE"):
         return chosen
     netrc = os.path.expanduser("~/.netrc")

@@ -52,8 +52,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class Trained:
-    """What is kept of a finished training. ``states``: weights of the network by protocol (last, best_test; best_val where there is
-    validation data)."""
+    """What is kept of a finished training. ``states``: weights of the network by protocol (last, best_test; best_val
+    where there is validation data).
+    """
 
     experiment: Experiment
     states: dict[str, dict[str, Tensor]]
@@ -81,9 +82,13 @@ class Trained:
         return module.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
 
     def data(self, stage: str = "fit", **changes: Any) -> SequenceData:
-        """Its data module, set up (for ``stage`` "test" the test set alone); ``changes`` replace data settings (another resolution, …)."""
+        """Its data module, set up (for ``stage`` "test" the test set alone); ``changes`` replace data settings (another
+        resolution, …).
+        """
         config = self.experiment.config
-        data = datamodules.build(config["data"], {**config["data_settings"], **changes}, config["batch_size"], self.experiment.seed)
+        data = datamodules.build(
+            config["data"], {**config["data_settings"], **changes}, config["batch_size"], self.experiment.seed
+        )
         data.setup(stage)
         return data
 
@@ -94,12 +99,16 @@ def folder(experiment: Experiment) -> Path:
 
 
 def keep(experiment: Experiment, module: SpikingModule, steps: int, origin: dict[str, Any]) -> Trained:
-    """Save weights and history of a finished training, whole or not at all; the training checkpoint is no longer needed."""
+    """Save weights and history of a finished training, whole or not at all; the training checkpoint is no longer
+    needed.
+    """
     last = {name: value.detach().cpu().contiguous() for name, value in module.network.state_dict().items()}
     kept = Trained(experiment, {"last": last, **module.best}, module.history, steps, origin)
     path = folder(experiment) / "weights.pt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {name: getattr(kept, name) for name in ("states", "history", "steps", "origin", "sha256")} | {"id": experiment.id}
+    content = {name: getattr(kept, name) for name in ("states", "history", "steps", "origin", "sha256")} | {
+        "id": experiment.id
+    }
     torch.save(content, path.with_suffix(".new"))
     os.replace(path.with_suffix(".new"), path)
     with suppress(FileNotFoundError):
@@ -108,7 +117,9 @@ def keep(experiment: Experiment, module: SpikingModule, steps: int, origin: dict
 
 
 def load(experiment: Experiment) -> Trained | None:
-    """The kept weights of ``experiment``, or ``None``. Damaged ones are set aside with a message: training repeats them."""
+    """The kept weights of ``experiment``, or ``None``. Damaged ones are set aside with a message: training repeats
+    them.
+    """
     path = folder(experiment) / "weights.pt"
     if not path.exists():
         return None
@@ -154,8 +165,14 @@ def read(kept: Trained, measure: Measure) -> Iterator[tuple[str, Reading]]:
     if measure.key not in kept.history[-1]:
         raise NotApplicable(f"{measure.title} is not recorded for task {kept.experiment.task.name}")
     pick = max if measure.best == "max" else min
-    chosen = {"last": kept.history[-1], "best_test": pick(kept.history, key=lambda record: record[measure.key])}  # the first of equals
+    chosen = {
+        "last": kept.history[-1],
+        "best_test": pick(kept.history, key=lambda record: record[measure.key]),
+    }  # the first of equals
     if (validated := measure.key.replace("test/", "val/")) != measure.key and validated in kept.history[-1]:
         chosen["best_val"] = pick(kept.history, key=lambda record: record[validated])
     for protocol, record in chosen.items():
-        yield protocol, Reading(round(record[measure.key], 4 if measure.unit else 7), int(record["n_test"]), int(record["epoch"]))
+        yield (
+            protocol,
+            Reading(round(record[measure.key], 4 if measure.unit else 7), int(record["n_test"]), int(record["epoch"])),
+        )

@@ -34,7 +34,12 @@ def install(monkeypatch: pytest.MonkeyPatch, classes: int = 10, sizes: dict[str,
 
 def untrained(model: Model = LIF, gain: float = 1.0, **overrides: Any) -> trained.Trained:
     """Kept weights of a network before training (``gain`` times larger, to make it spike), as if after one epoch."""
-    experiment = Experiment(NMNIST, model, 0, "smoke", tuple(sorted({"layers": [2312, 24, 10], "batch_size": 16, **overrides}.items())))
+    experiment = Experiment(
+        NMNIST, model, 0, "smoke", tuple(sorted({"layers": [2312, 24, 10], "batch_size": 16, **overrides}.items()))
+    )
     torch.manual_seed(1)
-    state = {n: gain * v.detach().clone() for n, v in SpikingModule({**experiment.config, "seed": 0}).network.state_dict().items()}
+    state = {
+        n: gain * v.detach().clone()
+        for n, v in SpikingModule({**experiment.config, "seed": 0}).network.state_dict().items()
+    }
     return trained.Trained(experiment, {"last": state, "best_test": state}, [{"epoch": 1}], 1, {})

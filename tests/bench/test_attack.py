@@ -1,4 +1,6 @@
-"""The attack: its direction is the closed form where there is one, its input stays binary, its numbers are what it did."""
+"""The attack: its direction is the closed form where there is one, its input stays binary, its numbers are what it
+did.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def generator() -> torch.Generator:
 
 def test_for_a_linear_model_the_direction_is_the_closed_form() -> None:
     x = spikes()
-    label = linear(x, torch.zeros(BATCH, dtype=torch.long))[1].argmax(-1)  # all right: none is fooled before the first step
+    label = linear(x, torch.zeros(BATCH, dtype=torch.long))[1].argmax(
+        -1
+    )  # all right: none is fooled before the first step
     probability = linear(x, label)[1].softmax(-1)
     closed = ((probability - F.one_hot(label, CLASSES)) @ WEIGHT) / (STEPS * BATCH)  # dL/dx, the same at every step
     found: list[Tensor] = []
@@ -72,9 +76,9 @@ def test_random_spikes_flip_where_the_gradient_is_zero_or_changes_nothing() -> N
 
 def test_success_is_another_class_that_is_the_only_largest_output() -> None:
     tie = torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
-    taken = attack.attack(lambda x, y: (x.sum() * 0.0, tie[: len(y)]), torch.zeros(2, 3, 4), torch.tensor([0, 0, 0]), 0, 0.05, generator())[
-        1
-    ]
+    taken = attack.attack(
+        lambda x, y: (x.sum() * 0.0, tie[: len(y)]), torch.zeros(2, 3, 4), torch.tensor([0, 0, 0]), 0, 0.05, generator()
+    )[1]
     assert taken.tolist() == [-1, 1, -1]
 
 
@@ -96,13 +100,17 @@ def test_what_cannot_be_fooled_is_started_again_and_counted_as_failed() -> None:
         calls.append(len(label))
         return (x * 0.0).sum(), F.one_hot(label, CLASSES).float()
 
-    share, taken_for = attack.repeated(stubborn, spikes(), torch.zeros(BATCH, dtype=torch.long), 3, 0.05, 2, generator())
+    share, taken_for = attack.repeated(
+        stubborn, spikes(), torch.zeros(BATCH, dtype=torch.long), 3, 0.05, 2, generator()
+    )
     assert share.isnan().all() and (taken_for == -1).all()
     assert calls == [BATCH] * 4 * 3
 
 
 @pytest.mark.parametrize("model", [LIF, LSTM_512], ids=lambda m: m.name)
-def test_a_network_is_attacked_on_samples_that_it_classifies_correctly(places: Path, monkeypatch: pytest.MonkeyPatch, model) -> None:
+def test_a_network_is_attacked_on_samples_that_it_classifies_correctly(
+    places: Path, monkeypatch: pytest.MonkeyPatch, model
+) -> None:
     cameras.install(monkeypatch)
     kept = cameras.untrained(model, gain=3.0 if model is LIF else 1.0)
     runs = []
@@ -118,10 +126,14 @@ def test_a_network_is_attacked_on_samples_that_it_classifies_correctly(places: P
     assert len(runs) == 1, "three measures are read from one attack"
     fooled = [f for f, t in zip(share.series["flipped"], share.series["taken_for"], strict=True) if t >= 0]
     assert success.value == pytest.approx(100 * len(fooled) / len(right)) and success.n_test == len(right)
-    assert share.value == pytest.approx(sum(fooled) / len(fooled)) and rms.value == pytest.approx(sum(f**0.5 for f in fooled) / len(fooled))
+    assert share.value == pytest.approx(sum(fooled) / len(fooled)) and rms.value == pytest.approx(
+        sum(f**0.5 for f in fooled) / len(fooled)
+    )
 
 
-def test_an_input_that_is_not_binary_and_a_network_that_is_always_wrong_are_said(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_input_that_is_not_binary_and_a_network_that_is_always_wrong_are_said(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cameras.install(monkeypatch)
     counts = {"window_ms": 10, "steps": 15, "values": "counts"}
     with pytest.raises(trained.NotApplicable, match="zeros and ones"):

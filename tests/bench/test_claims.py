@@ -35,25 +35,41 @@ def e(value: float, half: float = 0.0) -> p.Estimate:
 @pytest.mark.parametrize(
     ("predicate", "values", "verdict"),
     [
-        (p.Highest(), [e(3), e(2), e(1)], "holds"), (p.Highest(), [e(2), e(3), e(1)], "fails"),
+        (p.Highest(), [e(3), e(2), e(1)], "holds"),
+        (p.Highest(), [e(2), e(3), e(1)], "fails"),
         (p.Highest(), [e(3, 1), e(2, 1)], "undecided"),
-        (p.Highest(), [e(3, 0.5), e(2, 0.5)], "holds"), (p.Highest(), [e(3), e(3)], "fails"),  # 1 > sqrt(.5)
+        (p.Highest(), [e(3, 0.5), e(2, 0.5)], "holds"),
+        (p.Highest(), [e(3), e(3)], "fails"),  # 1 > sqrt(.5)
         (p.Highest(), [e(3, 1), e(2.9, 1), e(9)], "fails"),
-        (p.Descending(), [e(3), e(2), e(1)], "holds"), (p.Descending(), [e(3), e(1), e(2)], "fails"),
+        (p.Descending(), [e(3), e(2), e(1)], "holds"),
+        (p.Descending(), [e(3), e(1), e(2)], "fails"),
         (p.Descending(), [e(3), e(2, 2)], "undecided"),
-        (p.NotBelow(1), [e(9), e(9.5)], "holds"), (p.NotBelow(1), [e(9), e(10)], "holds"), (p.NotBelow(1), [e(9), e(10.5)], "fails"),
+        (p.NotBelow(1), [e(9), e(9.5)], "holds"),
+        (p.NotBelow(1), [e(9), e(10)], "holds"),
+        (p.NotBelow(1), [e(9), e(10.5)], "fails"),
         (p.NotBelow(1), [e(9, 1), e(9.5, 1)], "undecided"),
-        (p.NotAbove(), [e(9), e(9)], "holds"), (p.NotAbove(0.1), [e(9.2), e(9)], "fails"), (p.NotAbove(0.1), [e(9.05), e(9)], "holds"),
-        (p.Near(50, 5), [e(52, 1), e(48, 1)], "holds"), (p.Near(50, 5), [e(60, 1)], "fails"), (p.Near(50, 5), [e(54.5, 1)], "undecided"),
-        (p.AtLeast(97), [e(97)], "holds"), (p.AtLeast(97), [e(96.9)], "fails"), (p.AtLeast(97), [e(97.1, 0.5)], "undecided"),
-        (p.AtMost(1), [e(1)], "holds"), (p.AtMost(1), [e(2)], "fails"),
-        (p.LosesLess(), [e(90), e(88), e(95), e(80)], "holds"), (p.LosesLess(), [e(95), e(80), e(90), e(88)], "fails"),
+        (p.NotAbove(), [e(9), e(9)], "holds"),
+        (p.NotAbove(0.1), [e(9.2), e(9)], "fails"),
+        (p.NotAbove(0.1), [e(9.05), e(9)], "holds"),
+        (p.Near(50, 5), [e(52, 1), e(48, 1)], "holds"),
+        (p.Near(50, 5), [e(60, 1)], "fails"),
+        (p.Near(50, 5), [e(54.5, 1)], "undecided"),
+        (p.AtLeast(97), [e(97)], "holds"),
+        (p.AtLeast(97), [e(96.9)], "fails"),
+        (p.AtLeast(97), [e(97.1, 0.5)], "undecided"),
+        (p.AtMost(1), [e(1)], "holds"),
+        (p.AtMost(1), [e(2)], "fails"),
+        (p.LosesLess(), [e(90), e(88), e(95), e(80)], "holds"),
+        (p.LosesLess(), [e(95), e(80), e(90), e(88)], "fails"),
         (p.LosesLess(), [e(90, 5), e(88, 5), e(95, 5), e(90, 5)], "undecided"),
-        (p.Alike(0.1), [e(1.05), e(1.0)], "holds"), (p.Alike(0.1), [e(1.5), e(1.0)], "fails"),
-        (p.Ratio(50), [e(100), e(1)], "holds"), (p.Ratio(50), [e(40), e(1)], "fails"),
-        (p.RatioNear(1.18, 0.005), [e(181_378), e(153_962)], "holds"), (p.RatioNear(1.18, 0.005), [e(190_000), e(153_962)], "fails"),
+        (p.Alike(0.1), [e(1.05), e(1.0)], "holds"),
+        (p.Alike(0.1), [e(1.5), e(1.0)], "fails"),
+        (p.Ratio(50), [e(100), e(1)], "holds"),
+        (p.Ratio(50), [e(40), e(1)], "fails"),
+        (p.RatioNear(1.18, 0.005), [e(181_378), e(153_962)], "holds"),
+        (p.RatioNear(1.18, 0.005), [e(190_000), e(153_962)], "fails"),
     ],
-)  # fmt: skip
+)
 def test_predicates_are_judged_by_intervals(predicate: p.Predicate, values: list[p.Estimate], verdict: str) -> None:
     found, text = predicate.judge(values)
     assert found == verdict
@@ -92,19 +108,27 @@ def test_the_papers_own_numbers_bear_each_claim_out_but_one(claim: Claim) -> Non
 @pytest.mark.parametrize(
     ("claim", "row", "column", "otherwise"),
     [
-        ("recurrence-n-mnist", "Baseline", "N-MNIST", 96.3), ("recurrence-mnist", "With recurrence", "MNIST", 95.0),
-        ("leakage-dvs128", "Without leakage", "DVS128 Gesture", 94.5), ("leak-fall-dvs128", "k_tau = 0.8", "DVS128 Gesture", 93.0),
-        ("leakage-n-mnist", "Without leakage", "N-MNIST", 93.0), ("leakage-mnist", "Complete leakage", "MNIST", 96.0),
-        ("leakage-cifar10", "Without leakage", "CIFAR10", 96.0), ("leaks-n-mnist", "k_tau = 0.8", "N-MNIST", 92.0),
-        ("leaks-mnist", "k_tau = 0.9", "MNIST", 97.5), ("leaks-cifar10", "k_tau = 0.4", "CIFAR10", 95.9),
-        ("collapse-shd", "k_tau = 1.0", "SHD", 50.0), ("collapse-ssc", "k_tau = 1.0", "SSC", 50.0),
+        ("recurrence-n-mnist", "Baseline", "N-MNIST", 96.3),
+        ("recurrence-mnist", "With recurrence", "MNIST", 95.0),
+        ("leakage-dvs128", "Without leakage", "DVS128 Gesture", 94.5),
+        ("leak-fall-dvs128", "k_tau = 0.8", "DVS128 Gesture", 93.0),
+        ("leakage-n-mnist", "Without leakage", "N-MNIST", 93.0),
+        ("leakage-mnist", "Complete leakage", "MNIST", 96.0),
+        ("leakage-cifar10", "Without leakage", "CIFAR10", 96.0),
+        ("leaks-n-mnist", "k_tau = 0.8", "N-MNIST", 92.0),
+        ("leaks-mnist", "k_tau = 0.9", "MNIST", 97.5),
+        ("leaks-cifar10", "k_tau = 0.4", "CIFAR10", 95.9),
+        ("collapse-shd", "k_tau = 1.0", "SHD", 50.0),
+        ("collapse-ssc", "k_tau = 1.0", "SSC", 50.0),
         ("generalise-reset-1ms", "SNN | leakage Normal | reset Without | recurrence Without", "1ms", 90.0),
         ("generalise-reset-recurrent-1ms", "SNN | leakage Without | reset Without | recurrence With", "1ms", 60.0),
-        ("rnn-trained", "LSTM", "3ms", 96.0), ("rnn-trained", "GRU", "3ms", 96.0),
-        ("silhouette", "Without reset", "Silhouette Coefficient", 0.2), ("silhouette", "Without reset", "Silhouette Coefficient", 0.35),
+        ("rnn-trained", "LSTM", "3ms", 96.0),
+        ("rnn-trained", "GRU", "3ms", 96.0),
+        ("silhouette", "Without reset", "Silhouette Coefficient", 0.2),
+        ("silhouette", "Without reset", "Silhouette Coefficient", 0.35),
         ("silhouette", "Complete leakage", "Silhouette Coefficient", 0.1),
     ],
-)  # fmt: skip
+)
 def test_a_claim_stands_on_each_number_that_it_is_about(claim: str, row: str, column: str, otherwise: float) -> None:
     """With the paper's numbers it holds, with one of them otherwise it does not."""
     known = next(c for c in ALL if c.id == f"roles-{claim}")
@@ -136,9 +160,14 @@ def test_generalisation_is_judged_on_each_reading_of_the_windows_and_says_which(
 
 
 def test_a_measure_without_a_unit_that_a_claim_needs_has_a_tolerance_on_its_own_scale() -> None:
-    """With one seed the tolerance stands for the interval, and the general one of 1 would leave a share or a loss undecided for ever."""
+    """With one seed the tolerance stands for the interval, and the general one of 1 would leave a share or a loss
+    undecided for ever.
+    """
     assert {
-        c.measure.name for claim in ALL for c in claim.cells if c.measure and not c.measure.unit and c.measure.tolerance > 0.05
+        c.measure.name
+        for claim in ALL
+        for c in claim.cells
+        if c.measure and not c.measure.unit and c.measure.tolerance > 0.05
     } == set()
 
 
@@ -167,7 +196,9 @@ def test_a_claim_is_untested_until_all_its_values_are_there_at_one_budget() -> N
     assert [(j.data, j.verdict) for j in judge(CLAIM, [])] == [("full", "untested")]
     mixed = judge(CLAIM, [*results_of(A, 95), *results_of(B, 90, "laptop")])
     assert (mixed[0].verdict, "1 of 2 values" in mixed[0].text) == ("untested", True)
-    both = judge(CLAIM, [*results_of(A, 95), *results_of(B, 90), *results_of(A, 80, "laptop"), *results_of(B, 90, "laptop")])
+    both = judge(
+        CLAIM, [*results_of(A, 95), *results_of(B, 90), *results_of(A, 80, "laptop"), *results_of(B, 90, "laptop")]
+    )
     assert [(j.verdict, j.budget) for j in both] == [("holds", "paper")]
 
 
@@ -175,7 +206,10 @@ def test_seeds_that_spread_leave_a_claim_undecided() -> None:
     lines = [*results_of(A, 95, seeds=3, spread=2), *results_of(B, 94, seeds=3, spread=2)]
     found = judge(CLAIM, lines)[0]
     assert (found.verdict, "seeds a value: 3" in found.text) == ("undecided", True)
-    assert judge(CLAIM, [*results_of(A, 95, seeds=3, spread=0.01), *results_of(B, 94, seeds=3, spread=0.01)])[0].verdict == "holds"
+    assert (
+        judge(CLAIM, [*results_of(A, 95, seeds=3, spread=0.01), *results_of(B, 94, seeds=3, spread=0.01)])[0].verdict
+        == "holds"
+    )
 
 
 def test_a_value_without_an_interval_says_so_in_words_and_prints_none(places: Path) -> None:
@@ -183,11 +217,19 @@ def test_a_value_without_an_interval_says_so_in_words_and_prints_none(places: Pa
     claim = replace(CLAIM, conditions=(Condition(p.Highest(), cells),))
 
     def judged(*numbers: float, seeds: int = 1) -> tuple[str, str]:
-        lines = [line for cell, number in zip(cells, numbers, strict=True) for line in results_of(cell, number, seeds=seeds, spread=0.001)]
+        lines = [
+            line
+            for cell, number in zip(cells, numbers, strict=True)
+            for line in results_of(cell, number, seeds=seeds, spread=0.001)
+        ]
         return judge(claim, lines)[0].verdict, judge(claim, lines)[0].text
 
     verdict, text = judged(0.3, 0.2)
-    assert (verdict, "±" in text, "no interval (one seed): 0.01 assumed for half of one" in text) == ("holds", False, True)
+    assert (verdict, "±" in text, "no interval (one seed): 0.01 assumed for half of one" in text) == (
+        "holds",
+        False,
+        True,
+    )
     assert judged(0.205, 0.2)[0] == "undecided"
     assert "±" in judged(0.3, 0.2, seeds=3)[1] and "no interval" not in judged(0.3, 0.2, seeds=3)[1]
 
@@ -212,14 +254,18 @@ def test_stand_ins_and_subsets_are_judged_apart_and_never_mixed_with_the_real_da
     assert [(j.data, j.verdict) for j in judge(CLAIM, lines)] == [("full", "untested"), ("stand-in", "fails")]
     lines += [*results_of(A, 95), *results_of(replace(B, task=subset), 90, "laptop")]
     assert [(j.data, j.verdict) for j in judge(CLAIM, lines)] == [
-        ("full", "untested"), ("subset", "untested"), ("stand-in", "fails"),
-    ]  # fmt: skip
+        ("full", "untested"),
+        ("subset", "untested"),
+        ("stand-in", "fails"),
+    ]
 
 
 def test_a_subset_without_columns_for_all_leaks_is_not_listed_however_many_were_measured() -> None:
     claim = next(c for c in ALL if c.id == "roles-best-leak-dvs128")
     lines = [
-        line for k in ("0", "0.3", "1.0") for line in results_of(named("dvs-gesture-clips", f"lif-leak-{k}", "accuracy"), 90, "laptop")
+        line
+        for k in ("0", "0.3", "1.0")
+        for line in results_of(named("dvs-gesture-clips", f"lif-leak-{k}", "accuracy"), 90, "laptop")
     ]
     assert [(j.data, j.verdict) for j in judge(claim, lines)] == [("published", "holds"), ("full", "untested")]
     spoken = next(c for c in ALL if c.id == "roles-best-leak-shd")

@@ -1,4 +1,6 @@
-"""The command line: fast commands load no torch, bad input is one message, committed tables are what the ledger gives."""
+"""The command line: fast commands load no torch, bad input is one message, committed tables are what the ledger
+gives.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from bench.papers.registry import TABLES
 from tests.conftest import ROOT, bench
 
 
-@pytest.mark.parametrize("command", [["list"], ["plan", "roles-6"], ["render"], ["show", "roles-6", "Baseline", "XOR"], ["data", "status"]])
+@pytest.mark.parametrize(
+    "command", [["list"], ["plan", "roles-6"], ["render"], ["show", "roles-6", "Baseline", "XOR"], ["data", "status"]]
+)
 def test_planning_and_rendering_load_no_torch(places: Path, command: list[str]) -> None:
     code = (
         "import sys; from bench.__main__ import cli\n"
@@ -85,7 +89,12 @@ def test_a_broken_ledger_stops_every_command_at_the_line(places: Path) -> None:
     path = places / "results" / "runs" / "xor.csv"
     path.parent.mkdir(parents=True)
     path.write_text("<<<<<<< HEAD\n")
-    for command in (["list"], ["plan", "roles-6"], ["render"], ["run", "roles-6", "--column", "XOR", "--budget", "laptop"]):
+    for command in (
+        ["list"],
+        ["plan", "roles-6"],
+        ["render"],
+        ["run", "roles-6", "--column", "XOR", "--budget", "laptop"],
+    ):
         done = bench(*command)
         assert done.returncode == 1
         assert "xor.csv:1: a merge conflict marker" in done.stderr
@@ -94,7 +103,9 @@ def test_a_broken_ledger_stops_every_command_at_the_line(places: Path) -> None:
     assert not (places / "results" / "tables").exists()
 
 
-def test_results_that_cannot_be_written_stop_before_anything_is_trained(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_that_cannot_be_written_stop_before_anything_is_trained(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (places / "results").write_text("a file where the folder should be")
     done = bench("run", "roles-6", "--column", "XOR", "--row", "Baseline")
     assert done.returncode == 1
@@ -127,5 +138,13 @@ def test_check_fails_when_a_table_was_edited(places: Path) -> None:
 def test_planning_a_table_without_its_data_says_so_and_plans_the_rest(places: Path) -> None:
     made = json.loads(bench("plan", "roles-6", "--json").stdout)
     assert {job["name"].split(" / ")[0] for job in made["jobs"]} == {"xor", "xor-script"}
-    assert {job["data"] for job in made["no_data"]} >= {"shd", "ssc", "nmnist", "dvs-gesture", "mnist", "cifar10", "nmnist-standin"}
+    assert {job["data"] for job in made["no_data"]} >= {
+        "shd",
+        "ssc",
+        "nmnist",
+        "dvs-gesture",
+        "mnist",
+        "cifar10",
+        "nmnist-standin",
+    }
     assert made["waiting"] == []

@@ -74,15 +74,23 @@ def test_alif_and_lstm_by_the_printed_formulas() -> None:
     [
         (lambda: Dense([1, 64, 256, 256, 10], "lif", {}, "linear-mean", True), "lif", (64, 256, 256), True, LIF_RATES),
         (lambda: Dense([1, 64, 152, 152, 10], "celif", {}, "linear-mean"), "celif", (64, 152, 152), False, CELIF_RATES),
-        (lambda: Dense([1, 64, 256, 256, 10], "alif", {}, "linear-mean", True), "alif", (64, 256, 256), True, [0.1, 0.06, 0.04]),
+        (
+            lambda: Dense([1, 64, 256, 256, 10], "alif", {}, "linear-mean", True),
+            "alif",
+            (64, 256, 256),
+            True,
+            [0.1, 0.06, 0.04],
+        ),
     ],
     ids=["lif", "celif", "alif"],
 )
-def test_a_network_s_count_is_the_sum_of_its_layers_formulas(network, form: str, sizes, recurrent: bool, rates: list[float]) -> None:
+def test_a_network_s_count_is_the_sum_of_its_layers_formulas(
+    network, form: str, sizes, recurrent: bool, rates: list[float]
+) -> None:
     steps, inputs = 784, (1, *sizes[:-1])
-    parts = [layer(form, m, n, a, b, recurrent) for m, n, a, b in zip(inputs, sizes, [0.0, *rates[:-1]], rates, strict=True)] + [
-        Counts(sizes[-1] * 10 * rates[-1], 0.0, 0.0)
-    ]
+    parts = [
+        layer(form, m, n, a, b, recurrent) for m, n, a, b in zip(inputs, sizes, [0.0, *rates[:-1]], rates, strict=True)
+    ] + [Counts(sizes[-1] * 10 * rates[-1], 0.0, 0.0)]
     synops = steps * sum(c.synops for c in parts)
     built = network()
     free, honest = (total(built, rates, synops, steps, True, c) for c in ("celif", "honest"))
@@ -116,7 +124,9 @@ def test_every_network_of_the_tables_has_an_energy(model: Model) -> None:
     network = networks.build(Experiment(SEQ_MNIST, model, 0, "paper").config)
     rates = [0.1 for neuron in network.neurons if neuron.spiking]
     assert (
-        total(network, rates, 1000.0, 784, True, "honest").picojoules > total(network, rates, 0.0, 784, False, "celif").picojoules / 2 > 0
+        total(network, rates, 1000.0, 784, True, "honest").picojoules
+        > total(network, rates, 0.0, 784, False, "celif").picojoules / 2
+        > 0
     )
 
 

@@ -30,9 +30,15 @@ def nmnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
 @pytest.fixture
 def ssc(places: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
     rng, sizes = np.random.default_rng(1), {"train": 24, "valid": 10, "test": 40}
-    archives = {f"ssc_{n}.h5.zip": sets.zipped({f"ssc_{n}.h5": sets.spikes_h5(sets.cochlea(rng, c, 35))}) for n, c in sizes.items()}
+    archives = {
+        f"ssc_{n}.h5.zip": sets.zipped({f"ssc_{n}.h5": sets.spikes_h5(sets.cochlea(rng, c, 35))})
+        for n, c in sizes.items()
+    }
     sets.install("ssc", archives, sizes, monkeypatch)
-    return replace(SSC, budgets={"smoke": {"epochs": 4, "batch_size": 24, "data_settings": {"bin_ms": 20}, "layers": (700, 40, 35)}})
+    return replace(
+        SSC,
+        budgets={"smoke": {"epochs": 4, "batch_size": 24, "data_settings": {"bin_ms": 20}, "layers": (700, 40, 35)}},
+    )
 
 
 def by_protocol(task: Task) -> dict[str, Line]:
@@ -42,7 +48,9 @@ def by_protocol(task: Task) -> dict[str, Line]:
 
 
 @pytest.mark.parametrize("model", [LIF, LIF_RECURRENT])
-def test_batches_of_events_train_the_same_weights_and_cost_no_dense_batch(nmnist: Task, monkeypatch: pytest.MonkeyPatch, model) -> None:
+def test_batches_of_events_train_the_same_weights_and_cost_no_dense_batch(
+    nmnist: Task, monkeypatch: pytest.MonkeyPatch, model
+) -> None:
     seen: list[str] = []
     make = EventData._batches
     monkeypatch.setattr(EventData, "_batches", lambda self, *a: (seen.append(self.form), make(self, *a))[1])
@@ -65,7 +73,9 @@ def test_a_set_with_a_validation_split_has_its_epoch_chosen_by_it_too(ssc: Task)
     assert kept is not None and len(kept.history) == 4
     chosen = max(kept.history, key=lambda record: record["val/accuracy"])
     line = lines["best_val"]
-    assert (line.epoch, line.n_test) == (chosen["epoch"], 40) and line.value == pytest.approx(chosen["test/accuracy"], abs=1e-4)
+    assert (line.epoch, line.n_test) == (chosen["epoch"], 40) and line.value == pytest.approx(
+        chosen["test/accuracy"], abs=1e-4
+    )
     module, data = kept.module("best_val"), kept.data()
     for batches, value in ((data.test_batches(), line.value), (data.validation_batches(), chosen["val/accuracy"])):
         scores = [(module.objective(module(x), y, **module.loss_settings)[1].argmax(1) == y) for x, y in batches]

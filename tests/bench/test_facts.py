@@ -24,8 +24,17 @@ from tests.datamodules.sets import camera, install, nmnist_archives
 
 
 def cell(name: str, published: str | None, *of: str, unit: str = "", task=MNIST, model=LIF, why: str = "") -> Cell:
-    return Cell("row", "column", published, unit, task, model, absent="" if published else "not reported", note="" if published else "-",
-                fact=Fact(name, of, why))  # fmt: skip
+    return Cell(
+        "row",
+        "column",
+        published,
+        unit,
+        task,
+        model,
+        absent="" if published else "not reported",
+        note="" if published else "-",
+        fact=Fact(name, of, why),
+    )
 
 
 def test_committed_facts_are_what_the_code_and_the_data_here_give() -> None:
@@ -37,8 +46,9 @@ def test_a_wrong_or_left_over_line_is_found(places: Path) -> None:
     question = next(q for q in known if q.subject == "mnist/lif")
     facts.save({**known, question: "407051", Question("parameters", "", "mnist/gone", "0" * 12): "1"})
     assert census.differing() == [
-        "parameters whole network of mnist/lif: 407051, now 407050", "parameters  of mnist/gone: 1, now not asked",
-    ]  # fmt: skip
+        "parameters whole network of mnist/lif: 407051, now 407050",
+        "parameters  of mnist/gone: 1, now not asked",
+    ]
     done = bench("facts", "--check")
     assert done.returncode == 1 and "out of date" in done.stderr and "Traceback" not in done.stderr
     assert bench("facts").returncode == 0
@@ -55,24 +65,44 @@ def test_a_broken_list_of_facts_is_one_message(places: Path) -> None:
 @pytest.mark.parametrize(
     ("published", "text", "equal"),
     [
-        ("1e-4", "0.0001", True), ("10,420", "10420", True), ("[64,88,88]", "[64, 88, 88]", True), ("RGB", "rgb", True),
-        ("0.1", "1e-3", False), ("10", "20", False), ("StepLR(50, 0.1)", "StepLR(50, 0.5)", False), ("1", "one", False),
+        ("1e-4", "0.0001", True),
+        ("10,420", "10420", True),
+        ("[64,88,88]", "[64, 88, 88]", True),
+        ("RGB", "rgb", True),
+        ("0.1", "1e-3", False),
+        ("10", "20", False),
+        ("StepLR(50, 0.1)", "StepLR(50, 0.5)", False),
+        ("1", "one", False),
     ],
-)  # fmt: skip
-def test_numbers_are_compared_as_numbers_and_words_but_for_blanks_and_case(published: str, text: str, equal: bool) -> None:
+)
+def test_numbers_are_compared_as_numbers_and_words_but_for_blanks_and_case(
+    published: str, text: str, equal: bool
+) -> None:
     assert same(published, text) == equal
 
 
 @pytest.mark.parametrize(
     ("published", "verdict", "note"),
-    [("407.1", "equal", ""), ("407.0", "equal", "the paper rounds down"), ("407.2", "differs", "a reason"), ("407", "equal", "")],
+    [
+        ("407.1", "equal", ""),
+        ("407.0", "equal", "the paper rounds down"),
+        ("407.2", "differs", "a reason"),
+        ("407", "equal", ""),
+    ],
 )
-def test_parameters_are_counted_in_the_built_network_and_compared_as_rounded(places: Path, published: str, verdict: str, note: str) -> None:
+def test_parameters_are_counted_in_the_built_network_and_compared_as_rounded(
+    places: Path, published: str, verdict: str, note: str
+) -> None:
     asked = cell("parameters", published, unit="k", why="a reason")
     assert facts.answer(asked).status == "ready to run"
     facts.save(census.compute(facts.questions(asked)))
     found = facts.answer(asked)
-    assert (found.text, found.verdict, found.note, found.params) == ("407,050", verdict, note, 407_050)  # 784·512 + 512 + 512·10 + 10
+    assert (found.text, found.verdict, found.note, found.params) == (
+        "407,050",
+        verdict,
+        note,
+        407_050,
+    )  # 784·512 + 512 + 512·10 + 10
 
 
 def test_a_changed_recipe_has_no_fact_until_it_is_computed_again(places: Path) -> None:
@@ -114,16 +144,25 @@ def test_every_deviation_of_every_table_has_a_reason() -> None:
         (LIF, ("Normal", "Normal", "Without")),
         (LIF_LEAK[0], ("Complete", "Normal", "Without")),
         (LIF_LEAK[-1], ("Without", "Normal", "Without")),
-        (LIF_NO_RESET, ("Normal", "Without", "Without")), (LIF_RECURRENT, ("Normal", "Normal", "With")),
+        (LIF_NO_RESET, ("Normal", "Without", "Without")),
+        (LIF_RECURRENT, ("Normal", "Normal", "With")),
     ],
-)  # fmt: skip
+)
 def test_components_are_read_off_the_recipe(model, words: tuple[str, str, str]) -> None:
     for task in (MNIST, XOR):
-        assert tuple(facts.answer(cell(name, "?", task=task, model=model)).text for name in ("leakage", "reset", "recurrence")) == words
+        assert (
+            tuple(
+                facts.answer(cell(name, "?", task=task, model=model)).text
+                for name in ("leakage", "reset", "recurrence")
+            )
+            == words
+        )
 
 
 def test_networks_are_written_as_the_paper_writes_them() -> None:
-    assert facts.answer(cell("network", "?", task=DVS_GESTURE)).text.startswith("Input(32768)-Downsampling(2048)-FC_LIF(512)-FC_LIF(512)")
+    assert facts.answer(cell("network", "?", task=DVS_GESTURE)).text.startswith(
+        "Input(32768)-Downsampling(2048)-FC_LIF(512)-FC_LIF(512)"
+    )
     assert facts.answer(cell("network", "?", task=SHD)).text == "Input(700)-FC_LIF(64)-FC_LI(20)-Output"
 
 
@@ -134,10 +173,14 @@ def test_the_parameters_beside_a_printed_network_are_all_that_is_trained(places:
     layers = gates * (512 * (2312 + 512) + 2 * 512), 512 * 10 + 10  # recurrent layer with torch's two biases; FC(10)
     assert facts.answer(asked).params == sum(layers)
     module = SpikingModule(Experiment(NMNIST, model, 0, "paper").config)
-    assert sum(p.numel() for group in module.configure_optimizers().param_groups for p in group["params"]) == sum(layers)
+    assert sum(p.numel() for group in module.configure_optimizers().param_groups for p in group["params"]) == sum(
+        layers
+    )
 
 
-def test_data_is_counted_where_it_is_and_asked_for_where_it_is_not(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_is_counted_where_it_is_and_asked_for_where_it_is_not(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = cell("samples", "70,000", task=NMNIST)
     facts.save(census.compute(facts.questions(asked)))
     assert facts.answer(asked).status == "data missing"
@@ -174,14 +217,18 @@ def test_subsets_and_stand_ins_are_counted_in_columns_of_their_own_labelled_and_
         assert found[row].text == samples
         described = {r for r, f in found.items() if f.status == "not applicable"}
         assert described == {r for r in ("Type", "Source") if r in found}
-        assert {f.verdict for r, f in found.items() if r not in described} == {kind}  # N-MNIST's 70,000, 10 classes and pixels too
+        assert {f.verdict for r, f in found.items() if r not in described} == {
+            kind
+        }  # N-MNIST's 70,000, 10 classes and pixels too
         assert render.short(found[row]) == f"{samples} * (–)"
     legend = render.legend([find(table, c, []) for c in table.cells])
     assert "Nothing measured" not in legend and "not its data" in legend
 
 
 def test_a_number_that_the_papers_data_set_lacks_is_said_without_the_subsets_count(places: Path) -> None:
-    (found,) = (find(TABLES["roles-3"], c, []) for c in TABLES["roles-3"].cells if (c.row, c.column) == ("Samples", "N-MNIST"))
+    (found,) = (
+        find(TABLES["roles-3"], c, []) for c in TABLES["roles-3"].cells if (c.row, c.column) == ("Samples", "N-MNIST")
+    )
     assert found.status == "data missing" and "1,100" not in found.note
 
 

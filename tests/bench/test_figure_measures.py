@@ -1,4 +1,6 @@
-"""Learning curves, gradient reach, similarity of the embedding, neuron traces: each against a computation of its own."""
+"""Learning curves, gradient reach, similarity of the embedding, neuron traces: each against a computation of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,11 @@ def small(model, **settings):  # type: ignore[no-untyped-def]
     """An untrained network of ``model`` on a copy task of 24 steps, weights large enough to spike."""
     last = model.by_task.get("copy-100", {})
     layers = (10, 6, 10) if model is LSTM_256 else SMALL["layers"]
-    fitted = {**last, "layers": layers, **({"neuron": {**last["neuron"], "steps": 24}} if "steps" in last.get("neuron", {}) else {})}
+    fitted = {
+        **last,
+        "layers": layers,
+        **({"neuron": {**last["neuron"], "steps": 24}} if "steps" in last.get("neuron", {}) else {}),
+    }
     kept = untrained(Experiment(COPY, replace(model, by_task={"copy-100": fitted}), 0, "smoke"))
     for name, value in kept.states["last"].items():
         if "linear.weight" in name:
@@ -48,7 +54,9 @@ def plain_loop(module: SpikingModule, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         for t in range(steps):
             now = current[t]
             if layer.recurrent is not None:
-                now = now + out @ layer.recurrent.t() + (layer.recurrent_bias if layer.recurrent_bias is not None else 0)
+                now = (
+                    now + out @ layer.recurrent.t() + (layer.recurrent_bias if layer.recurrent_bias is not None else 0)
+                )
             state, out = neuron.step(state, now, **{k: v[t] if v.dim() == 2 else v for k, v in drive.items()})
             outs.append(out)
         x = torch.stack(outs)
@@ -81,7 +89,9 @@ def test_an_lstm_s_hidden_state_is_that_of_torch_and_its_gradient_goes_through_t
     def loss(step: float) -> float:
         moved = probe.clone()
         moved[3, 2, 1] = step
-        return float(module.objective(network.read_out(_unrolled(network, x, moved)), target, **module.loss_settings)[0].detach())
+        return float(
+            module.objective(network.read_out(_unrolled(network, x, moved)), target, **module.loss_settings)[0].detach()
+        )
 
     network.double()
     x, probe = x.double(), probe.double()
@@ -97,7 +107,9 @@ def test_the_profile_sums_to_one_and_the_value_is_its_first_ten_steps(places: Pa
 def test_similarity_of_a_hand_made_embedding() -> None:
     te = torch.tensor([[1.0, 0.0, 2.0, 1.0], [0.0, 3.0, 0.0, 1.0]])  # columns along x, y, x and between
     half = math.sqrt(0.5)
-    expected = torch.tensor([[1, 0, 1, half], [0, 1, 0, half], [1, 0, 1, half], [half, half, half, 1]], dtype=torch.float64)
+    expected = torch.tensor(
+        [[1, 0, 1, half], [0, 1, 0, half], [1, 0, 1, half], [half, half, half, 1]], dtype=torch.float64
+    )
     assert torch.allclose(similarity(te), expected, atol=1e-6)
     assert by_lag(expected) == pytest.approx([1.0, half / 3 * 1, (1 + half) / 2, half], abs=1e-6)
 
@@ -117,7 +129,9 @@ def test_before_training_is_what_the_seed_makes(places: Path) -> None:
     assert reading.series["before"] == pytest.approx(reading.series["after"]) and len(reading.series["lag"]) == 24
     kept.states["last"]["layers.0.neuron.te"].copy_(torch.randn(6, 24))
     moved = te_similarity(kept, "last", period=4)
-    assert moved.series["before"] == reading.series["before"] and moved.series["after"] != pytest.approx(reading.series["after"])
+    assert moved.series["before"] == reading.series["before"] and moved.series["after"] != pytest.approx(
+        reading.series["after"]
+    )
     matrix = te_similarity(kept, "last", period=4, block=8).series
     assert list(zip(matrix["i"], matrix["j"], strict=True)) == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
     with pytest.raises(trained.NotApplicable, match="without a temporal embedding"):
@@ -135,10 +149,15 @@ def test_a_trace_has_the_states_that_give_the_spikes(places: Path) -> None:
 
 
 def test_curves_come_from_the_history(places: Path) -> None:
-    records = [{"epoch": e, "test/loss": 1 / e, "test/accuracy": a, "n_test": 9} for e, a in ((1, 50.0), (2, 89.5), (3, 90.4), (4, 90.0))]
+    records = [
+        {"epoch": e, "test/loss": 1 / e, "test/accuracy": a, "n_test": 9}
+        for e, a in ((1, 50.0), (2, 89.5), (3, 90.4), (4, 90.0))
+    ]
     kept = replace(untrained(E), history=records, steps=40)
     reading = plateau(kept, "last")
-    assert reading.value == 2 and reading.series["step"] == [10, 20, 30, 40] and reading.series["test_accuracy"][2] == 90.4
+    assert (
+        reading.value == 2 and reading.series["step"] == [10, 20, 30, 40] and reading.series["test_accuracy"][2] == 90.4
+    )
     assert (final_loss(kept, "last").value, final_loss(kept, "last").epoch) == (0.25, 4)
     regression = replace(kept, history=[{k: v for k, v in r.items() if k != "test/accuracy"} for r in records])
     assert set(final_loss(regression, "last").series) == {"epoch", "step", "test_loss"}

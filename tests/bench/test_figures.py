@@ -39,7 +39,12 @@ def landscape_series(seed: int) -> dict[str, list]:
 def history(seed: int) -> dict[str, list]:
     epochs = list(range(1, 31))
     loss = [0.18 * math.exp(-e * (1 + seed % 3) / 20) for e in epochs]
-    return {"epoch": epochs, "step": [100 * e for e in epochs], "test_loss": loss, "test_accuracy": [100 * (1 - v) for v in loss]}
+    return {
+        "epoch": epochs,
+        "step": [100 * e for e in epochs],
+        "test_loss": loss,
+        "test_accuracy": [100 * (1 - v) for v in loss],
+    }
 
 
 def losses(seed: int) -> dict[str, list]:
@@ -59,7 +64,12 @@ def lags(seed: int) -> dict[str, list]:
 def matrix(seed: int) -> dict[str, list]:
     places = [(i, j) for i in range(112) for j in range(i, 112)]
     after = [0.5 + 0.5 * math.cos(2 * math.pi * 7 * (j - i) / 28) * math.exp(-(j - i) / 40) for i, j in places]
-    return {"i": [i for i, _ in places], "j": [j for _, j in places], "before": [0.5 + (i == j) / 14 for i, j in places], "after": after}
+    return {
+        "i": [i for i, _ in places],
+        "j": [j for _, j in places],
+        "before": [0.5 + (i == j) / 14 for i, j in places],
+        "after": after,
+    }
 
 
 def trace(seed: int) -> dict[str, list]:
@@ -96,11 +106,20 @@ def plane(seed: int) -> dict[str, list]:
 
 
 SERIES = {
-    "spike-rate": rates, "attack-500": flips, "attack-500-rms": lambda seed: {}, "attack-500-success": lambda seed: {},
-    "silhouette": classes, "t-sne": plane,
-    "loss-landscape": landscape_series, "learning-curve": history, "loss-curve": losses, "gradient-reach": profile, "te-similarity": lags,
-    "te-similarity-matrix": matrix, "neuron-trace": trace,
-}  # fmt: skip
+    "spike-rate": rates,
+    "attack-500": flips,
+    "attack-500-rms": lambda seed: {},
+    "attack-500-success": lambda seed: {},
+    "silhouette": classes,
+    "t-sne": plane,
+    "loss-landscape": landscape_series,
+    "learning-curve": history,
+    "loss-curve": losses,
+    "gradient-reach": profile,
+    "te-similarity": lags,
+    "te-similarity-matrix": matrix,
+    "neuron-trace": trace,
+}
 
 
 def made_up(measure: Measure, seed: int) -> dict[str, list]:
@@ -136,7 +155,9 @@ def test_every_figure_is_drawn_from_its_stored_series(places: Path, name: str) -
     drawn = contents(table, lines)
     assert drawn[".png"].startswith(b"\x89PNG") and drawn[".svg"].lstrip().startswith("<?xml")
     rows = list(csv.DictReader(drawn[".csv"].splitlines()))
-    assert {(r["row"], r["column"]) for r in rows if r["row"] != "baseline"} == {(c.row, c.column) for c in table.cells if c.runnable}
+    assert {(r["row"], r["column"]) for r in rows if r["row"] != "baseline"} == {
+        (c.row, c.column) for c in table.cells if c.runnable
+    }
     numbers = [float(v) for r in rows for k, v in r.items() if k not in ("row", "column", "label") and v]
     assert numbers and all(math.isfinite(v) for v in numbers)
 
@@ -176,7 +197,9 @@ def test_nothing_measured_gives_table_files_and_no_picture(places: Path) -> None
 
 def test_a_missing_series_is_named_and_the_tables_are_written(places: Path) -> None:
     lines = measured(FIGURE, with_series=False)
-    with pytest.raises(BenchError, match=r"roles-fig-5: in the ledger, but without the series.*series/loss-landscape.*from git"):
+    with pytest.raises(
+        BenchError, match=r"roles-fig-5: in the ledger, but without the series.*series/loss-landscape.*from git"
+    ):
         render.render([FIGURE], lines)
     assert (places / "results" / "tables" / "roles-fig-5.csv").exists()
     assert not (places / "results" / "figures").exists()
@@ -197,7 +220,10 @@ def test_check_compares_data_and_svg_and_asks_for_a_png(places: Path) -> None:
     assert render.differing([FIGURE], lines) == []
     (folder / "roles-fig-5.png").write_bytes(b"by another machine's libraries")
     render.render([FIGURE], lines)
-    assert render.differing([FIGURE], lines) == [] and (folder / "roles-fig-5.png").read_bytes() == b"by another machine's libraries"
+    assert (
+        render.differing([FIGURE], lines) == []
+        and (folder / "roles-fig-5.png").read_bytes() == b"by another machine's libraries"
+    )
     (folder / "roles-fig-5.png").unlink()
     (folder / "roles-fig-5.csv").write_text("edited")
     assert {p.name for p in render.differing([FIGURE], lines)} == {"roles-fig-5.csv", "roles-fig-5.png"}
@@ -209,7 +235,11 @@ def test_the_caption_says_budget_data_seeds_and_what_is_missing(places: Path) ->
     lines = [line for line in measured(FIGURE, seeds=2) if line.data == "nmnist-standin"]
     found = render.findings(FIGURE, lines)
     text = figures.caption(found, figures.shown(FIGURE, found))
-    assert "laptop budget (less training than in the paper)" in text and "stand-in for N-MNIST" in text and "2 seeds" in text
+    assert (
+        "laptop budget (less training than in the paper)" in text
+        and "stand-in for N-MNIST" in text
+        and "2 seeds" in text
+    )
     assert text.endswith("weights: last; 3 of the figure's parts not measured yet.")
 
 
@@ -217,10 +247,14 @@ def test_the_caption_says_of_parts_without_their_data_that_it_is_not_here(places
     lines = [line for line in measured(FIGURE) if line.data == "nmnist-standin"]
     cell = next(c for c in FIGURE.cells if c.task and c.task.data == "nmnist")
     assert cell.task and cell.model and cell.measure
-    lines += lines_of(Experiment(cell.task, cell.model, 0, "laptop"), (cell.measure,), "data missing", "nmnist is not in BENCH_DATA")
+    lines += lines_of(
+        Experiment(cell.task, cell.model, 0, "laptop"), (cell.measure,), "data missing", "nmnist is not in BENCH_DATA"
+    )
     found = render.findings(FIGURE, lines)
     text = figures.caption(found, figures.shown(FIGURE, found))
-    assert text.endswith("weights: last; the data of 3 of the figure's parts are not here.") and "not measured" not in text
+    assert (
+        text.endswith("weights: last; the data of 3 of the figure's parts are not here.") and "not measured" not in text
+    )
 
 
 def finished(table: Table, lines: list[store.Line], monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -252,20 +286,46 @@ def test_figures_fit_a_page_and_no_text_is_small_cut_off_or_touches_another(
     whole, gap = picture.bbox, 0.03 * picture.dpi
     texts = {"title": picture._suptitle, "caption": picture._supxlabel}
     for number, axis in enumerate(picture.axes):
-        names = [("title", axis.title), *((f"{n} label", getattr(axis, f"{n}axis").label) for n in "xyz" if hasattr(axis, f"{n}axis"))]
+        names = [
+            ("title", axis.title),
+            *((f"{n} label", getattr(axis, f"{n}axis").label) for n in "xyz" if hasattr(axis, f"{n}axis")),
+        ]
         texts |= {f"{said} of panel {number}": text for said, text in names if axis.axison and text.get_text()}
         legend = axis.get_legend()
         texts |= {f"legend {i} of panel {number}": text for i, text in enumerate(legend.get_texts() if legend else ())}
-        if axis.name != "3d" and axis.axison and axis.get_label() != "<colorbar>":  # these move their ticks while they are drawn
-            drawn = [label for n in "xy" for tick in getattr(axis, f"{n}axis")._update_ticks() for label in (tick.label1, tick.label2)]
-            texts |= {f"tick {t.get_text()} {i} of panel {number}": t for i, t in enumerate(drawn) if t.get_visible() and t.get_text()}
+        if (
+            axis.name != "3d" and axis.axison and axis.get_label() != "<colorbar>"
+        ):  # these move their ticks while they are drawn
+            drawn = [
+                label
+                for n in "xy"
+                for tick in getattr(axis, f"{n}axis")._update_ticks()
+                for label in (tick.label1, tick.label2)
+            ]
+            texts |= {
+                f"tick {t.get_text()} {i} of panel {number}": t
+                for i, t in enumerate(drawn)
+                if t.get_visible() and t.get_text()
+            }
     texts |= {f"legend {i}": text for legend in picture.legends for i, text in enumerate(legend.get_texts())}
     boxes = {said: text.get_window_extent() for said, text in texts.items()}
     assert not [said for said, text in texts.items() if text.get_fontsize() < 7]
-    assert not [said for said, b in boxes.items() if b.xmin < 1 or b.ymin < 1 or b.xmax > whole.xmax - 1 or b.ymax > whole.ymax - 1]
-    apart = [(a, b) for (a, x), (b, y) in itertools.combinations(boxes.items(), 2) if x.padded(gap / 2).overlaps(y.padded(gap / 2))]
+    assert not [
+        said
+        for said, b in boxes.items()
+        if b.xmin < 1 or b.ymin < 1 or b.xmax > whole.xmax - 1 or b.ymax > whole.ymax - 1
+    ]
+    apart = [
+        (a, b)
+        for (a, x), (b, y) in itertools.combinations(boxes.items(), 2)
+        if x.padded(gap / 2).overlaps(y.padded(gap / 2))
+    ]
     assert not [pair for pair in apart if not all(said.startswith(("tick", "legend")) for said in pair)]
-    assert not [pair for pair in apart if all(said.startswith("tick") for said in pair) and boxes[pair[0]].overlaps(boxes[pair[1]])]
+    assert not [
+        pair
+        for pair in apart
+        if all(said.startswith("tick") for said in pair) and boxes[pair[0]].overlaps(boxes[pair[1]])
+    ]
     panels = [axis.get_tightbbox() for axis in picture.axes if axis.axison]
     assert all(boxes["caption"].ymax + gap < p.ymin and p.ymax + gap < boxes["title"].ymin for p in panels)
 
@@ -278,14 +338,19 @@ def test_the_five_t_sne_maps_of_a_laptop_stand_in_two_lines(places: Path, monkey
 
 
 def test_nothing_that_is_drawn_loads_matplotlib_before(places: Path) -> None:
-    code = "import sys; from bench.__main__ import cli\ncli(['render'], standalone_mode=False)\nsys.exit('matplotlib' in sys.modules)"
+    code = (
+        "import sys; from bench.__main__ import cli\ncli(['render'], standalone_mode=False)\nsys.exit('matplotlib' in"
+        " sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr or "matplotlib was loaded to draw nothing"
 
 
 def test_the_command_line_draws_and_says_where(places: Path) -> None:
     measured(FIGURE)
-    done = subprocess.run([sys.executable, "-m", "bench", "render", "roles-fig-5"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "render", "roles-fig-5"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert "roles-fig-5.png" in (places / "results" / "tables" / "roles-fig-5.md").read_text()
     assert (places / "results" / "figures" / "roles-fig-5.svg").exists()
@@ -296,7 +361,9 @@ def test_the_attacks_interval_is_the_same_in_picture_and_table(places: Path, see
     table = FIGURES["roles-fig-8"]
     lines = measured(table, seeds)
     drawn = {
-        (r["row"], r["column"]): float(r["ci_half"]) for r in csv.DictReader(contents(table, lines)[".csv"].splitlines()) if r["ci_half"]
+        (r["row"], r["column"]): float(r["ci_half"])
+        for r in csv.DictReader(contents(table, lines)[".csv"].splitlines())
+        if r["ci_half"]
     }
     found = {(f.cell.row, f.cell.column): f for f in render.findings(table, lines)}
     assert len(drawn) > 4

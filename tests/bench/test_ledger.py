@@ -21,7 +21,18 @@ from sweeps.queue import Queue
 from tests.conftest import ROOT
 
 LINE = Line(
-    "0123456789ab", "accuracy", "xor", "lif", 0, "laptop", "delayed-xor", value=77.5, unit="%", protocol="last", epoch=3, git_dirty=False
+    "0123456789ab",
+    "accuracy",
+    "xor",
+    "lif",
+    0,
+    "laptop",
+    "delayed-xor",
+    value=77.5,
+    unit="%",
+    protocol="last",
+    epoch=3,
+    git_dirty=False,
 )
 
 
@@ -50,7 +61,9 @@ def test_lines_of_a_task_are_in_a_file_of_their_own(places: Path) -> None:
         (lambda text: text.replace(",xor,lif,0,", ",xor,lif,,", 1), 2, "seed is empty"),
     ],
 )
-def test_a_broken_line_is_refused_with_its_place_and_the_file_is_kept(places: Path, damage, line: int, says: str) -> None:
+def test_a_broken_line_is_refused_with_its_place_and_the_file_is_kept(
+    places: Path, damage, line: int, says: str
+) -> None:
     store.append([LINE, replace(LINE, seed=1)])
     path = places / "results" / "runs" / "xor.csv"
     broken = damage(path.read_text())
@@ -65,8 +78,9 @@ def test_a_broken_line_is_refused_with_its_place_and_the_file_is_kept(places: Pa
 
 def test_two_processes_appending_at_once_lose_nothing(places: Path) -> None:
     code = (
-        "import sys; from dataclasses import replace; from bench.ledger import store; from bench.ledger.store import Line\n"
-        "for i in range(40): store.append([Line('e', 'accuracy', 'xor', 'lif', i + 100 * int(sys.argv[1]), 'laptop', 'delayed-xor')])"
+        "import sys; from dataclasses import replace; from bench.ledger import store; from bench.ledger.store import"
+        " Line\nfor i in range(40): store.append([Line('e', 'accuracy', 'xor', 'lif', i + 100 * int(sys.argv[1]),"
+        " 'laptop', 'delayed-xor')])"
     )
     running = [subprocess.Popen([sys.executable, "-c", code, str(n)], cwd=ROOT) for n in (0, 1)]
     assert [p.wait() for p in running] == [0, 0]
@@ -90,9 +104,9 @@ def test_a_write_that_fails_half_way_is_taken_back(places: Path) -> None:
     path = places / "results" / "runs" / "xor.csv"
     before = path.read_text()
     code = (  # a file may grow by 50 more bytes only: the write is cut off in the middle of a line, as on a full disk
-        "import resource, signal; from bench.ledger import store; from bench.ledger.store import Line\n"
-        f"signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) + 50},) * 2)\n"
-        "store.append([Line('e', 'accuracy', 'xor', 'lif', 1, 'laptop', 'delayed-xor')])"
+        "import resource, signal; from bench.ledger import store; from bench.ledger.store import"
+        " Line\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE,"
+        f" ({len(before) + 50},) * 2)\nstore.append([Line('e', 'accuracy', 'xor', 'lif', 1, 'laptop', 'delayed-xor')])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode != 0
@@ -125,7 +139,9 @@ def test_every_committed_line_reads_and_is_sorted() -> None:
         assert [line.texts() for line in lines] == rows[1:], path
         assert lines == sorted(lines, key=lambda line: line.key), path
         assert {line.task for line in lines} <= {path.stem}
-        assert all(line.budget in ("laptop", "paper") and line.git_commit for line in lines if line.status == "ok"), path
+        assert all(line.budget in ("laptop", "paper") and line.git_commit for line in lines if line.status == "ok"), (
+            path
+        )
 
 
 def _collect() -> None:
@@ -135,7 +151,11 @@ def _collect() -> None:
 
 @pytest.mark.parametrize(
     ("name", "write"),
-    [("ledger", lambda: store.append([LINE])), ("environments", lambda: provenance.add(["01234567"])), ("planning", _collect)],
+    [
+        ("ledger", lambda: store.append([LINE])),
+        ("environments", lambda: provenance.add(["01234567"])),
+        ("planning", _collect),
+    ],
     ids=["lines", "environments", "planning"],
 )
 def test_two_homes_with_one_ledger_write_to_it_one_after_the_other(

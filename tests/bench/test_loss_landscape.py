@@ -1,4 +1,6 @@
-"""The loss landscape: its centre is the model's training loss, its directions are filter-normalised, what is fixed stays."""
+"""The loss landscape: its centre is the model's training loss, its directions are filter-normalised, what is fixed
+stays.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,11 @@ def test_the_weights_move_along_the_directions_from_where_they_were(kept: traine
 
 @pytest.mark.parametrize(
     ("settings", "says"),
-    [({"points": 4}, "odd number"), ({"samples": 300}, "multiple of 256"), ({"samples": 512}, "512 training samples are needed, 256")],
+    [
+        ({"points": 4}, "odd number"),
+        ({"samples": 300}, "multiple of 256"),
+        ({"samples": 512}, "512 training samples are needed, 256"),
+    ],
 )
 def test_bad_settings_are_named(kept: trained.Trained, settings: dict, says: str) -> None:
     with pytest.raises(ValueError, match=says):

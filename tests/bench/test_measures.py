@@ -40,7 +40,9 @@ def test_at_the_trained_resolution_and_without_drop_the_accuracy_is_that_of_the_
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cameras.install(monkeypatch)
-    experiment = Experiment(NMNIST, LIF, 0, "smoke", (("batch_size", 7), ("epochs", 3), ("layers", [2312, 24, 10]), ("lr", 1e-3)))
+    experiment = Experiment(
+        NMNIST, LIF, 0, "smoke", (("batch_size", 7), ("epochs", 3), ("layers", [2312, 24, 10]), ("lr", 1e-3))
+    )
     lines, _ = run.run(experiment, (ACCURACY, AT_RESOLUTION[3], AT_RESOLUTION[5]))
     assert [line.status for line in lines] == ["ok"] * 6
     value = {(line.measure, line.protocol): line.value for line in lines}
@@ -59,7 +61,9 @@ def test_resolutions_have_the_trained_number_of_windows_the_trained_stretch_or_t
     cameras.install(monkeypatch)
     kept = cameras.untrained()
     seen = []
-    monkeypatch.setattr("bench.measures.generalisation.accuracy", lambda module, data: seen.append(data.transform) or (0.0, 1))
+    monkeypatch.setattr(
+        "bench.measures.generalisation.accuracy", lambda module, data: seen.append(data.transform) or (0.0, 1)
+    )
     for measures in (AT_RESOLUTION, AT_RESOLUTION_SAME, AT_RESOLUTION_FULL):
         for measure in measures.values():
             list(trained.read(kept, measure))
@@ -67,7 +71,9 @@ def test_resolutions_have_the_trained_number_of_windows_the_trained_stretch_or_t
     assert [t.steps for t in seen] == [15] * 5 + [45, 23, 15, 9, 5, 300, 150, 100, 60, 30]
 
 
-def test_event_drop_takes_its_share_of_the_events_before_windows_are_made(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_event_drop_takes_its_share_of_the_events_before_windows_are_made(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cameras.install(monkeypatch)
     kept = cameras.untrained()
     left = [kept.data("test", drop=rho, steps="full", values="counts").sets["test"] for rho in (0.0, 0.25, 0.5, 1.0)]  # type: ignore[attr-defined]
@@ -108,11 +114,17 @@ def test_every_measure_is_registered_under_its_own_name_and_says_its_parameters(
     assert {"accuracy@1ms", "accuracy@10ms", "accuracy@1ms-full", "event-drop@0.1", "event-drop@0.9"} <= set(MEASURES)
 
 
-def test_the_spike_rate_of_the_distribution_is_that_of_the_training(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_spike_rate_of_the_distribution_is_that_of_the_training(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cameras.install(monkeypatch)
-    experiment = Experiment(NMNIST, LIF_RECURRENT, 0, "smoke", (("batch_size", 7), ("layers", [2312, 24, 10]), ("neuron.threshold", 0.02)))
+    experiment = Experiment(
+        NMNIST, LIF_RECURRENT, 0, "smoke", (("batch_size", 7), ("layers", [2312, 24, 10]), ("neuron.threshold", 0.02))
+    )
     lines, _ = run.run(experiment, (SPIKE_RATE,))
-    assert [line.value for line in lines] == pytest.approx([line.spike_rate for line in lines], abs=2e-6) and lines[0].value
+    assert [line.value for line in lines] == pytest.approx([line.spike_rate for line in lines], abs=2e-6) and lines[
+        0
+    ].value
     found = series.read(experiment, SPIKE_RATE, "last")
     assert found is not None
     assert found["layer"] == [1.0] * 24 + [2.0] * 10 and found["neuron"] == [*range(24), *range(10)]
@@ -120,7 +132,9 @@ def test_the_spike_rate_of_the_distribution_is_that_of_the_training(places: Path
     assert len(set(found["rate"])) > 5, "a distribution, not one number"
 
 
-def test_the_silhouette_is_scikit_learn_s_of_the_hidden_layer_s_rates(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_silhouette_is_scikit_learn_s_of_the_hidden_layer_s_rates(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cameras.install(monkeypatch)
     kept = cameras.untrained(gain=3.0)
     module, data = kept.module("last"), kept.data("test")
@@ -174,14 +188,18 @@ def test_t_sne_gives_the_same_map_again(places: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("measure", [SPIKE_RATE, SILHOUETTE, T_SNE])
-def test_a_network_without_spikes_has_no_measure_of_spikes(places: Path, monkeypatch: pytest.MonkeyPatch, measure) -> None:
+def test_a_network_without_spikes_has_no_measure_of_spikes(
+    places: Path, monkeypatch: pytest.MonkeyPatch, measure
+) -> None:
     cameras.install(monkeypatch)
     with pytest.raises(trained.NotApplicable, match="LSTM has no spikes"):
         list(trained.read(cameras.untrained(LSTM_512), measure))
 
 
 @pytest.mark.parametrize("model", [LIF, LSTM_512], ids=lambda m: m.name)
-def test_every_network_is_measured_at_other_resolutions_and_under_event_drop(places: Path, monkeypatch: pytest.MonkeyPatch, model) -> None:
+def test_every_network_is_measured_at_other_resolutions_and_under_event_drop(
+    places: Path, monkeypatch: pytest.MonkeyPatch, model
+) -> None:
     cameras.install(monkeypatch)
     kept = cameras.untrained(model)
     for measure in (AT_RESOLUTION[10], EVENT_DROP[0.5]):

@@ -15,11 +15,15 @@ from tests.datamodules import sets
 from tests.datamodules.test_cifar10 import TEST, TRAIN
 
 
-def test_it_trains_on_so_many_images_and_fails_without_reaching_its_goal(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_trains_on_so_many_images_and_fails_without_reaching_its_goal(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sets.install("cifar10", sets.cifar_archive(TRAIN, TEST), {"train": 40, "test": 12}, monkeypatch)
     monkeypatch.setattr(cifar10.CIFAR10Subset, "source", "cifar10")
     monkeypatch.setattr(cifar10.CIFAR10Subset, "images", staticmethod(cifar10.archive_images))
-    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)  # of the whole process, so of the tests after this one
+    monkeypatch.setattr(
+        torch, "set_num_threads", lambda number: None
+    )  # of the whole process, so of the tests after this one
     done = CliRunner().invoke(main, ["--count", "2", "--batch-size", "2", "--epochs", "1", "--goal", "100.1", "--json"])
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["images"] == 2 and found["epochs"] == 1 and found["accuracy"] in (0.0, 50.0, 100.0)

@@ -37,7 +37,10 @@ def test_a_command_that_fails_gives_rows_without_times_and_says_why(
 
 
 def test_the_share_that_two_workers_take_is_told() -> None:
-    rows = [{"workload": "two-workers", "implementation": n, "median_ms": ms} for n, ms in (("1 worker", "100000"), ("2 workers", "55000"))]
+    rows = [
+        {"workload": "two-workers", "implementation": n, "median_ms": ms}
+        for n, ms in (("1 worker", "100000"), ("2 workers", "55000"))
+    ]
     assert "100 s with one worker, 55 s with two (55 %)" in overhead.table(rows)
     assert overhead.table([]) == ""
 

@@ -35,8 +35,21 @@ def cells(name: str) -> list:
 
 def finished(experiment: Experiment, **changes) -> Line:
     e = experiment
-    line = Line(e.id, "accuracy", e.task.name, e.model.name, e.seed, e.budget, e.config["data"], value=90.0, unit="%", protocol="last")
-    line = replace(line, config_hash=e.config_hash, data_hash=e.data_hash, version=e.version(ACCURACY), epochs=e.config["epochs"])
+    line = Line(
+        e.id,
+        "accuracy",
+        e.task.name,
+        e.model.name,
+        e.seed,
+        e.budget,
+        e.config["data"],
+        value=90.0,
+        unit="%",
+        protocol="last",
+    )
+    line = replace(
+        line, config_hash=e.config_hash, data_hash=e.data_hash, version=e.version(ACCURACY), epochs=e.config["epochs"]
+    )
     return replace(line, **changes)
 
 
@@ -79,14 +92,18 @@ def test_an_experiment_of_two_tables_is_trained_once(mnist_here: None) -> None:
     assert len(ids) == sum(alone) - 3  # k = 0.3, 0 and 1 on MNIST are rows of roles-6 too
 
 
-@pytest.mark.parametrize("change", [{"status": "failed"}, {"config_hash": "x"}, {"data_hash": "x"}, {"version": "task=0"}, {"seed": 5}])
+@pytest.mark.parametrize(
+    "change", [{"status": "failed"}, {"config_hash": "x"}, {"data_hash": "x"}, {"version": "task=0"}, {"seed": 5}]
+)
 def test_failed_and_stale_lines_do_not_count_as_finished(mnist_here: None, change: dict) -> None:
     lines = all_lines(plan.make(cells("roles-6"), "laptop", 1, []))
     made = plan.make(cells("roles-6"), "laptop", 1, [replace(lines[0], **change), *lines[1:]])
     assert [job.experiment.id for job in made.jobs] == [lines[0].experiment]
 
 
-def test_an_experiment_whose_weights_are_in_another_home_names_them_by_their_sha256(mnist_here: None, places: Path) -> None:
+def test_an_experiment_whose_weights_are_in_another_home_names_them_by_their_sha256(
+    mnist_here: None, places: Path
+) -> None:
     first, *others = plan.make(cells("roles-6"), "laptop", 1, []).jobs
     assert first.elsewhere == ""  # trained nowhere
     line = finished(first.experiment, checkpoint_sha256="5ac3" * 16)
@@ -182,12 +199,17 @@ def test_expected_time_is_the_median_of_the_same_task_and_budget(mnist_here: Non
     other = finished(Experiment(MNIST, MODELS["lif-no-leak"], 0, "laptop"))
     assert plan.expected_seconds(job, []) is None
     assert plan.expected_seconds(job, [replace(other, wall_s=s) for s in (10.0, 20.0, 90.0)]) == 20.0
-    assert plan.expected_seconds(job, [replace(other, wall_s=10.0), replace(finished(job.experiment), wall_s=50.0)]) == 50.0
+    assert (
+        plan.expected_seconds(job, [replace(other, wall_s=10.0), replace(finished(job.experiment), wall_s=50.0)])
+        == 50.0
+    )
 
 
 def test_expected_time_of_a_reading_counts_every_protocol(mnist_here: None) -> None:
     one = Experiment(MNIST, LIF, 0, "laptop")
-    trained, read = (replace(finished(one), measure=name, wall_s=wall) for name, wall in (("accuracy", 60.0), (SPIKE_RATE.name, 4.0)))
+    trained, read = (
+        replace(finished(one), measure=name, wall_s=wall) for name, wall in (("accuracy", 60.0), (SPIKE_RATE.name, 4.0))
+    )
     assert len(SPIKE_RATE.protocols) == 2
     assert plan.usual_seconds(one, [ACCURACY, SPIKE_RATE], [trained, read]) == 68.0
 
@@ -195,7 +217,10 @@ def test_expected_time_of_a_reading_counts_every_protocol(mnist_here: None) -> N
 def test_expected_time_of_a_model_that_never_ran_is_that_of_its_kind() -> None:
     gru = Experiment(TASKS["nmnist"], MODELS["gru-512"], 0, "laptop")
     seconds = {"lif": 60.0, "lstm-512": 900.0, "rnn-512": 300.0}
-    known = [replace(finished(Experiment(gru.task, MODELS[name], 0, "laptop")), wall_s=wall) for name, wall in seconds.items()]
+    known = [
+        replace(finished(Experiment(gru.task, MODELS[name], 0, "laptop")), wall_s=wall)
+        for name, wall in seconds.items()
+    ]
     assert plan.usual_seconds(gru, [], known) == 600.0
     assert plan.usual_seconds(gru, [], known[:1]) == 60.0
     assert plan.usual_seconds(Experiment(gru.task, MODELS["lif-no-reset"], 0, "laptop"), [], known) == 60.0
@@ -205,7 +230,9 @@ def test_expected_time_of_what_never_ran_is_scaled_from_other_lengths_and_epochs
     short = Experiment(TASKS["copy-100"], LIF, 0, "laptop")
     line = replace(finished(short), wall_s=60.0, epochs=50)
     assert plan.usual_seconds(Experiment(TASKS["copy-400"], LIF, 0, "laptop"), [], [line]) == pytest.approx(240.0)
-    assert plan.usual_seconds(Experiment(TASKS["copy-100"], LIF, 0, "smoke"), [], [line]) == pytest.approx(60.0 / 50 / 50 / 16)
+    assert plan.usual_seconds(Experiment(TASKS["copy-100"], LIF, 0, "smoke"), [], [line]) == pytest.approx(
+        60.0 / 50 / 50 / 16
+    )
     assert plan.usual_seconds(Experiment(TASKS["adding-200"], LIF, 0, "laptop"), [], [line]) is None
 
 
@@ -225,7 +252,9 @@ def test_expected_time_comes_from_the_settings_then_the_model_on_the_same_data_t
 
 def test_no_expected_time_of_what_the_fused_scan_cannot_run_comes_from_what_it_runs() -> None:
     seq = TASKS["seq-mnist"]
-    fused, slow = (replace(finished(Experiment(seq, MODELS[name], 0, "laptop")), wall_s=60.0) for name in ("celif-154k", "lsnn"))
+    fused, slow = (
+        replace(finished(Experiment(seq, MODELS[name], 0, "laptop")), wall_s=60.0) for name in ("celif-154k", "lsnn")
+    )
     dexat = Experiment(seq, MODELS["dexat"], 0, "laptop")
     assert plan.usual_seconds(dexat, [], [fused]) is None
     assert plan.usual_seconds(dexat, [], [fused, slow]) == 60.0

@@ -1,4 +1,6 @@
-"""The tables hold what the papers print: every published number is a cell, and every other cell says why it is empty."""
+"""The tables hold what the papers print: every published number is a cell, and every other cell says why it is
+empty.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ def published(table: str) -> list[Line]:
     """The lines of the published table ``table``, in its order. A formula is text: it has no unit."""
     with open(PUBLISHED / f"{table.replace('-', '_table')}.csv", encoding="utf-8", newline="") as file:
         return [
-            (r["row"], r["column"], r["value"] or None, "" if r["unit"].startswith("formula") else r["unit"]) for r in csv.DictReader(file)
+            (r["row"], r["column"], r["value"] or None, "" if r["unit"].startswith("formula") else r["unit"])
+            for r in csv.DictReader(file)
         ]
 
 
@@ -44,7 +47,10 @@ def differences(table: Table, lines: list[Line]) -> list[str]:
     """What the paper prints and the table lacks, and the other way round."""
     declared = Counter((c.row, c.column, c.published, c.unit) for c in table.cells if not c.extra)
     printed = Counter(lines)
-    return [*(f"missing {x}" for x in (printed - declared).elements()), *(f"invented {x}" for x in (declared - printed).elements())]
+    return [
+        *(f"missing {x}" for x in (printed - declared).elements()),
+        *(f"invented {x}" for x in (declared - printed).elements()),
+    ]
 
 
 def test_every_published_table_is_declared() -> None:
@@ -74,11 +80,16 @@ def test_rows_and_columns_are_in_the_published_order(name: str) -> None:
         (lambda cells: cells[1:], ["missing"]),
         (lambda cells: (*cells, cells[0]), ["invented"]),
         (lambda cells: (*cells, replace(cells[0], column="Adding Problem")), ["invented"]),
-        (lambda cells: tuple(replace(c, published="93.00") if c.published is None else c for c in cells), ["missing", "invented"]),
+        (
+            lambda cells: tuple(replace(c, published="93.00") if c.published is None else c for c in cells),
+            ["missing", "invented"],
+        ),
     ],
     ids=["value", "unit", "row name", "cell lost", "cell twice", "cell too many", "value where the paper has none"],
 )
-def test_the_comparison_finds_a_wrong_table(cells: Callable[[tuple[Cell, ...]], tuple[Cell, ...]], found: list[str]) -> None:
+def test_the_comparison_finds_a_wrong_table(
+    cells: Callable[[tuple[Cell, ...]], tuple[Cell, ...]], found: list[str]
+) -> None:
     table = TABLES["roles-6"]
     wrong = replace(table, cells=cells(table.cells))
     assert [d.split()[0] for d in differences(wrong, published("roles-6"))] == found
@@ -94,13 +105,18 @@ def test_every_cell_without_a_published_value_says_why(cell: Cell) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_no_cell_is_unexplained(name: str) -> None:
-    """Measured or computed; ready to run, with time and command; without its data, with the command; or nothing to measure: why."""
+    """Measured or computed; ready to run, with time and command; without its data, with the command; or nothing to
+    measure: why.
+    """
     unexplained = []
     for f in findings(TABLES[name], store.read()):
         said = {
             "measured": f.value is not None or f.text,
             "stale": f.value is not None and "another version" in f.note,
-            "ready to run": "python -m bench" in f.note and ("time not known yet" in f.note or "about " in f.note or "facts" in f.note),
+            "ready to run": (
+                "python -m bench" in f.note
+                and ("time not known yet" in f.note or "about " in f.note or "facts" in f.note)
+            ),
             "data missing": "python -m bench data" in f.note,
             "not reported": f.note,
             "not applicable": f.note,
@@ -114,25 +130,47 @@ def test_no_cell_is_unexplained(name: str) -> None:
     ("table", "says"),
     [
         ("celif-1", "set against recurrent networks of about 155k"),
-        ("celif-1", "rounding down"), ("celif-1", "widths are not in the paper"),
-        ("celif-1", "matches no public run"), ("celif-1", "windows of 4 or 8 pixels"), ("celif-1", "No number of seeds"),
-        ("celif-2", "No number of seeds"), ("celif-3", "No number of seeds"), ("celif-3", "rounded down"),
-        ("celif-3", "P-MNIST is PS-MNIST"), ("celif-fig-6", "Grad(n, t)"),
-        ("celif-4", "per time step"), ("celif-4", "13.5"), ("celif-4", "774.9"), ("celif-4", "ALIF"),
-        ("celif-5", "exp(-tau_m)"), ("celif-5", "0 to 9"), ("celif-5", "last step"), ("celif-5", "gamma"),
-        ("roles-1", "10 classes"), ("roles-3", "1/288"), ("roles-4", "XOR network is not in the table"),
+        ("celif-1", "rounding down"),
+        ("celif-1", "widths are not in the paper"),
+        ("celif-1", "matches no public run"),
+        ("celif-1", "windows of 4 or 8 pixels"),
+        ("celif-1", "No number of seeds"),
+        ("celif-2", "No number of seeds"),
+        ("celif-3", "No number of seeds"),
+        ("celif-3", "rounded down"),
+        ("celif-3", "P-MNIST is PS-MNIST"),
+        ("celif-fig-6", "Grad(n, t)"),
+        ("celif-4", "per time step"),
+        ("celif-4", "13.5"),
+        ("celif-4", "774.9"),
+        ("celif-4", "ALIF"),
+        ("celif-5", "exp(-tau_m)"),
+        ("celif-5", "0 to 9"),
+        ("celif-5", "last step"),
+        ("celif-5", "gamma"),
+        ("roles-1", "10 classes"),
+        ("roles-3", "1/288"),
+        ("roles-4", "XOR network is not in the table"),
         ("roles-5", "0.1 with Adam"),
-        ("roles-6", "93.89"), ("roles-6", "60.70"), ("roles-6", "value and learnability"), ("roles-6", "low for the network"),
-        ("roles-7", "Figure 7"), ("roles-7", "low for the network"), ("roles-8", "94.76"), ("roles-10", "rho"),
+        ("roles-6", "93.89"),
+        ("roles-6", "60.70"),
+        ("roles-6", "value and learnability"),
+        ("roles-6", "low for the network"),
+        ("roles-7", "Figure 7"),
+        ("roles-7", "low for the network"),
+        ("roles-8", "94.76"),
+        ("roles-10", "rho"),
     ],
-)  # fmt: skip
+)
 def test_what_is_inconsistent_in_a_paper_is_in_the_notes_of_its_table(table: str, says: str) -> None:
     assert any(says in note for note in TABLES[table].notes)
 
 
 def test_the_eleven_leaks_of_roles_7_run_on_every_data_set() -> None:
     runnable = [c for c in TABLES["roles-7"].cells if c.runnable and not c.extra]
-    assert [(c.task, c.model) for c in runnable] == [(t, m) for m in LIF_LEAK for t in (SHD, SSC, NMNIST, DVS_GESTURE, MNIST, CIFAR10)]
+    assert [(c.task, c.model) for c in runnable] == [
+        (t, m) for m in LIF_LEAK for t in (SHD, SSC, NMNIST, DVS_GESTURE, MNIST, CIFAR10)
+    ]
     assert len(runnable) == 66 and all(MODELS[m.name] is m for m in LIF_LEAK)
 
 

@@ -26,7 +26,9 @@ from tests.conftest import ROOT
         (synthetic.dvs_gesture, Frames(16, 128, 4, True), 370_000),
     ],
 )
-def test_synthetic_recordings_have_the_sets_number_of_events_and_nothing_to_clean(opened, transform, events: int) -> None:
+def test_synthetic_recordings_have_the_sets_number_of_events_and_nothing_to_clean(
+    opened, transform, events: int
+) -> None:
     recordings, report = opened(Path(), "30"), Counter()  # type: ignore[var-annotated]
     counts = [len(recordings[i][0]) for i in range(len(recordings))]
     assert len(recordings) == 30 and abs(np.mean(counts) / events - 1) < 0.25
@@ -34,15 +36,33 @@ def test_synthetic_recordings_have_the_sets_number_of_events_and_nothing_to_clea
     assert np.array_equal(again, recordings[7][0]) and label == 7
     for i in range(3):
         transform(recordings[i][0], report)
-    assert not any(report[k] for k in ("off the sensor", "before time 0", "recordings out of order, sorted", "empty recordings"))
+    assert not any(
+        report[k] for k in ("off the sensor", "before time 0", "recordings out of order, sorted", "empty recordings")
+    )
 
 
 def test_reading_is_measured_in_both_forms_beside_a_step_of_the_roles_network(places: Path) -> None:
-    command = [sys.executable, "-m", "bench.speed.data_loading", "nmnist", "--share", "0.001", "--repeat", "1", "--threads", "1", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.speed.data_loading",
+        "nmnist",
+        "--share",
+        "0.001",
+        "--repeat",
+        "1",
+        "--threads",
+        "1",
+        "--json",
+    ]
     (found,) = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     assert (found["set"], found["recordings"]) == ("nmnist", 70)
-    assert set(found["ms"]) == {"step", "dense", "events"} and all(low <= mid <= high for mid, low, high in found["ms"].values())
-    assert set(data_loading.shares(found)) == {"dense", "events"} and all(share > 0 for share in data_loading.shares(found).values())
+    assert set(found["ms"]) == {"step", "dense", "events"} and all(
+        low <= mid <= high for mid, low, high in found["ms"].values()
+    )
+    assert set(data_loading.shares(found)) == {"dense", "events"} and all(
+        share > 0 for share in data_loading.shares(found).values()
+    )
     assert found["events"] > 70 * 3_000 and found["training_mb"] > 0 and found["cache_mb"] > 0
     assert not [p for p in places.iterdir() if "reading" in p.name]
 
@@ -50,9 +70,16 @@ def test_reading_is_measured_in_both_forms_beside_a_step_of_the_roles_network(pl
 def test_speeds_of_reading_are_kept_beside_the_others(places: Path) -> None:
     row = dict.fromkeys(COLUMNS, "") | {"peak_mb": "100", "threads": "2"}
     rows = [row | {"workload": "shd", "implementation": "ours", "median_ms": "90.0"}]
-    read = [row | {"workload": "shd-reading", "implementation": k, "median_ms": v} for k, v in (("step", "100.0"), ("events", "1.50"))]
+    read = [
+        row | {"workload": "shd-reading", "implementation": k, "median_ms": v}
+        for k, v in (("step", "100.0"), ("events", "1.50"))
+    ]
     table.write(read)
     kept = table.write(rows)
-    assert [(r["workload"], r["implementation"]) for r in kept] == [("shd", "ours"), ("shd-reading", "step"), ("shd-reading", "events")]
+    assert [(r["workload"], r["implementation"]) for r in kept] == [
+        ("shd", "ours"),
+        ("shd-reading", "step"),
+        ("shd-reading", "events"),
+    ]
     text = table.markdown(kept)
     assert "| shd-reading | 100.0 |  |  | 1.5 | 1.5 |" in text and "| shd | 90 |" in text

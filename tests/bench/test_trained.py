@@ -17,7 +17,9 @@ from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
 from bench.training import run, tracking, trained
 
-XOR_TINY = replace(XOR, budgets={"smoke": {"epochs": 2, "batch_size": 20, "data_settings": {"batches": 1, "test": 40, "steps": 20}}})
+XOR_TINY = replace(
+    XOR, budgets={"smoke": {"epochs": 2, "batch_size": 20, "data_settings": {"batches": 1, "test": 40, "steps": 20}}}
+)
 TINY = replace(XOR_TINY, loss_settings={"first": 15})
 E = Experiment(TINY, LIF, 0, "smoke")
 LOSS = Measure("loss", "", "test loss", tolerance=0.005, digits=4, key="test/loss", best="min")
@@ -34,8 +36,12 @@ def refuse(kept: trained.Trained, protocol: str) -> trained.Reading:
 
 @pytest.fixture
 def readers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Measure]:
-    monkeypatch.setattr(trained, "import_module", lambda name: __import__("tests.bench.test_trained", fromlist=["probe"]))
-    double = Measure("probe@2", "", "sum of weights", reader="test_trained:probe", settings={"factor": 2.0}, protocols=("last",))
+    monkeypatch.setattr(
+        trained, "import_module", lambda name: __import__("tests.bench.test_trained", fromlist=["probe"])
+    )
+    double = Measure(
+        "probe@2", "", "sum of weights", reader="test_trained:probe", settings={"factor": 2.0}, protocols=("last",)
+    )
     return {"probe": double, "refused": Measure("refused", "", "impossible", reader="test_trained:refuse")}
 
 
@@ -45,8 +51,11 @@ def test_measures_are_read_from_kept_weights_without_training_again(
     first, _ = run.run(E, (ACCURACY, LOSS))
     assert {line.wandb_run for line in first} == {E.id}
     assert [(line.measure, line.protocol, line.status) for line in first] == [
-        ("accuracy", "last", "ok"), ("accuracy", "best_test", "ok"), ("loss", "last", "ok"), ("loss", "best_test", "ok"),
-    ]  # fmt: skip
+        ("accuracy", "last", "ok"),
+        ("accuracy", "best_test", "ok"),
+        ("loss", "last", "ok"),
+        ("loss", "best_test", "ok"),
+    ]
     monkeypatch.setattr(run, "_train", lambda *a: pytest.fail("trained again"))
     again, _ = run.run(E, (ACCURACY, readers["probe"], readers["refused"]))
     assert [line.value for line in again[:2]] == [line.value for line in first[:2]]
@@ -68,10 +77,14 @@ def test_equal_weights_of_two_protocols_are_read_once(places: Path, readers: dic
     assert (found["last"] is found["best_test"]) is same and (found["last"].value == found["best_test"].value) is same
 
 
-def test_what_was_read_before_a_stop_is_not_read_again(places: Path, readers: dict[str, Measure], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_read_before_a_stop_is_not_read_again(
+    places: Path, readers: dict[str, Measure], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run.run(E, (ACCURACY,))
     asked: list[float] = []
-    monkeypatch.setitem(globals(), "probe", lambda kept, protocol, factor: asked.append(factor) or trained.Reading(factor, 3))
+    monkeypatch.setitem(
+        globals(), "probe", lambda kept, protocol, factor: asked.append(factor) or trained.Reading(factor, 3)
+    )
     measures = tuple(replace(readers["probe"], name=f"probe@{n}", settings={"factor": float(n)}) for n in (1, 2, 3))
 
     def stop() -> None:
@@ -83,7 +96,9 @@ def test_what_was_read_before_a_stop_is_not_read_again(places: Path, readers: di
     assert asked == [1.0, 2.0]
     lines, _ = run.run(E, measures)
     assert asked == [1.0, 2.0, 3.0]
-    assert [(line.measure, line.value, line.status) for line in lines] == [(f"probe@{n}", float(n), "ok") for n in (1, 2, 3)]
+    assert [(line.measure, line.value, line.status) for line in lines] == [
+        (f"probe@{n}", float(n), "ok") for n in (1, 2, 3)
+    ]
 
     newer = replace(measures[0], version=2)
     assert run.run(E, (newer,))[0][0].version != lines[0].version and asked[3:] == [1.0]
@@ -101,7 +116,9 @@ def test_what_the_history_gives_says_what_the_training_cost_so_that_plans_know(p
 
 
 @pytest.mark.parametrize("damage", ["cut off", "other experiment", "other weights"])
-def test_damaged_or_foreign_weights_are_set_aside_and_said(places: Path, caplog: pytest.LogCaptureFixture, damage: str) -> None:
+def test_damaged_or_foreign_weights_are_set_aside_and_said(
+    places: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
     run.run(E, (ACCURACY,))
     path = trained.folder(E) / "weights.pt"
     if damage == "cut off":
@@ -124,7 +141,10 @@ def test_the_best_epoch_s_weights_are_kept_and_give_its_value(places: Path) -> N
     assert kept is not None
     best = next(line for line in lines if line.protocol == "best_test")
     module, data = kept.module("best_test"), kept.data()
-    right = sum(int((module.objective(module(x), y, **module.loss_settings)[1].argmax(1) == y).sum()) for x, y in data.test_batches())
+    right = sum(
+        int((module.objective(module(x), y, **module.loss_settings)[1].argmax(1) == y).sum())
+        for x, y in data.test_batches()
+    )
     assert 100 * right / 40 == best.value
 
 

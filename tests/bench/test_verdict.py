@@ -30,7 +30,9 @@ TABLE = Table("roles-6", PAPER, "title", (CELL,))
 
 
 def result(value: float | None, seed: int = 0, budget: str = "paper", protocol: str = "best_test", **changes) -> Line:
-    return finished(Experiment(MNIST, LIF, seed, budget), **{"value": value, "protocol": protocol, "n_test": 10_000, **changes})
+    return finished(
+        Experiment(MNIST, LIF, seed, budget), **{"value": value, "protocol": protocol, "n_test": 10_000, **changes}
+    )
 
 
 def test_intervals_equal_textbook_values() -> None:
@@ -41,7 +43,12 @@ def test_intervals_equal_textbook_values() -> None:
     assert sampling_interval(100.0, 10)[0] == pytest.approx(72.25, abs=0.01)
 
 
-FLIPPED = {"sample": [3, 7, 9, 11], "class": [0, 1, 2, 3], "flipped": [0.1, 0.2, 0.3, math.nan], "taken_for": [1, 2, 3, -1]}
+FLIPPED = {
+    "sample": [3, 7, 9, 11],
+    "class": [0, 1, 2, 3],
+    "flipped": [0.1, 0.2, 0.3, math.nan],
+    "taken_for": [1, 2, 3, -1],
+}
 RISES = {
     "pair": [0, 0, 0, 1, 1, 2, 2],
     "grid": [1, 0, 0, 0, 0, 0, 0],
@@ -55,7 +62,11 @@ RISES = {
     ("measure", "columns", "half"),
     [
         (ATTACK, FLIPPED, 0.24843),  # over the samples that were fooled: s = .1, t = 4.303
-        (LANDSCAPE_SMALL, RISES, 0.24843),  # over pairs of directions: means .1, .2, .3; the grid's point is none of them
+        (
+            LANDSCAPE_SMALL,
+            RISES,
+            0.24843,
+        ),  # over pairs of directions: means .1, .2, .3; the grid's point is none of them
         (ATTACK, {name: column[:1] for name, column in FLIPPED.items()}, None),
         (ATTACK, {}, None),
         (SPIKE_RATE, {"layer": [1, 1], "neuron": [0, 1], "rate": [0.1, 0.3]}, None),
@@ -71,7 +82,11 @@ def test_with_one_seed_the_interval_is_that_of_the_stored_repeats_where_there_ar
         series.write_series(experiment, measure, measure.protocols[-1], columns)
     cell = Cell("Baseline", "Flipped", None, measure.unit, NMNIST_STANDIN, LIF, measure)
     one, two = find(TABLE, cell, lines[:1]), find(TABLE, cell, lines)
-    assert (one.low, one.high) == (None, None) if half is None else (one.low, one.high) == pytest.approx((0.2 - half, 0.2 + half), abs=1e-4)
+    assert (
+        (one.low, one.high) == (None, None)
+        if half is None
+        else (one.low, one.high) == pytest.approx((0.2 - half, 0.2 + half), abs=1e-4)
+    )
     assert (two.low, two.high) == pytest.approx(mean_interval([0.2, 0.4]))
 
 
@@ -126,7 +141,10 @@ def test_absent_failed_and_missing_cells_each_say_why() -> None:
     absent = Cell("a", "b", None, absent="not applicable", note="the paper leaves it out")
     assert find(TABLE, absent, []).status == "not applicable"
     assert find(TABLE, CELL, []).status == "ready to run"
-    assert 'time not known yet at laptop budget: python -m bench run roles-6 --column "MNIST"' in find(TABLE, CELL, []).note
+    assert (
+        'time not known yet at laptop budget: python -m bench run roles-6 --column "MNIST"'
+        in find(TABLE, CELL, []).note
+    )
     failed = find(TABLE, CELL, [result(None, status="diverged", error="loss nan")])
     assert failed.status == "ready to run"
     assert "diverged, loss nan" in failed.note
@@ -142,7 +160,9 @@ def test_a_cell_that_can_run_says_how_long_it_took_before() -> None:
 
 def test_data_that_was_missing_for_one_row_is_missing_for_all_until_it_was_there() -> None:
     row = replace(LIF, name="other", settings={"leak": 0.7})
-    absent = finished(Experiment(MNIST, row, 0, "laptop"), value=None, status="data missing", started_utc="2026-01-01T00:00:00Z")
+    absent = finished(
+        Experiment(MNIST, row, 0, "laptop"), value=None, status="data missing", started_utc="2026-01-01T00:00:00Z"
+    )
     assert find(TABLE, CELL, [absent]).status == "data missing"
     later = finished(Experiment(MNIST, row, 0, "laptop"), started_utc="2026-01-02T00:00:00Z")
     assert find(TABLE, CELL, [absent, later]).status == "ready to run"
@@ -154,12 +174,22 @@ def test_a_cell_needs_a_reason_to_be_absent() -> None:
 
 
 def test_the_csv_has_one_line_a_cell_with_the_documented_columns() -> None:
-    table = replace(TABLE, cells=(CELL, Cell("With recurrence", "CIFAR10", None, absent="not applicable", note="left out")))
+    table = replace(
+        TABLE, cells=(CELL, Cell("With recurrence", "CIFAR10", None, absent="not applicable", note="left out"))
+    )
     found = render.findings(table, [result(94.0)])
     rows = list(csv.DictReader(io.StringIO(render.to_csv(table, found))))
-    expected = "table row column measure unit published measured ci_low ci_high n budget protocol data params status verdict note"
+    expected = (
+        "table row column measure unit published measured ci_low ci_high n budget protocol data params status verdict"
+        " note"
+    )
     assert list(rows[0]) == expected.split()
-    assert (rows[0]["published"], rows[0]["measured"], rows[0]["n"], rows[0]["verdict"]) == ("94.85", "94.00", "1", "within")
+    assert (rows[0]["published"], rows[0]["measured"], rows[0]["n"], rows[0]["verdict"]) == (
+        "94.85",
+        "94.00",
+        "1",
+        "within",
+    )
     assert (rows[1]["status"], rows[1]["note"], rows[1]["measured"]) == ("not applicable", "left out", "")
 
 
@@ -197,7 +227,9 @@ def with_units(*units: str) -> tuple[Table, list[Finding]]:
         (("", ""), "Cost, in all", ("5.00 (7)", "5.00 (7)")),
     ],
 )
-def test_a_unit_is_in_the_header_where_the_whole_column_has_it_and_else_in_the_cells(units, header: str, cells: tuple[str, ...]) -> None:
+def test_a_unit_is_in_the_header_where_the_whole_column_has_it_and_else_in_the_cells(
+    units, header: str, cells: tuple[str, ...]
+) -> None:
     table, found = with_units(*units)
     assert render.markdown_grid(table, found) == [
         f"| | {header} |", "| --- | --- |", *(f"| row {n} | {cell} |" for n, cell in enumerate(cells)),
@@ -210,7 +242,11 @@ def test_networks_without_spikes_have_no_synaptic_operations_in_roles_8_and_keep
     lines = store.read()
     table = TABLES["roles-8"]
     cells = [c for c in table.cells if c.model in (LSTM_512, GRU_512, RNN_512)]
-    for asked, status in ((SYNOPS, {"not applicable"}), (SPIKE_RATE, {"not applicable"}), (ENERGY_INFERENCE, {"measured", "data missing"})):
+    for asked, status in (
+        (SYNOPS, {"not applicable"}),
+        (SPIKE_RATE, {"not applicable"}),
+        (ENERGY_INFERENCE, {"measured", "data missing"}),
+    ):
         found = [find(table, c, lines) for c in cells if c.measure == asked]
         assert len(found) == 9 and {f.status for f in found} == status
     assert find(TABLES["celif-4"], TABLES["celif-4"].cell("LSTM", "Synaptic operations"), lines).value == 0
@@ -218,5 +254,8 @@ def test_networks_without_spikes_have_no_synaptic_operations_in_roles_8_and_keep
 
 def test_the_number_under_a_t_sne_map_says_that_it_is_the_kl_divergence() -> None:
     table = TABLES["roles-fig-6"]
-    assert {c.column for c in table.cells if c.measure == T_SNE} == {"t-SNE (KL divergence)", "t-SNE (KL divergence), N-MNIST (simulated)"}
+    assert {c.column for c in table.cells if c.measure == T_SNE} == {
+        "t-SNE (KL divergence)",
+        "t-SNE (KL divergence), N-MNIST (simulated)",
+    }
     assert any("Kullback-Leibler divergence, in nats" in note for note in table.notes)

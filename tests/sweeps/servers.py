@@ -58,22 +58,40 @@ class Postgres:
 
     def _run(self, *command: str | Path) -> None:
         environment = {**os.environ, "PGPASSWORD": PASSWORD}
-        subprocess.run([str(c) for c in command], check=True, capture_output=True, user=self.user, env=environment, cwd=self.folder)
+        subprocess.run(
+            [str(c) for c in command], check=True, capture_output=True, user=self.user, env=environment, cwd=self.folder
+        )
 
     def start(self) -> None:
         log = (self.folder / "log").open("ab")
-        settings = ["fsync=off", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}", f"port={self.port}"]
-        command = [str(self.bin / "postgres"), "-D", str(self.folder / "data"), *(part for s in settings for part in ("-c", s))]
+        settings = [
+            "fsync=off",
+            "listen_addresses=127.0.0.1",
+            f"unix_socket_directories={self.folder}",
+            f"port={self.port}",
+        ]
+        command = [
+            str(self.bin / "postgres"),
+            "-D",
+            str(self.folder / "data"),
+            *(part for s in settings for part in ("-c", s)),
+        ]
         self.process = subprocess.Popen(command, stdout=log, stderr=log, user=self.user, cwd=self.folder)
         for _ in range(300):
-            if subprocess.run([str(self.bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode == 0:
+            if (
+                subprocess.run([str(self.bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode
+                == 0
+            ):
                 return
             time.sleep(0.1)
         raise RuntimeError((self.folder / "log").read_text())
 
     def cut(self) -> None:
         """Break one of the clients' connections, as a network does."""
-        ask = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ask = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <>"
+            " pg_backend_pid()"
+        )
         with suppress(subprocess.CalledProcessError):  # it may be starting
             self._run(
                 self.bin / "psql",
@@ -86,7 +104,9 @@ class Postgres:
             )
 
     def stop(self) -> None:
-        """Gone, connections and all. Clients that keep asking can hold up a polite shutdown for ever: after 3 seconds it is not polite."""
+        """Gone, connections and all. Clients that keep asking can hold up a polite shutdown for ever: after 3 seconds
+        it is not polite.
+        """
         assert self.process is not None
         for sent in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             self.process.send_signal(sent)

@@ -1,4 +1,5 @@
-"""The soak: workers killed every few seconds, connections cut, the server restarted, and in the end every result is there once and right.
+"""The soak: workers killed every few seconds, connections cut, the server restarted, and in the end every result is
+there once and right.
 
 ``python -m tests.sweeps.soak`` (``make soak``) runs it at full length on each storage; the suite runs a short one.
 """
@@ -25,7 +26,19 @@ def command(experiments: int, workers: int, storage: str | None) -> list[str]:
     chosen = ["roles-6", "--column", "XOR", "--row", "Baseline", "--budget", "smoke", "--seeds", str(experiments)]
     settings = [part for text in TINY for part in ("--set", text)]
     where = ["--storage", storage, "--study", "soak"] if storage else []
-    return [sys.executable, "-m", "sweeps", "table", *chosen, *settings, "--workers", str(workers), "--threads", "1", *where]
+    return [
+        sys.executable,
+        "-m",
+        "sweeps",
+        "table",
+        *chosen,
+        *settings,
+        "--workers",
+        str(workers),
+        "--threads",
+        "1",
+        *where,
+    ]
 
 
 def home(folder: Path, kernels: Path) -> dict[str, str]:
@@ -69,11 +82,14 @@ def soak(
 ) -> tuple[Counter[tuple[str, ...]], int, str]:
     """Results, number of workers killed and what the command said; kills one every ``every_s`` seconds.
 
-    The next one is killed when something was finished since the last, or later: on a busy machine nobody would live to finish anything.
+    The next one is killed when something was finished since the last, or later: on a busy machine nobody would live to
+    finish anything.
     """
     rng = random.Random(experiments)
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command(experiments, workers, storage), cwd=ROOT, env=home(folder, kernels), stdout=said, stderr=said)
+        process = subprocess.Popen(
+            command(experiments, workers, storage), cwd=ROOT, env=home(folder, kernels), stdout=said, stderr=said
+        )
         killed, next_kill, left, finished = 0, time.monotonic() + every_s, restarts, -1
         until = time.monotonic() + 120 + 10 * experiments
         while process.poll() is None:
@@ -128,11 +144,16 @@ def main() -> None:
             try:
                 begun = time.monotonic()
                 address = server.address if server else f"{kind}:///{folder}/queue.{kind}"
-                found, killed, _ = soak(folder / kind, kernels, experiments, workers, address, 4.0, server, 2 if server else 0)
+                found, killed, _ = soak(
+                    folder / kind, kernels, experiments, workers, address, 4.0, server, 2 if server else 0
+                )
                 check(found, expected, experiments)
                 more = ", server restarted twice" if server else ""
                 took = time.monotonic() - begun
-                print(f"{kind}: {experiments} of {experiments}, {workers} workers, {killed} killed{more}, {took:.0f} s", flush=True)
+                print(
+                    f"{kind}: {experiments} of {experiments}, {workers} workers, {killed} killed{more}, {took:.0f} s",
+                    flush=True,
+                )
             finally:
                 if server:
                     server.remove()

@@ -36,7 +36,8 @@ def ran(places: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"), [([], (8, 1)), (["--workers", "2"], (2, 4)), (["--threads", "4"], (2, 4)), (["--workers", "3"], (3, 2))]
+    ("options", "expected"),
+    [([], (8, 1)), (["--workers", "2"], (2, 4)), (["--threads", "4"], (2, 4)), (["--workers", "3"], (3, 2))],
 )
 def test_threads_are_cores_over_workers_unless_they_are_named(
     ran: list[tuple[int, int]], options: list[str], expected: tuple[int, int]
@@ -102,7 +103,9 @@ def test_each_worker_has_a_gpu_of_its_own_where_there_are_any(places: Path, monk
         given.clear()
 
 
-def test_uploading_calls_wandb_for_what_was_not_uploaded_and_never_again(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uploading_calls_wandb_for_what_was_not_uploaded_and_never_again(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = places / "home" / "wandb" / "wandb" / "offline-run-20260102_000000-bbb"
     run.mkdir(parents=True)
     called = []

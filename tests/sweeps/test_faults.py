@@ -110,7 +110,9 @@ def test_an_experiment_over_its_time_is_recorded_as_timeout_and_the_next_one_run
     assert fine.status == "ok"
 
 
-def test_an_experiment_stuck_in_one_batch_is_recorded_as_timeout_and_its_worker_ends(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_experiment_stuck_in_one_batch_is_recorded_as_timeout_and_its_worker_ends(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queue = Queue()
     with queue.planning():
         queue.enqueue([(job(), None)], limit_s=1.0)
@@ -179,7 +181,9 @@ def test_a_signal_within_a_transaction_does_not_keep_the_workers_from_recording(
             sent.append(where)
             os.kill(os.getpid(), signal.SIGINT)
 
-    def executed(connection: object, cursor: object, statement: str, *_: object) -> None:  # its result is not looked at yet
+    def executed(
+        connection: object, cursor: object, statement: str, *_: object
+    ) -> None:  # its result is not looked at yet
         if "FROM studies" in statement:
             signalled(statement)
 
@@ -217,7 +221,10 @@ def finish(queue: Queue, status: str, collected: bool = True) -> str:
     claim = queue.claim()
     assert claim is not None
     value = {"value": 50.0, "protocol": "last"} if status == "ok" else {}
-    queue.finish(claim, [replace(line, **value) for line in lines_of(claim.job.experiment, claim.job.measures, status, "so it ended")])
+    queue.finish(
+        claim,
+        [replace(line, **value) for line in lines_of(claim.job.experiment, claim.job.measures, status, "so it ended")],
+    )
     if collected:
         with queue.planning():
             queue.collect()
@@ -255,7 +262,9 @@ def test_a_run_ends_when_the_ledger_has_what_failed_also_between_collecting_and_
         return collected
 
     monkeypatch.setattr(Queue, "collect", late)
-    monkeypatch.setattr(Pool, "fill", lambda pool, most: ended or ended.append(finish(other, "diverged", collected=False)))
+    monkeypatch.setattr(
+        Pool, "fill", lambda pool, most: ended or ended.append(finish(other, "diverged", collected=False))
+    )
     monkeypatch.setattr(Pool, "messages", lambda pool, timeout: [{"done": ""}])
     outcome = table.run(lambda: Plan(2, 0, (job(0), job(1)), (), ()), 1, 1, storage=storage, study=study)
     both = {job(0).experiment.id, job(1).experiment.id}
@@ -263,7 +272,9 @@ def test_a_run_ends_when_the_ledger_has_what_failed_also_between_collecting_and_
     assert sorted(ended) == sorted(both)
 
 
-def test_a_parent_that_is_stopped_leaves_what_others_have_queued(places: Path, study: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parent_that_is_stopped_leaves_what_others_have_queued(
+    places: Path, study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queue = Queue(None, study)
     with queue.planning():
         queue.enqueue([(job(0), None)])
@@ -275,7 +286,9 @@ def test_a_parent_that_is_stopped_leaves_what_others_have_queued(places: Path, s
     assert queue.claim() is None
 
 
-def test_a_parent_that_is_stopped_leaves_what_a_detached_command_has_asked_for(storage: str, study: str, places: Path) -> None:
+def test_a_parent_that_is_stopped_leaves_what_a_detached_command_has_asked_for(
+    storage: str, study: str, places: Path
+) -> None:
     parent, detached = Queue(storage, study), Queue(storage, study)
     with parent.planning():
         own = parent.enqueue([(job(0), None), (job(1), None)])
@@ -308,7 +321,9 @@ def test_a_parent_that_is_stopped_takes_back_what_its_killed_workers_had(
 
 
 @pytest.mark.parametrize("status", ["ok", "preempted"])
-def test_jobs_of_a_cluster_that_end_between_two_looks_have_come_somewhere(places: Path, study: str, status: str) -> None:
+def test_jobs_of_a_cluster_that_end_between_two_looks_have_come_somewhere(
+    places: Path, study: str, status: str
+) -> None:
     queue, launched = Queue(None, study), []
 
     def replan() -> Plan:
@@ -331,7 +346,9 @@ def test_jobs_of_a_cluster_that_end_between_two_looks_have_come_somewhere(places
     assert launched == [1] * (1 if status == "ok" else 2)
 
 
-def test_a_result_is_handed_in_when_nothing_watches_over_it_any_more(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_is_handed_in_when_nothing_watches_over_it_any_more(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     watching: list[bool] = []
     handing_in = Queue.finish
 

@@ -43,7 +43,9 @@ def collect(queue: Queue) -> list[str]:
         return [c.experiment for c in queue.collect()]
 
 
-def test_an_experiment_is_queued_once_claimed_once_and_its_record_reaches_the_ledger_once(storage: str, study: str) -> None:
+def test_an_experiment_is_queued_once_claimed_once_and_its_record_reaches_the_ledger_once(
+    storage: str, study: str
+) -> None:
     queue, other = Queue(storage, study), Queue(storage, study)
     assert enqueue(queue, job(0), job(1)) == 2
     assert enqueue(other, job(0), job(1), job(2)) == 1
@@ -133,7 +135,9 @@ def again(queue: Queue, seconds: float = 15) -> object:
     raise AssertionError("not queued again")
 
 
-def test_what_a_killed_worker_had_is_queued_again_and_fails_after_three_deaths(storage: str, study: str, places: Path) -> None:
+def test_what_a_killed_worker_had_is_queued_again_and_fails_after_three_deaths(
+    storage: str, study: str, places: Path
+) -> None:
     queue = Queue(storage, study)
     enqueue(queue, job())
     for _ in range(2):
@@ -227,7 +231,9 @@ def test_a_worker_that_closes_just_before_it_is_given_up_has_its_result_counted(
 
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
-def test_a_trial_is_taken_also_when_the_answer_to_that_was_lost(storage: str, study: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_is_taken_also_when_the_answer_to_that_was_lost(
+    storage: str, study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queue, other = Queue(storage, study), Queue(storage, study)
     enqueue(queue, job())
     with monkeypatch.context() as patched:
@@ -237,7 +243,9 @@ def test_a_trial_is_taken_also_when_the_answer_to_that_was_lost(storage: str, st
     assert other.storage.take(trial, {"host": "here"}) is False
 
 
-def test_a_worker_of_another_host_is_dead_when_it_has_been_silent_for_the_grace(storage: str, study: str, places: Path) -> None:
+def test_a_worker_of_another_host_is_dead_when_it_has_been_silent_for_the_grace(
+    storage: str, study: str, places: Path
+) -> None:
     queue = Queue(storage, study)
     enqueue(queue, job())
     die(storage, study, str(places / "elsewhere"))  # another home: its locks say nothing here
@@ -262,7 +270,9 @@ def test_a_worker_that_was_given_up_cannot_record_any_more(storage: str, study: 
     assert queue.claim() is not None
 
 
-def test_a_preempted_experiment_is_recorded_and_queued_again_without_counting_as_a_death(storage: str, study: str) -> None:
+def test_a_preempted_experiment_is_recorded_and_queued_again_without_counting_as_a_death(
+    storage: str, study: str
+) -> None:
     queue = Queue(storage, study)
     enqueue(queue, job())
     for _ in range(5):
@@ -282,7 +292,9 @@ def test_a_worker_that_died_over_the_last_word_loses_nothing(storage: str, study
     assert claim is not None
     queue._close = lambda *a, **k: False  # type: ignore[method-assign]
     done = status == "ok"
-    queue.finish(claim, ok(claim.job, 77.0) if done else lines_of(claim.job.experiment, claim.job.measures, status, "SIGTERM"))
+    queue.finish(
+        claim, ok(claim.job, 77.0) if done else lines_of(claim.job.experiment, claim.job.measures, status, "SIGTERM")
+    )
     other = Queue(storage, study)
     other.reap()
     assert collect(other) == [job().experiment.id]
@@ -323,7 +335,9 @@ def test_a_parent_that_stops_takes_back_its_own_and_nothing_else(storage: str, s
     assert enqueue(queue, job(min(rest))) == 1
 
 
-def test_another_version_is_refused_by_the_worker_and_said_in_status(storage: str, study: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_is_refused_by_the_worker_and_said_in_status(
+    storage: str, study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queue = Queue(storage, study)
     enqueue(queue, job())
     xor = TASKS["xor"]
@@ -350,7 +364,9 @@ def test_a_study_of_another_schema_is_refused_with_both_numbers(storage: str, st
         Queue(storage, study)
 
 
-def test_two_that_make_a_study_in_the_same_moment_both_get_it(storage: str, study: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_that_make_a_study_in_the_same_moment_both_get_it(
+    storage: str, study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kind = type(storages.connect(storage))
     states, queued = kind.states, []
     other = threading.Thread(target=lambda: queued.append(enqueue(Queue(storage, study), job())))
@@ -379,14 +395,18 @@ def test_exploratory_lines_come_into_no_other_ledger_by_a_study_of_one_name(
     queue.finish(claim, lines_of(claim.job.experiment, claim.job.measures, "failed", "for a test"), None)
     monkeypatch.setenv("BENCH_RESULTS", str(places / "results"))
     for use in (Queue(storage, study).collect, lambda: enqueue(Queue(storage, study), job(seed=1))):
-        with pytest.raises(BenchError, match="holds exploratory experiments, this run's are official: name another study"):
+        with pytest.raises(
+            BenchError, match="holds exploratory experiments, this run's are official: name another study"
+        ):
             use()
     assert not list((places / "results").rglob("*.csv"))
     monkeypatch.setenv("BENCH_RESULTS", str(places / "home" / "exploratory"))
     assert len(Queue(storage, study).collect()) == 1
 
 
-def test_two_ledgers_on_one_storage_both_get_the_record(storage: str, study: str, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_ledgers_on_one_storage_both_get_the_record(
+    storage: str, study: str, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queue = Queue(storage, study)
     enqueue(queue, job())
     claim = queue.claim()
@@ -422,7 +442,9 @@ def test_with_a_thousand_queued_a_claim_takes_under_50_ms_and_status_under_a_sec
     begun = time.perf_counter()
     enqueue(queue, *(job(seed) for seed in range(1000)))
     print(f"enqueue {time.perf_counter() - begun:.2f} s")
-    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # processes for each core: what others take of the time is no defect
+    busy = max(
+        1.0, os.getloadavg()[0] / (os.cpu_count() or 1)
+    )  # processes for each core: what others take of the time is no defect
     times, claims = [], []
     for _ in range(60):
         begun = time.perf_counter()

@@ -80,7 +80,13 @@ def test_a_table_is_trained_once_tracked_and_repeated_bit_for_bit(places: Path, 
     done = bench(*SMOKE, "--workers", "2", "--profile")
     assert done.returncode == 0, done.stderr
     first = outcome(places)
-    assert {line["model"] for line in lines(places)} == {"lif", "lif-no-leak", "lif-full-leak", "lif-no-reset", "lif-recurrent"}
+    assert {line["model"] for line in lines(places)} == {
+        "lif",
+        "lif-no-leak",
+        "lif-full-leak",
+        "lif-no-reset",
+        "lif-recurrent",
+    }
     assert len(first) == 10  # five experiments, two protocols
     assert {line["status"] for line in lines(places)} == {"ok"}
     assert "[5/5]" in done.stderr  # plain lines: this is no terminal
@@ -106,7 +112,9 @@ def test_a_table_is_trained_once_tracked_and_repeated_bit_for_bit(places: Path, 
     import optuna
 
     study = optuna.load_study(study_name=some["optuna_study"], storage=f"sqlite:///{places / 'home' / 'queue.db'}")
-    assert sorted(t.user_attrs["experiment"] for t in study.trials) == sorted({line["experiment"] for line in lines(places)})
+    assert sorted(t.user_attrs["experiment"] for t in study.trials) == sorted(
+        {line["experiment"] for line in lines(places)}
+    )
     trial = study.trials[int(some["optuna_trial"])]
     assert trial.state == optuna.trial.TrialState.COMPLETE
     assert trial.user_attrs["experiment"] == some["experiment"]
@@ -202,7 +210,9 @@ def test_divergence_is_recorded_the_rest_goes_on_and_the_exit_code_says_so(place
         ("clip=-1", "--set clip takes a number of 0 or more"),
     ],
 )
-def test_a_setting_that_nothing_can_be_built_with_is_refused_before_anything_is_queued(places: Path, setting: str, message: str) -> None:
+def test_a_setting_that_nothing_can_be_built_with_is_refused_before_anything_is_queued(
+    places: Path, setting: str, message: str
+) -> None:
     done = CliRunner().invoke(cli, [*SMOKE, "--set", setting])
     assert done.exit_code == 1
     assert message in done.stderr
@@ -237,7 +247,9 @@ def test_readings_do_not_stay_behind_once_they_are_handed_in(places: Path) -> No
     assert [path.name for path in weights.parent.iterdir()] == ["weights.pt"]
 
 
-def test_damaged_weights_or_checkpoints_are_set_aside_and_training_starts_over_and_the_command_says_so(places: Path) -> None:
+def test_damaged_weights_or_checkpoints_are_set_aside_and_training_starts_over_and_the_command_says_so(
+    places: Path,
+) -> None:
     settings = [*SMOKE, "--row", "Baseline", "--set", "epochs=2"]
     assert bench(*settings).returncode == 0
     before = outcome(places)
@@ -258,7 +270,9 @@ def test_damaged_weights_or_checkpoints_are_set_aside_and_training_starts_over_a
     assert f"weights {folder / 'weights.pt'} are unusable" in done.stderr
 
 
-def test_cells_without_data_are_said_recorded_once_and_fail_unless_only_the_available_is_asked_for(places: Path) -> None:
+def test_cells_without_data_are_said_recorded_once_and_fail_unless_only_the_available_is_asked_for(
+    places: Path,
+) -> None:
     wanted = ["run", "roles-6", "--column", "MNIST", "--row", "Baseline"]
     for _ in range(2):
         done = bench(*wanted)
@@ -302,7 +316,9 @@ def test_a_data_file_of_the_right_size_but_wrong_content_fails_its_cells_and_no_
     assert {line["status"] for line in lines(places)} == {"ok"}
 
 
-def test_time_left_leaves_out_what_a_checkpoint_had_done(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_time_left_leaves_out_what_a_checkpoint_had_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     now = 0.0
     monkeypatch.setattr("sweeps.progress.time.monotonic", lambda: now)
     progress = Progress({"a": "a", "b": "b"}, {"a": 100.0, "b": 100.0})

@@ -1,4 +1,6 @@
-"""Search on validation data, its export, the tuned row, W&B sweeps, cluster jobs and the dashboard: by the commands that users run."""
+"""Search on validation data, its export, the tuned row, W&B sweeps, cluster jobs and the dashboard: by the commands
+that users run.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ from tests.sweeps import soak
 
 def sweeps(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sweeps", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env={**os.environ, **environment})
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=300, env={**os.environ, **environment}
+    )
 
 
 def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then_uses(
@@ -49,7 +53,9 @@ def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then
     assert found["value"] == pytest.approx(study.best_value, abs=1e-3)
     assert found["trials"] == 3
     recipe = Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").config["neuron"]
-    assert study.trials[0].params["threshold"] == recipe["threshold"]  # the recipe's own settings are among those compared
+    assert (
+        study.trials[0].params["threshold"] == recipe["threshold"]
+    )  # the recipe's own settings are among those compared
     assert study.trials[0].params["width"] == recipe["width"]
     chosen = experiment(TASKS["xor"], MODELS["lif"], "smoke", study.best_params)
     assert chosen.id == study.best_trial.user_attrs["experiment"]
@@ -67,7 +73,11 @@ def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then
     assert find_model("lif-tuned") == tuned_model(MODELS["lif"])
     (cell,) = tuned_row(TABLES["roles-6"].cells, MODELS["lif"])  # beside the paper's row, where a search was made
     assert (cell.row, cell.column, cell.published, cell.runnable) == ("Baseline, tuned", "XOR", None, True)
-    said = "none of 3 trials at smoke budget did better" if own else f"settings of trial {found['trial']} of 3 at smoke budget"
+    said = (
+        "none of 3 trials at smoke budget did better"
+        if own
+        else f"settings of trial {found['trial']} of 3 at smoke budget"
+    )
     assert said in cell.note
     shown = json.loads(bench("plan", "roles-6", "--row", "Baseline, tuned", "--budget", "smoke", "--json").stdout)
     assert [job["experiment"] for job in shown["jobs"]] == [row.id]
@@ -92,13 +102,17 @@ def test_a_trial_that_does_worse_than_the_others_is_pruned(places: Path, monkeyp
     for value in (90.0, 91.0, 92.0, 93.0, 94.0):
         good = {"threshold": 0.3, "width": 0.5}
         looking.study.add_trial(
-            optuna.trial.create_trial(params=good, distributions=looking.names.space, value=value, intermediate_values={0: value})
+            optuna.trial.create_trial(
+                params=good, distributions=looking.names.space, value=value, intermediate_values={0: value}
+            )
         )
     looking.study.enqueue_trial({"threshold": 1.0, "width": 0.1})
     looking.run(6)
     assert looking.study.trials[-1].state == optuna.trial.TrialState.PRUNED
     assert isinstance(looking.study.sampler, optuna.samplers.TPESampler)
-    assert isinstance(Search(Names.of("xor", "lif", "smoke"), "asha").study.pruner, optuna.pruners.SuccessiveHalvingPruner)
+    assert isinstance(
+        Search(Names.of("xor", "lif", "smoke"), "asha").study.pruner, optuna.pruners.SuccessiveHalvingPruner
+    )
 
 
 def test_a_model_without_a_search_space_is_refused_with_those_that_have_one() -> None:
@@ -147,7 +161,11 @@ def test_a_search_space_becomes_wandb_distributions_one_to_one_and_its_trial_run
     printed = sweeps("wandb", "space", "xor", "lif", "--budget", "smoke").stdout
     sweep = yaml.safe_load(printed)
     for name, distribution in space(MODELS["lif"], TASKS["xor"]).items():
-        assert sweep["parameters"][name] == {"distribution": "uniform", "min": distribution.low, "max": distribution.high}
+        assert sweep["parameters"][name] == {
+            "distribution": "uniform",
+            "min": distribution.low,
+            "max": distribution.high,
+        }
     log = optuna.distributions.FloatDistribution(5.0, 100.0, log=True)
     assert agent.parameter(log) == {"distribution": "log_uniform_values", "min": 5.0, "max": 100.0}
     assert agent.parameter(optuna.distributions.CategoricalDistribution(("a", "b"))) == {"values": ["a", "b"]}
@@ -169,7 +187,9 @@ def test_what_was_uploaded_is_not_uploaded_again(places: Path) -> None:
 def test_cluster_jobs_claim_what_is_queued_and_the_parent_collects_it(places: Path) -> None:
     pytest.importorskip("submitit")
     command = soak.command(3, 2, f"sqlite:///{places}/shared.db")
-    done = subprocess.run([*command, "--cluster", "local"], cwd=ROOT, capture_output=True, text=True, timeout=300, env=os.environ.copy())
+    done = subprocess.run(
+        [*command, "--cluster", "local"], cwd=ROOT, capture_output=True, text=True, timeout=300, env=os.environ.copy()
+    )
     assert done.returncode == 0, done.stderr
     assert "2 jobs" in done.stderr
     assert len(list(csv.DictReader((places / "home" / "exploratory" / "runs" / "xor.csv").open()))) == 6
@@ -178,7 +198,9 @@ def test_cluster_jobs_claim_what_is_queued_and_the_parent_collects_it(places: Pa
 def test_status_collect_and_worker_on_a_shared_storage(places: Path) -> None:
     where = ["--storage", str(places / "q.journal"), "--study", "soak"]
     command = soak.command(2, 1, str(places / "q.journal"))
-    assert subprocess.run([*command, "--detach"], cwd=ROOT, env=os.environ.copy()).returncode == 1  # queued, not finished
+    assert (
+        subprocess.run([*command, "--detach"], cwd=ROOT, env=os.environ.copy()).returncode == 1
+    )  # queued, not finished
     (queued,) = json.loads(sweeps("status", *where, "--json").stdout)
     assert queued["tables"] == {"roles-6": {"done": 0, "running": 0, "failed": 0, "left": 2}}
     elsewhere = places / "elsewhere"
@@ -196,13 +218,18 @@ def test_status_collect_and_worker_on_a_shared_storage(places: Path) -> None:
     # a measure that is asked for later needs weights that only the other home has: the plan and the status name them
     csv_file = ledger / "runs" / "xor.csv"
     csv_file.write_text(csv_file.read_text().replace("accuracy=1", "accuracy=0"))
-    planned = subprocess.run([*command, "--detach"], cwd=ROOT, env=os.environ.copy(), capture_output=True, text=True).stderr
+    planned = subprocess.run(
+        [*command, "--detach"], cwd=ROOT, env=os.environ.copy(), capture_output=True, text=True
+    ).stderr
     (needed, *_) = json.loads(sweeps("status", *where, "--json").stdout)[0]["weights"]
     row = next(r for r in csv.DictReader(csv_file.open()) if r["experiment"] == needed["experiment"])
     assert f"needs weights {row['checkpoint_sha256'][:12]} of experiments/{row['experiment']}" in planned
     assert f"2 of them are trained already, but their weights (named by sha256) are not in {places / 'home'}" in planned
     assert needed["weights"] == f"{row['checkpoint_sha256']} in {socket.gethostname()}:{elsewhere}"
-    assert f"needs    {needed['name']}  experiments/{row['experiment']}, weights {needed['weights']}" in sweeps("status", *where).stdout
+    assert (
+        f"needs    {needed['name']}  experiments/{row['experiment']}, weights {needed['weights']}"
+        in sweeps("status", *where).stdout
+    )
     for arguments in (["worker", "--workers", "0"], ["status", "--storage", "mysql://x"]):
         refused = sweeps(*arguments)
         assert refused.returncode == 1
@@ -222,7 +249,9 @@ def test_the_dashboard_shows_the_rows_of_the_table(places: Path) -> None:
         address = server.stderr.readline().split()[-1]
         (study,) = json.loads(urllib.request.urlopen(f"{address}/api/studies").read())["study_summaries"]
         with playwright.sync_playwright() as started:
-            page = started.chromium.launch(executable_path=browser, args=["--no-sandbox"]).new_page(viewport={"width": 1400, "height": 900})
+            page = started.chromium.launch(executable_path=browser, args=["--no-sandbox"]).new_page(
+                viewport={"width": 1400, "height": 900}
+            )
             page.goto(f"{address}/dashboard/studies/{study['study_id']}/trials")
             page.wait_for_selector("text=User Attributes", timeout=60_000)
             shown = page.inner_text("body")

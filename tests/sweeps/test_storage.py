@@ -57,7 +57,9 @@ def test_a_disk_that_takes_half_of_a_record_leaves_the_journal_as_it_was_and_is_
     with queue.planning():
         assert len(queue.enqueue([(job(), None)])) == 1
     assert not full
-    assert len(reader.storage.waiting(reader.study_id)) == len(Queue(str(path), "s").storage.waiting(queue.study_id)) == 1
+    assert (
+        len(reader.storage.waiting(reader.study_id)) == len(Queue(str(path), "s").storage.waiting(queue.study_id)) == 1
+    )
     assert not list(places.glob("*.damaged-*"))
 
 
@@ -80,7 +82,9 @@ def test_a_journal_cut_off_in_the_middle_of_a_line_is_mended_and_a_copy_kept(pla
     assert len(Queue(str(path), "s").storage.waiting(mended.study_id)) == 1
 
 
-def test_a_storage_that_is_away_is_waited_for(storage: str, places: Path, study: str, request: pytest.FixtureRequest) -> None:
+def test_a_storage_that_is_away_is_waited_for(
+    storage: str, places: Path, study: str, request: pytest.FixtureRequest
+) -> None:
     """The server is stopped, the shared file is gone, the database is locked by somebody."""
     queue = Queue(storage, study)
     with queue.planning():
@@ -118,8 +122,12 @@ def test_a_storage_that_cannot_be_used_says_why(places: Path, monkeypatch: pytes
 
 
 def test_waiting_for_the_lock_outlives_a_connection_that_breaks(postgres: servers.Postgres, places: Path) -> None:
-    """A server that restarts while a process waits for its turn must not keep that process waiting on a dead connection."""
-    holder, waiter = (storages.Database(postgres.address.replace("postgresql", "postgresql+psycopg", 1)) for _ in range(2))
+    """A server that restarts while a process waits for its turn must not keep that process waiting on a dead
+    connection.
+    """
+    holder, waiter = (
+        storages.Database(postgres.address.replace("postgresql", "postgresql+psycopg", 1)) for _ in range(2)
+    )
     got = threading.Event()
 
     def wait() -> None:
@@ -150,7 +158,9 @@ def test_who_stands_still_where_it_is_alone_keeps_nobody_waiting_for_ever(
     assert holder.enqueue([(job(), None)]) == []
 
 
-def test_who_has_lost_its_turn_with_its_connection_queues_nothing_twice(postgres: servers.Postgres, places: Path, study: str) -> None:
+def test_who_has_lost_its_turn_with_its_connection_queues_nothing_twice(
+    postgres: servers.Postgres, places: Path, study: str
+) -> None:
     """A server that restarts forgets who held its lock: another may add before the one that held it does."""
     first, second = Queue(postgres.address, study), Queue(postgres.address, study)
     added: list[str] = []

@@ -16,7 +16,8 @@ from bench.spec.task import Task
 
 BOTH = ("Seq-MNIST", "PS-MNIST")
 FEEDFORWARD = tuple(
-    f"{name} | Feedforward | {count}" for name, count in (("LIF*", "85.1k"), ("LTMD*", "85.1k"), ("PLIF*", "85.1k"), ("GLIF*", "85.4k"))
+    f"{name} | Feedforward | {count}"
+    for name, count in (("LIF*", "85.1k"), ("LTMD*", "85.1k"), ("PLIF*", "85.1k"), ("GLIF*", "85.4k"))
 )
 RECURRENT = tuple(
     f"{name} | Recurrent | {count}"
@@ -35,7 +36,14 @@ ENERGY = "Empirical Energy Costs"
 _FIGURE = "our reading of Figure {}"
 
 
-def _claim(name: str, section: str, sentence: str, source: str, *conditions: tuple[Predicate, tuple[Cell, ...]], budget: str = "") -> Claim:
+def _claim(
+    name: str,
+    section: str,
+    sentence: str,
+    source: str,
+    *conditions: tuple[Predicate, tuple[Cell, ...]],
+    budget: str = "",
+) -> Claim:
     return Claim(f"celif-{name}", section, sentence, tuple(Condition(*c) for c in conditions), source, budget)
 
 
@@ -48,7 +56,9 @@ def _loss(task: Task, model: Model) -> Cell:
     return value(task, model, LOSS_CURVE)
 
 
-_COPY_TEXT = "text and Figure 5: within 5,000 iterations, the budget here, paper and laptop; solved: under half the baseline"
+_COPY_TEXT = (
+    "text and Figure 5: within 5,000 iterations, the budget here, paper and laptop; solved: under half the baseline"
+)
 
 CLAIMS = (
     _claim(
@@ -78,7 +88,8 @@ CLAIMS = (
         _claim(
             f"embedding-{column[:3].lower().rstrip('-')}",
             "Table 2",
-            f"V[t-1] TE[t] is the best contextual embedding, S[t-1] TE[t] the second, and TE alone beats the state alone: {column}",
+            "V[t-1] TE[t] is the best contextual embedding, S[t-1] TE[t] the second, and TE alone beats the state"
+            f" alone: {column}",
             "read off Table 2",
             (Highest(), down(table_2.TABLE, column, "6", "1", "2", "3", "4", "5")),
             (Highest(), down(table_2.TABLE, column, "5", "1", "2", "3", "4")),
@@ -157,7 +168,8 @@ CLAIMS = (
     _claim(
         "gradient-reach-100",
         "Figure 6",
-        "More of the gradient reaches the first ten steps of copy memory at T = 100, too, which the paper does not show",
+        "More of the gradient reaches the first ten steps of copy memory at T = 100, too, which the paper does not"
+        " show",
         _FIGURE.format(6),
         (Highest(), tuple(value(COPY[100], model, GRADIENT_REACH) for model in (CELIF, LSTM_256, ALIF_REC))),
     ),
@@ -173,7 +185,10 @@ CLAIMS = (
         "Figures 4 and 8",
         "CE-LIF's minimum is flatter than that of recurrent LIF and ALIF on Seq-MNIST",
         _FIGURE.format("4 and 8"),
-        *((Highest(), (value(SEQ_MNIST, m, LANDSCAPE_SMALL), value(SEQ_MNIST, CELIF_154K, LANDSCAPE_SMALL))) for m in (LIF_REC, ALIF_REC)),
+        *(
+            (Highest(), (value(SEQ_MNIST, m, LANDSCAPE_SMALL), value(SEQ_MNIST, CELIF_154K, LANDSCAPE_SMALL)))
+            for m in (LIF_REC, ALIF_REC)
+        ),
     ),
     _claim(
         "energy-order",

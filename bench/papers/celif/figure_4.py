@@ -12,7 +12,8 @@ TABLE = Table(
     "celif-fig-4",
     PAPER,
     "Learning curves and loss landscapes on Seq-MNIST",
-    pictured(_MODELS, {"Learning curve": SEQ_MNIST}, LEARNING_CURVE) + pictured(_MODELS, {"Loss landscape": SEQ_MNIST}, LANDSCAPE_SMALL),
+    pictured(_MODELS, {"Learning curve": SEQ_MNIST}, LEARNING_CURVE)
+    + pictured(_MODELS, {"Loss landscape": SEQ_MNIST}, LANDSCAPE_SMALL),
     protocol="last",
     notes=(
         "Learning curve: the value is the number of epochs until the test accuracy is within 1 point of its best.",

@@ -10,7 +10,11 @@ TABLE = Table(
     "celif-fig-5",
     PAPER,
     "Test loss over iterations in the adding problem and in copy memory, at four lengths each",
-    pictured({"CE-LIF": CELIF, "LSTM": LSTM_256, "ALIF": ALIF_REC}, {t.title: t for t in (*ADDING.values(), *COPY.values())}, LOSS_CURVE),
+    pictured(
+        {"CE-LIF": CELIF, "LSTM": LSTM_256, "ALIF": ALIF_REC},
+        {t.title: t for t in (*ADDING.values(), *COPY.values())},
+        LOSS_CURVE,
+    ),
     protocol="last",
     notes=(
         "The value is the test loss after the last epoch of 100 iterations. Baselines: 1/6 for adding, 10 ln 8 / (T + 20) for copy memory.",

@@ -10,7 +10,11 @@ TABLE = Table(
     "celif-fig-6",
     PAPER,
     "Gradient of the loss with respect to the last hidden layer over time, in trained networks on copy memory",
-    pictured({"CE-LIF": CELIF, "LSTM": LSTM_256, "ALIF": ALIF_REC}, {t.title: t for t in (COPY_400, COPY_100)}, GRADIENT_REACH),
+    pictured(
+        {"CE-LIF": CELIF, "LSTM": LSTM_256, "ALIF": ALIF_REC},
+        {t.title: t for t in (COPY_400, COPY_100)},
+        GRADIENT_REACH,
+    ),
     protocol="last",
     notes=(
         "Absolute values, normalised sample by sample over 256 training samples: the paper's signed sums can vanish.",

@@ -18,7 +18,9 @@ TABLE = Table(
     pictured(_MODELS, {"Seq-MNIST": SEQ_MNIST}, LANDSCAPE_SMALL)
     + tuple(
         replace(cell, absent="", extra=True)
-        for cell in pictured({"CE-LIF, TE fixed": CELIF_154K}, {"Seq-MNIST": SEQ_MNIST}, LANDSCAPE_SMALL_TE_FIXED, _OURS)
+        for cell in pictured(
+            {"CE-LIF, TE fixed": CELIF_154K}, {"Seq-MNIST": SEQ_MNIST}, LANDSCAPE_SMALL_TE_FIXED, _OURS
+        )
     ),
     protocol="last",
     notes=(

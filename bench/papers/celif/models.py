@@ -11,13 +11,21 @@ from bench.spec.model import Model
 
 _LAB = "public neuroseqbench code of the celif lab"
 _TWO = {"recurrent_layers": 2, "recurrent_bias": True}
-_TWO_SAYS = "derived: recurrence with bias in the first two hidden layers only, as in public code of the lab; the counts come out so"
+_TWO_SAYS = (
+    "derived: recurrence with bias in the first two hidden layers only, as in public code of the lab; the counts come"
+    " out so"
+)
 _FIVE = {"laptop": {"epochs": 5}}
 _NONE: Mapping[str, Any] = {}
 
 
 def _celif(
-    name: str, title: str, width: int, recurrent: bool = False, embedding: str = "te*v", budgets: Mapping[str, Any] = _FIVE
+    name: str,
+    title: str,
+    width: int,
+    recurrent: bool = False,
+    embedding: str = "te*v",
+    budgets: Mapping[str, Any] = _FIVE,
 ) -> Model:
     """CE-LIF on sequential MNIST with hidden layers 64-width-width; its own defaults are those of paper Table 5."""
     return Model(
@@ -31,7 +39,10 @@ def _celif(
         sources={
             "layers": "paper, supplement",
             "network_settings": _TWO_SAYS,
-            "neuron": "paper Table 5: alpha 0.5, beta 0.99, Theta_0 0.3, Gamma 0.2; TE ~ N(0.01, 0.01) with 0.01 as the deviation: " + _LAB,
+            "neuron": (
+                "paper Table 5: alpha 0.5, beta 0.99, Theta_0 0.3, Gamma 0.2; TE ~ N(0.01, 0.01) with 0.01 as the"
+                " deviation: " + _LAB
+            ),
         },
     )
 
@@ -46,21 +57,25 @@ CELIF_OUTPUT = replace(
     changes={**CELIF_154K.changes, "readout": "spiking"},
     sources={
         **CELIF_154K.sources,
-        "readout": "paper, Figure 2: output neurons are CE-LIF, their mean rate the output; TE shared with them: guess [U]",
+        "readout": (
+            "paper, Figure 2: output neurons are CE-LIF, their mean rate the output; TE shared with them: guess [U]"
+        ),
     },
 )
 CELIF_REC_158K = _celif("celif-rec-158k", "CE-LIF, recurrent, 158.3k", 136, recurrent=True, budgets={})
 CELIF_REC_181K = _celif("celif-rec-181k", "CE-LIF, recurrent, 181.4k", 152, recurrent=True, budgets={})
 
-# celif Table 2 in its order: what stands in the place of TE[t] V[t-1]. The last is the 153.9k network, but for a reduced budget that all
-# six share
+# celif Table 2 in its order: what stands in the place of TE[t] V[t-1]. The last is the 153.9k network, but for a
+# reduced budget that all six share
 CELIF_EMBEDDINGS = tuple(
     _celif(f"celif-embedding-{name}", f"CE-LIF with {form}", 152, embedding=form, budgets={})
     for name, form in (("s", "s"), ("v", "v"), ("te", "te"), ("te-plus-v", "te+v"), ("te-s", "te*s"), ("te-v", "te*v"))
 )
 
 
-def _dense(name: str, title: str, neuron: str, recurrent: bool, settings: Mapping[str, Any] | None = None, **changes: Any) -> Model:
+def _dense(
+    name: str, title: str, neuron: str, recurrent: bool, settings: Mapping[str, Any] | None = None, **changes: Any
+) -> Model:
     """``neuron`` in a network of the task's widths, recurrent in its first two hidden layers or not at all."""
     says = changes.pop("sources", {})
     return Model(
@@ -85,13 +100,30 @@ _GLIF_SAYS = {
     "neuron": "gates and surrogate: " + _LAB,
 }
 GLIF_FF = _dense(
-    "glif-ff", "GLIF*, ff", "glif", False, {"steps": 784, "gates": (0.8, 0.2, 0.8), "width": 0.5}, **_GLIF, layers=(1, 24, 40, 40, 10),
-    sources={**_GLIF_SAYS, "layers": "derived: 24-40-40 with parameters per neuron, as in public code of the lab, counts 85,362"},
-)  # fmt: skip
+    "glif-ff",
+    "GLIF*, ff",
+    "glif",
+    False,
+    {"steps": 784, "gates": (0.8, 0.2, 0.8), "width": 0.5},
+    **_GLIF,
+    layers=(1, 24, 40, 40, 10),
+    sources={
+        **_GLIF_SAYS,
+        "layers": "derived: 24-40-40 with parameters per neuron, as in public code of the lab, counts 85,362",
+    },
+)
 GLIF_REC = _dense(
-    "glif-rec", "GLIF*, rec", "glif", True, {"steps": 784, "per_neuron": False, "gates": (0.8, 0.2, 0.8), "width": 0.3}, **_GLIF,
-    sources={**_GLIF_SAYS, "layers": "derived: per layer on 64-256-256 it counts 157,455; per neuron on the lab's 36-72-72, 157,690"},
-)  # fmt: skip
+    "glif-rec",
+    "GLIF*, rec",
+    "glif",
+    True,
+    {"steps": 784, "per_neuron": False, "gates": (0.8, 0.2, 0.8), "width": 0.3},
+    **_GLIF,
+    sources={
+        **_GLIF_SAYS,
+        "layers": "derived: per layer on 64-256-256 it counts 157,455; per neuron on the lab's 36-72-72, 157,690",
+    },
+)
 
 _YIN = "code: public S-MNIST and PS-MNIST scripts of Yin et al."
 _YIN_RECIPE: dict[str, Any] = {
@@ -109,7 +141,11 @@ _YIN_SAYS = {
     "network_settings": _YIN + " (recurrence with bias in two layers; PS-MNIST: gradient cut every 100 steps)",
     "neuron": _YIN + "; tau_adp starts at 700, for PS-MNIST at 200",
 }
-_YIN_PS: dict[str, Any] = {"init": "xavier-zero", "network_settings": {"detach_every": 100}, "neuron": {"tau_adp": 200.0}}
+_YIN_PS: dict[str, Any] = {
+    "init": "xavier-zero",
+    "network_settings": {"detach_every": 100},
+    "neuron": {"tau_adp": 200.0},
+}
 
 
 def _yin(name: str, title: str, window: int, permuted: int) -> Model:
@@ -119,8 +155,19 @@ def _yin(name: str, title: str, window: int, permuted: int) -> Model:
     if window > 1:
         says |= {"layers": _YIN, "data_settings": _YIN + "; windows at stride 1, PS-MNIST made binary at 0.1"}
         by_task["seq-mnist"] |= {"layers": (window, 64, 256, 256, 10), "data_settings": {"window": window}}
-        by_task["ps-mnist"] |= {"layers": (permuted, 64, 256, 256, 10), "data_settings": {"window": permuted, "scale": "binary"}}
-    return Model(name, title, "alif", recurrent=True, changes={**_YIN_RECIPE, "network_settings": _TWO}, by_task=by_task, sources=says)
+        by_task["ps-mnist"] |= {
+            "layers": (permuted, 64, 256, 256, 10),
+            "data_settings": {"window": permuted, "scale": "binary"},
+        }
+    return Model(
+        name,
+        title,
+        "alif",
+        recurrent=True,
+        changes={**_YIN_RECIPE, "network_settings": _TWO},
+        by_task=by_task,
+        sources=says,
+    )
 
 
 ALIF_YIN = _yin("alif-yin", "ALIF (Yin et al.)", 1, 1)
@@ -133,7 +180,11 @@ CELIF = Model(
     "CE-LIF",
     "celif",
     by_task=_ON_T,
-    sources={"neuron": "paper Table 5: beta 0.99, for copy memory 1 - 1/T with the delay as T [U]; TE has a column for every step"},
+    sources={
+        "neuron": (
+            "paper Table 5: beta 0.99, for copy memory 1 - 1/T with the delay as T [U]; TE has a column for every step"
+        )
+    },
 )
 ALIF_REC = Model(
     "alif-rec",
@@ -151,7 +202,12 @@ _TORCH = "guess [U]: torch's own, one layer"
 
 
 def _lstm(
-    name: str, title: str, hidden: tuple[int, ...], changes: Mapping[str, Any], says: Mapping[str, str], budgets: Mapping[str, Any] = _NONE
+    name: str,
+    title: str,
+    hidden: tuple[int, ...],
+    changes: Mapping[str, Any],
+    says: Mapping[str, str],
+    budgets: Mapping[str, Any] = _NONE,
 ) -> Model:
     """An LSTM read at the task's readout; widths by the task's inputs and outputs."""
     inputs = {SEQ_MNIST.name: (1, 10), "ps-mnist": (1, 10)}
@@ -170,11 +226,22 @@ def _lstm(
 _CELL = {"cell": "lstm", "one_bias": True, "forget_bias": 1.0}
 _CELL_SAYS = "one bias a gate, as the count of Table 1 has it; forget gates start open: guess [U]"
 LSTM_256 = _lstm(
-    "lstm-256", "LSTM", (256,), {"network_settings": _CELL, "clip": 1.0},
-    {"layers": "guess [U]: its size is not given", "network": _TORCH, "network_settings": _CELL_SAYS, "clip": "guess [U]"},
-)  # fmt: skip
+    "lstm-256",
+    "LSTM",
+    (256,),
+    {"network_settings": _CELL, "clip": 1.0},
+    {
+        "layers": "guess [U]: its size is not given",
+        "network": _TORCH,
+        "network_settings": _CELL_SAYS,
+        "clip": "guess [U]",
+    },
+)
 LSTM_128 = _lstm(
-    "lstm-128", "LSTM, 66.5k", (128,), {"network_settings": _CELL, "readout": "linear-last", "lr": 1e-3, "clip": 1.0},
+    "lstm-128",
+    "LSTM, 66.5k",
+    (128,),
+    {"network_settings": _CELL, "readout": "linear-last", "lr": 1e-3, "clip": 1.0},
     {
         "layers": "derived: one layer of 128 counts 66,560 without its readout",
         "network": _TORCH,
@@ -185,7 +252,7 @@ LSTM_128 = _lstm(
     },
     # one epoch of 235 steps would leave it untrained; without chrono it is at chance (11.35 %) after one of 938, too
     budgets={"laptop": {"batch_size": 64, "lr": 2e-3, "network_settings": {"chrono": 784}}},
-)  # fmt: skip
+)
 
 _INDRNN_CODE = "code: public IndRNN_pytorch, as its logs name it"
 INDRNN = Model(
@@ -208,7 +275,9 @@ INDRNN = Model(
     },
     budgets={"laptop": {"lr": 1e-3, "batch_size": 128, "epochs": 2}},  # after one it is at 89.55 %
     sources={
-        **dict.fromkeys(("network", "network_settings", "layers", "readout", "data_settings", "optimiser", "lr"), _INDRNN_CODE),
+        **dict.fromkeys(
+            ("network", "network_settings", "layers", "readout", "data_settings", "optimiser", "lr"), _INDRNN_CODE
+        ),
         **dict.fromkeys(("weight_decay", "clip", "batch_size"), _INDRNN_CODE),
         "schedule": "guess [U]: none; the code divides the rate by 10 on a plateau",
         "neuron": _INDRNN_CODE + ": |u| below 5^(1/784)",
@@ -233,7 +302,9 @@ TCN = Model(
     },
     budgets={"laptop": {"epochs": 2}},  # after one it is at 88 %
     sources={
-        **dict.fromkeys(("network", "network_settings", "layers", "readout", "data_settings", "optimiser", "lr"), _TCN_CODE),
+        **dict.fromkeys(
+            ("network", "network_settings", "layers", "readout", "data_settings", "optimiser", "lr"), _TCN_CODE
+        ),
         **dict.fromkeys(("batch_size", "epochs"), _TCN_CODE),
         "schedule": _TCN_CODE + ": a tenth of the rate every 10 epochs",
     },
@@ -242,7 +313,9 @@ TCN = Model(
 _BELLEC = "code: public LSNN scripts of Bellec et al."
 
 
-def _lsnn(name: str, title: str, neuron: str, size: int, says: Mapping[str, str], connectivity: float | None = None) -> Model:
+def _lsnn(
+    name: str, title: str, neuron: str, size: int, says: Mapping[str, str], connectivity: float | None = None
+) -> Model:
     """One recurrent layer of ``size`` neurons on LSNN's input code of 80 lines, trained as LSNN is."""
     return Model(
         name,
@@ -261,7 +334,10 @@ def _lsnn(name: str, title: str, neuron: str, size: int, says: Mapping[str, str]
             "epochs": 153,
         },
         sources={
-            **dict.fromkeys(("network", "network_settings", "layers", "readout", "data_settings", "optimiser", "lr", "neuron"), _BELLEC),
+            **dict.fromkeys(
+                ("network", "network_settings", "layers", "readout", "data_settings", "optimiser", "lr", "neuron"),
+                _BELLEC,
+            ),
             "schedule": _BELLEC + ": x 0.8 every 2,500 iterations",
             "epochs": _BELLEC + ": 36,000 iterations",
             **says,
@@ -272,17 +348,30 @@ def _lsnn(name: str, title: str, neuron: str, size: int, says: Mapping[str, str]
 _TRAINED = "guess [U]: no training code is public: as LSNN"
 LSNN = _lsnn("lsnn", "LSNN", "lsnn", 220, {})
 DEEP_R_LSNN = _lsnn(
-    "deep-r-lsnn", "DEEP-R LSNN", "lsnn", 700, {"layers": "derived: 700 neurons at 12 % connectivity count 66,360; not in the paper"}, 0.12
+    "deep-r-lsnn",
+    "DEEP-R LSNN",
+    "lsnn",
+    700,
+    {"layers": "derived: 700 neurons at 12 % connectivity count 66,360; not in the paper"},
+    0.12,
 )
-DEXAT = _lsnn("dexat", "DEXAT", "dexat", 220, {"layers": "guess [U]: LSNN's", "network": _TRAINED, "neuron": "guess [U]: see the neuron"})
+DEXAT = _lsnn(
+    "dexat",
+    "DEXAT",
+    "dexat",
+    220,
+    {"layers": "guess [U]: LSNN's", "network": _TRAINED, "neuron": "guess [U]: see the neuron"},
+)
 AHP = _lsnn(
     "ahp",
     "AHP",
     "ahp",
     220,
     {
-        "layers": "derived: 220 neurons count 68,200, with a bias each the printed 68.4k; the released chip network is 80-240-10, a fifth "
-        "of it connected",
+        "layers": (
+            "derived: 220 neurons count 68,200, with a bias each the printed 68.4k; the released chip network is"
+            " 80-240-10, a fifth of it connected"
+        ),
         "network": _TRAINED,
         "neuron": "partly verified; see the neuron",
     },

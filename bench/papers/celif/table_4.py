@@ -1,6 +1,16 @@
 """CE-LIF Table 4 (supplement): theoretical and empirical energy cost."""
 
-from bench.measures import ENERGY, ENERGY_HONEST, ENERGY_INFERENCE, ENERGY_INFERENCE_HONEST, MACS, MACS_HONEST, SPIKES, SYNOPS, UPDATES
+from bench.measures import (
+    ENERGY,
+    ENERGY_HONEST,
+    ENERGY_INFERENCE,
+    ENERGY_INFERENCE_HONEST,
+    MACS,
+    MACS_HONEST,
+    SPIKES,
+    SYNOPS,
+    UPDATES,
+)
 from bench.papers.celif.models import ALIF_YIN, CELIF_154K, LIF_REC, LSTM_128
 from bench.papers.celif.paper import PAPER
 from bench.papers.celif.tasks import SEQ_MNIST
@@ -34,7 +44,11 @@ TABLE = Table(
     """,
             unit={"Empirical Energy Costs": "nJ"},
             models=_MODELS,
-            tasks={"Architecture": SEQ_MNIST, "Theoretical Energy Cost": SEQ_MNIST, "Empirical Energy Costs": SEQ_MNIST},
+            tasks={
+                "Architecture": SEQ_MNIST,
+                "Theoretical Energy Cost": SEQ_MNIST,
+                "Empirical Energy Costs": SEQ_MNIST,
+            },
             measure={"Empirical Energy Costs": ENERGY},
             facts={"Architecture": Fact("kind"), "Theoretical Energy Cost": Fact("formula")},
         ),

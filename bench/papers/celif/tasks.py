@@ -1,4 +1,6 @@
-"""The recipes of the celif paper. Every value says where it comes from; what the paper leaves open is a guess and says so."""
+"""The recipes of the celif paper. Every value says where it comes from; what the paper leaves open is a guess and says
+so.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,10 @@ _LAB = "public neuroseqbench code of the celif lab"
 _NEURON = {"leak": 0.5, "learn_leak": False, "reset": "hard", "threshold": 0.3, "surrogate": "boxcar", "width": 0.2}
 _SHARED = {
     "network": "paper (fully connected)",
-    "neuron": "paper Table 5: alpha 0.5, Theta_0 0.3, Gamma 0.2, for CE-LIF and read as LIF's too [U]: the paper says nothing of the "
-    "baselines' own; hard reset: paper eq. 2",
+    "neuron": (
+        "paper Table 5: alpha 0.5, Theta_0 0.3, Gamma 0.2, for CE-LIF and read as LIF's too [U]: the paper says nothing"
+        " of the baselines' own; hard reset: paper eq. 2"
+    ),
     "init": f"code: the framework's default: {_LAB}",
     "loss_settings": "none",
     "optimiser": f"guess [U]: not given; AdamW without weight decay: {_TCLIF}",
@@ -43,7 +47,10 @@ SEQ_MNIST = Task(
         **_SHARED,
         "data": "paper: MNIST read pixel by pixel",
         "data_settings": f"code: the intensity in 0..1 as a current, row by row: {_LAB}",
-        "layers": "derived: 64-256-256 is not in the paper; with it the counts 85.1k and 155.1k of Table 1 come out to the digit",
+        "layers": (
+            "derived: 64-256-256 is not in the paper; with it the counts 85.1k and 155.1k of Table 1 come out to the"
+            " digit"
+        ),
         "readout": "paper: a linear layer, averaged over all steps",
         "loss": "paper: cross-entropy of the output averaged over time",
         "schedule": f"guess [U]: not given; {_TCLIF}; a reduced budget stops before the first decay and is not scaled",
@@ -51,7 +58,9 @@ SEQ_MNIST = Task(
     },
 )
 
-_PERMUTED = f"code: numpy's legacy generator, seed 1234: {_LAB}; no permutation is standard and the paper names none [U]"
+_PERMUTED = (
+    f"code: numpy's legacy generator, seed 1234: {_LAB}; no permutation is standard and the paper names none [U]"
+)
 PS_MNIST = replace(
     SEQ_MNIST,
     name="ps-mnist",
@@ -79,12 +88,17 @@ def _adding(steps: int) -> Task:
         lr=5e-4,
         batch_size=256,
         epochs=200,
-        budgets={"laptop": {"epochs": 30}, "smoke": {"epochs": 1, "data_settings": {"batches": 2, "test": 64}, "batch_size": 16}},
+        budgets={
+            "laptop": {"epochs": 30},
+            "smoke": {"epochs": 1, "data_settings": {"batches": 2, "test": 64}, "batch_size": 16},
+        },
         sources={
             **_SHARED,
             "data": "paper, supplement: values from U(0, 1), two marked entries",
-            "data_settings": "two different steps drawn from all: paper and public TCN code; fresh batches, 100 an epoch, and a fixed test "
-            "set of 1,000: guess [U]",
+            "data_settings": (
+                "two different steps drawn from all: paper and public TCN code; fresh batches, 100 an epoch, and a"
+                " fixed test set of 1,000: guess [U]"
+            ),
             "layers": "paper Table 5",
             "readout": "paper: the output after all entries; its supplement says averaged, against the main text",
             "loss": "paper: mean squared error; always saying 1 costs 0.1667",
@@ -112,12 +126,17 @@ def _copy(delay: int) -> Task:
         lr=1e-3,
         batch_size=256,
         epochs=50,
-        budgets={"laptop": {"epochs": 50}, "smoke": {"epochs": 1, "data_settings": {"batches": 2, "test": 64}, "batch_size": 16}},
+        budgets={
+            "laptop": {"epochs": 50},
+            "smoke": {"epochs": 1, "data_settings": {"batches": 2, "test": 64}, "batch_size": 16},
+        },
         sources={
             **_SHARED,
             "data": "paper, supplement; digits from 1..8 (it once says 0 to 9)",
-            "data_settings": "T zeros and ten 9s: paper (the usual public generator has T - 1 and eleven); fresh batches, 100 an "
-            "epoch, and a fixed test set of 1,000: guess [U]",
+            "data_settings": (
+                "T zeros and ten 9s: paper (the usual public generator has T - 1 and eleven); fresh batches, 100 an "
+                "epoch, and a fixed test set of 1,000: guess [U]"
+            ),
             "layers": "paper Table 5; one-hot input of 10 and 10 classes",
             "readout": "paper: an output at every step",
             "loss": "paper: cross-entropy at every step; saying 0 and then any digit costs 10 ln 8 / (T + 20)",

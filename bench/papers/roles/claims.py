@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from bench.measures import ATTACK, LANDSCAPE, SPIKE_RATE
 from bench.papers.roles import table_6, table_7, table_8, table_9, table_10
-from bench.papers.roles.models import LIF, LIF_FULL_LEAK, LIF_NO_LEAK, LIF_NO_LEAK_RECURRENT, LIF_NO_RESET, LIF_RECURRENT, LSTM_512
+from bench.papers.roles.models import (
+    LIF,
+    LIF_FULL_LEAK,
+    LIF_NO_LEAK,
+    LIF_NO_LEAK_RECURRENT,
+    LIF_NO_RESET,
+    LIF_RECURRENT,
+    LSTM_512,
+)
 from bench.papers.roles.tasks import NMNIST
 from bench.spec.claim import Claim, Condition, at, down, value
 from bench.spec.measure import Measure
@@ -12,7 +20,13 @@ from bench.spec.model import Model
 from bench.spec.predicates import Alike, Descending, Highest, LosesLess, Near, NotBelow, Predicate, Ratio
 from bench.spec.table import Cell
 
-BASE, NO_LEAK, FULL_LEAK, NO_RESET, RECURRENT = "Baseline", "Without leakage", "Complete leakage", "Without reset", "With recurrence"
+BASE, NO_LEAK, FULL_LEAK, NO_RESET, RECURRENT = (
+    "Baseline",
+    "Without leakage",
+    "Complete leakage",
+    "Without reset",
+    "With recurrence",
+)
 TEMPORAL = ("XOR", "SHD", "SSC")
 SPATIAL = ("N-MNIST", "DVS128 Gesture", "MNIST", "CIFAR10")
 BEST_LEAK = {"SHD": "0.5", "SSC": "0.9", "N-MNIST": "0.9", "DVS128 Gesture": "0.4", "MNIST": "0.9", "CIFAR10": "0.4"}
@@ -22,7 +36,9 @@ _STEPS = {"XOR": "; over 100 steps, chosen after seeing which rows learn (roles-
 _GUESS = "guess [U]: what the figure is drawn for; it prints no numbers"
 
 
-def _claim(name: str, section: str, sentence: str, source: str, *conditions: tuple[Predicate, tuple[Cell, ...]]) -> Claim:
+def _claim(
+    name: str, section: str, sentence: str, source: str, *conditions: tuple[Predicate, tuple[Cell, ...]]
+) -> Claim:
     return Claim(f"roles-{name}", section, sentence, tuple(Condition(*c) for c in conditions), source)
 
 
@@ -42,7 +58,8 @@ def _temporal() -> list[Claim]:
         _claim(
             "xor-order",
             "4.1",
-            "On XOR, without reset and with recurrence are best, the baseline lies between them and the two other leaks",
+            "On XOR, without reset and with recurrence are best, the baseline lies between them and the two other"
+            " leaks",
             _TABLE.format(6) + _STEPS["XOR"],
             (Highest(), _six("XOR", NO_RESET, BASE)),
             (Highest(), _six("XOR", RECURRENT, BASE)),
@@ -175,7 +192,13 @@ _RNNS = ("LSTM", "GRU", "Vanilla RNN")
 # Table 8 (4.2): name, sentence, resolutions, the row that loses less from 3 ms on, the rows that lose more
 _GENERALISATION = (
     ("recurrence", "Recurrence hurts generalisation over temporal resolution", ("1ms", "10ms"), _BASE8, (_REC8,)),
-    ("leakage-recurrent", "Leakage helps a recurrent network to generalise over resolution", ("1ms", "10ms"), _REC8, (_NO_LEAK_REC8,)),
+    (
+        "leakage-recurrent",
+        "Leakage helps a recurrent network to generalise over resolution",
+        ("1ms", "10ms"),
+        _REC8,
+        (_NO_LEAK_REC8,),
+    ),
     ("rnn", "Recurrent networks without spikes generalise worse than a recurrent SNN", ("1ms", "10ms"), _REC8, _RNNS),
     ("leakage", "Leakage helps generalisation over temporal resolution", ("1ms",), _BASE8, (_NO_LEAK8,)),
     ("reset", "Without recurrence a network generalises better without reset", ("1ms",), _NO_RESET8, (_BASE8,)),
@@ -187,9 +210,14 @@ _GENERALISATION = (
         (_NO_LEAK_NO_RESET_REC8,),
     ),
 )
-# which windows are read, which the paper does not say: the end of the claim's name, words, the column at a resolution. What is lost is
-# lost from the 3 ms column, the trained accuracy: over whole recordings most networks trained on 45 ms lose most of it at 3 ms already
-_READINGS = (("", "15 windows", "{}"), ("-same", "the same 45 ms", "{}, same 45 ms"), ("-whole", "whole recordings", "{}, whole"))
+# which windows are read, which the paper does not say: the end of the claim's name, words, the column at a resolution.
+# What is lost is lost from the 3 ms column, the trained accuracy: over whole recordings most networks trained on 45 ms
+# lose most of it at 3 ms already
+_READINGS = (
+    ("", "15 windows", "{}"),
+    ("-same", "the same 45 ms", "{}, same 45 ms"),
+    ("-whole", "whole recordings", "{}, whole"),
+)
 
 
 def _generalisation() -> list[Claim]:
@@ -199,18 +227,30 @@ def _generalisation() -> list[Claim]:
             "4.2",
             f"{sentence}: {ms}, {words}",
             _TABLE.format(8) + (f"; over {words}: ours" if end else ""),
-            *((LosesLess(), tuple(c for r in (less, row) for c in at(table_8.TABLE, r, "3ms", column.format(ms)))) for row in more),
+            *(
+                (LosesLess(), tuple(c for r in (less, row) for c in at(table_8.TABLE, r, "3ms", column.format(ms))))
+                for row in more
+            ),
         )
         for name, sentence, resolutions, less, more in _GENERALISATION
         for ms in resolutions
         for end, words, column in _READINGS
     ]
-    spiking = (_BASE8, _NO_LEAK8, _row("Complete", "Normal", "Without"), _NO_RESET8, _REC8, _NO_LEAK_REC8, _NO_LEAK_NO_RESET_REC8)
+    spiking = (
+        _BASE8,
+        _NO_LEAK8,
+        _row("Complete", "Normal", "Without"),
+        _NO_RESET8,
+        _REC8,
+        _NO_LEAK_REC8,
+        _NO_LEAK_NO_RESET_REC8,
+    )
     claims.append(
         _claim(
             "rnn-trained",
             "4.2",
-            "At the resolution that all were trained at, LSTM and GRU are ahead of every SNN and of the vanilla RNN: 3ms",
+            "At the resolution that all were trained at, LSTM and GRU are ahead of every SNN and of the vanilla"
+            " RNN: 3ms",
             _TABLE.format(8),
             *((Highest(), down(table_8.TABLE, "3ms", row, *spiking, "Vanilla RNN")) for row in ("LSTM", "GRU")),
         )
@@ -230,7 +270,8 @@ _REST = [
     _claim(
         "landscape",
         "4.2",
-        "The minimum of the leaky SNN is flatter than that of the SNN without leakage and with recurrence, and the LSTM's",
+        "The minimum of the leaky SNN is flatter than that of the SNN without leakage and with recurrence, and the"
+        " LSTM's",
         _GUESS + " (Figure 5)",
         *((Highest(), (_nmnist(m, LANDSCAPE), _nmnist(LIF, LANDSCAPE))) for m in (LIF_NO_LEAK_RECURRENT, LSTM_512)),
     ),

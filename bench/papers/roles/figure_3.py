@@ -11,7 +11,11 @@ TABLE = Table(
     "roles-fig-3",
     PAPER,
     "Distribution of the spike rates of hidden neurons on N-MNIST, with and without reset",
-    elsewhere(pictured({"With reset": LIF, "Without reset": LIF_NO_RESET}, {"N-MNIST": NMNIST}, SPIKE_RATE), NMNIST_STANDIN, NMNIST_SUBSET),
+    elsewhere(
+        pictured({"With reset": LIF, "Without reset": LIF_NO_RESET}, {"N-MNIST": NMNIST}, SPIKE_RATE),
+        NMNIST_STANDIN,
+        NMNIST_SUBSET,
+    ),
     notes=(
         "The value is the mean rate over all neurons; drawn are the hidden layer's, averaged over steps and all test samples.",
         "The paper takes one random test batch.",

@@ -11,7 +11,9 @@ LIF_NO_LEAK = Model("lif-no-leak", "Without leakage", settings={"leak": 1.0, "le
 LIF_FULL_LEAK = Model("lif-full-leak", "Complete leakage", settings={"leak": 0.0, "learn_leak": False})
 LIF_NO_RESET = Model("lif-no-reset", "Without reset", settings={"reset": "none"})
 LIF_RECURRENT = Model("lif-recurrent", "With recurrence", recurrent=True)
-LIF_NO_LEAK_RECURRENT = replace(LIF_NO_LEAK, name="lif-no-leak-recurrent", title="Without leakage, with recurrence", recurrent=True)
+LIF_NO_LEAK_RECURRENT = replace(
+    LIF_NO_LEAK, name="lif-no-leak-recurrent", title="Without leakage, with recurrence", recurrent=True
+)
 LIF_NO_LEAK_NO_RESET_RECURRENT = Model(
     "lif-no-leak-no-reset-recurrent",
     "Without leakage and reset, with recurrence",
@@ -21,7 +23,8 @@ LIF_NO_LEAK_NO_RESET_RECURRENT = Model(
 
 VARIANTS = (LIF, LIF_NO_LEAK, LIF_FULL_LEAK, LIF_NO_RESET, LIF_RECURRENT)  # the rows of Tables 6, 9 and 10
 
-# k as roles Table 7 prints it: 0 and 1.0 are the same training as complete and no leakage, 0.3 as the baseline where its leak is fixed
+# k as roles Table 7 prints it: 0 and 1.0 are the same training as complete and no leakage, 0.3 as the baseline where
+# its leak is fixed
 LIF_LEAK = tuple(
     Model(f"lif-leak-{k}", f"k_tau = {k}", settings={"leak": float(k), "learn_leak": False})
     for k in ("0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1.0")
@@ -29,7 +32,9 @@ LIF_LEAK = tuple(
 
 
 def _rnn(cell: str, title: str) -> Model:
-    """A network without spikes of one recurrent layer of 512, the width of the N-MNIST networks, read at the last step."""
+    """A network without spikes of one recurrent layer of 512, the width of the N-MNIST networks, read at the last
+    step.
+    """
     return Model(
         f"{cell}-512",
         title,

@@ -6,7 +6,9 @@ from bench.spec.grid import elsewhere, grid
 from bench.spec.table import Fact, Table
 
 _AUDIO = Fact("described", why="spoken digits (SHD) and spoken commands (SSC) through a cochlea model")
-_MICROPHONE = Fact("described", why="SHD's authors recorded theirs; SSC's are the Speech Commands, of many speakers' own microphones")
+_MICROPHONE = Fact(
+    "described", why="SHD's authors recorded theirs; SSC's are the Speech Commands, of many speakers' own microphones"
+)
 
 TABLE = Table(
     "roles-1",

@@ -32,7 +32,9 @@ TABLE = Table(
     "roles-10",
     PAPER,
     "Accuracy on N-MNIST under EventDrop (events dropped at random)",
-    PUBLISHED + CURVE + tuple(c for task in (NMNIST_STANDIN, NMNIST_SUBSET) for c in elsewhere(CURVE, task)[len(CURVE) :]),
+    PUBLISHED
+    + CURVE
+    + tuple(c for task in (NMNIST_STANDIN, NMNIST_SUBSET) for c in elsewhere(CURVE, task)[len(CURVE) :]),
     notes=(
         f"The share of events that are dropped (rho) is not in the paper: under the printed column it is {SHOWN}, the middle of the "
         "range, chosen before anything was measured; the other columns are the curve. Compare the order of the rows, over the range.",

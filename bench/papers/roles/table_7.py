@@ -3,7 +3,17 @@
 from bench.measures import ACCURACY
 from bench.papers.roles.models import LIF_LEAK
 from bench.papers.roles.paper import PAPER
-from bench.papers.roles.tasks import CIFAR10, DVS_GESTURE, MNIST, NMNIST, NMNIST_STANDIN, NMNIST_SUBSET, SHD, SPOKEN_DIGITS, SSC
+from bench.papers.roles.tasks import (
+    CIFAR10,
+    DVS_GESTURE,
+    MNIST,
+    NMNIST,
+    NMNIST_STANDIN,
+    NMNIST_SUBSET,
+    SHD,
+    SPOKEN_DIGITS,
+    SSC,
+)
 from bench.spec.grid import elsewhere, grid
 from bench.spec.table import Table
 

@@ -2,7 +2,15 @@
 
 from dataclasses import replace
 
-from bench.measures import ACCURACY, AT_RESOLUTION, AT_RESOLUTION_FULL, AT_RESOLUTION_SAME, ENERGY_INFERENCE, SPIKE_RATE, SYNOPS
+from bench.measures import (
+    ACCURACY,
+    AT_RESOLUTION,
+    AT_RESOLUTION_FULL,
+    AT_RESOLUTION_SAME,
+    ENERGY_INFERENCE,
+    SPIKE_RATE,
+    SYNOPS,
+)
 from bench.papers.roles.models import (
     GRU_512,
     LIF,
@@ -69,7 +77,11 @@ COSTS = tuple(
     for column, measure, note in (
         ("Spike rate", SPIKE_RATE, "spikes per neuron and step over hidden and output neurons, at 3 ms"),
         ("Synaptic operations", SYNOPS, "of a time step at 3 ms"),
-        ("Energy", ENERGY_INFERENCE, "of an inference of 15 steps at 3 ms: 0.9 pJ an accumulation, 4.6 pJ a multiplication"),
+        (
+            "Energy",
+            ENERGY_INFERENCE,
+            "of an inference of 15 steps at 3 ms: 0.9 pJ an accumulation, 4.6 pJ a multiplication",
+        ),
     )
     for cell in beside(PUBLISHED, "3ms", column, measure, note)
 )
@@ -77,7 +89,9 @@ _ALL = PUBLISHED + COSTS
 
 
 def _without_spikes(cell: Cell) -> Cell:
-    """Of a network without spikes the 0 that is counted (celif-4 shows it beside the multiplications) says nothing here."""
+    """Of a network without spikes the 0 that is counted (celif-4 shows it beside the multiplications) says nothing
+    here.
+    """
     if cell.measure not in (SPIKE_RATE, SYNOPS) or cell.model is None or cell.model.neuron:
         return cell
     return replace(cell, absent="not applicable", note="a network without spikes: it multiplies, see its energy")

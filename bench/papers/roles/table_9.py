@@ -21,7 +21,9 @@ With recurrence  | 0.855
     tasks={_COLUMN: NMNIST},
     measure=SILHOUETTE,
 )
-RATES = beside(PUBLISHED, _COLUMN, "Spike rate", SPIKE_RATE, "spikes per neuron and step over hidden and output neurons")
+RATES = beside(
+    PUBLISHED, _COLUMN, "Spike rate", SPIKE_RATE, "spikes per neuron and step over hidden and output neurons"
+)
 
 TABLE = Table(
     "roles-9",

@@ -1,4 +1,6 @@
-"""The recipes of the roles paper. Every value says where it comes from; what the paper leaves open is a guess and says so."""
+"""The recipes of the roles paper. Every value says where it comes from; what the paper leaves open is a guess and says
+so.
+"""
 
 from __future__ import annotations
 
@@ -55,14 +57,19 @@ XOR = Task(
     },
     sources={
         "data": "code: DH-SNN delayed_xor generator",
-        "data_settings": "code: DH-SNN delayed_xor generator; steps: guess [U], the paper names no number; 100 as in its lab's script of "
-        "XOR over several time scales, the script of this task has 200, over which no row leaves chance so (see the notes of roles-6); "
-        "test: guess [U], the script reports accuracy on the training stream only; here 10,000 fresh samples of a seed of their own",
+        "data_settings": (
+            "code: DH-SNN delayed_xor generator; steps: guess [U], the paper names no number; 100 as in its lab's"
+            " script of XOR over several time scales, the script of this task has 200, over which no row leaves chance"
+            " so (see the notes of roles-6); test: guess [U], the script reports accuracy on the training stream only;"
+            " here 10,000 fresh samples of a seed of their own"
+        ),
         "layers": "guess [U]: XOR is missing from roles Table 4; the public script's 20-16-2",
         "network": "paper Table 4 (fully connected)",
-        "neuron": "threshold: paper Table 5 (the script has 1); surrogate: code, width = paper's 0.5 read as the multi-Gaussian's s; "
-        "learn_leak: code, per neuron, k starts between .50 and .98; hard reset: paper eq. 1-3 (a class of the code that its script does "
-        "not use: soft there); " + _SCRIPT,
+        "neuron": (
+            "threshold: paper Table 5 (the script has 1); surrogate: code, width = paper's 0.5 read as the"
+            " multi-Gaussian's s; learn_leak: code, per neuron, k starts between .50 and .98; hard reset: paper eq. 1-3"
+            " (a class of the code that its script does not use: soft there); " + _SCRIPT
+        ),
         "network_settings": _UNIFORM_SAYS,
         "readout": "code: DH-SNN non-spiking leaky readout",
         "init": "guess [U]: the framework's default",
@@ -114,12 +121,16 @@ SHD = Task(
     sources={
         "data": "paper Table 1 (which prints 10 classes for SHD; the set has 20)",
         "network": "paper Table 4 (fully connected)",
-        "neuron": "threshold: paper Table 5; surrogate: code, width = paper's 0.5 read as the multi-Gaussian's s; learn_leak: code, per "
-        "neuron (guess [U]: the baseline of Table 6 lies above every fixed leak of Table 7); hard reset: paper eq. 1-3 (the "
-        "script's is soft); " + _SCRIPT,
+        "neuron": (
+            "threshold: paper Table 5; surrogate: code, width = paper's 0.5 read as the multi-Gaussian's s; learn_leak:"
+            " code, per neuron (guess [U]: the baseline of Table 6 lies above every fixed leak of Table 7); hard reset:"
+            " paper eq. 1-3 (the script's is soft); " + _SCRIPT
+        ),
         "network_settings": _UNIFORM_SAYS,
-        "readout": "code: DH-SNN non-spiking leaky readout; paper Table 4 prints LIF for the last layer too, with which no public code of "
-        "the lab reaches the printed accuracy [U]",
+        "readout": (
+            "code: DH-SNN non-spiking leaky readout; paper Table 4 prints LIF for the last layer too, with which no"
+            " public code of the lab reaches the printed accuracy [U]"
+        ),
         "init": "guess [U]: the framework's default (the code has Xavier-normal for the readout alone)",
         "optimiser": "paper Table 5",
         "lr": "paper Table 5",
@@ -193,8 +204,10 @@ NMNIST = Task(
     sources={
         **_RATE,
         "data": "paper Table 3",
-        "data_settings": "window_ms: paper (trained at 3 ms); steps: guess [U]: not given, 15 windows from the first event on as in the "
-        "lab's script for 5 ms; values: guess [U]: an event was there, or not",
+        "data_settings": (
+            "window_ms: paper (trained at 3 ms); steps: guess [U]: not given, 15 windows from the first event on as in"
+            " the lab's script for 5 ms; values: guess [U]: an event was there, or not"
+        ),
         "lr": "paper Table 5",
     },
 )
@@ -213,8 +226,10 @@ MNIST = replace(
     sources={
         **NMNIST.sources,
         "data": "paper Table 2",
-        "data_settings": "guess [U]: steps and encoding are not given; T=15 Bernoulli sampling of the pixel intensity as in the same lab's "
-        "snn_attack code",
+        "data_settings": (
+            "guess [U]: steps and encoding are not given; T=15 Bernoulli sampling of the pixel intensity as in the same"
+            " lab's snn_attack code"
+        ),
         "readout": "paper Table 4: FC_LIF(10), rate decoded: " + _HEWH,
         "schedule": "guess [U]: none printed, none used",
     },
@@ -233,12 +248,19 @@ DVS_GESTURE = replace(
     },
     sources={
         **NMNIST.sources,
-        "data": "paper Table 3: 1,342 clips; here Tonic's 1,077 + 264, while the printed accuracies are multiples of 1/288",
-        "data_settings": "guess [U]: frames of equal event count as in the cited SpikingJelly, T = 16 as in its example; 128 x 128 to "
-        "32 x 32 by 4 x 4 sums, counts not clamped",
-        "lr": "guess [U]: paper Table 5 prints 0.1, implausible with Adam; here the 1e-4 of the lab's script. Tried on ten real clips, 60 "
-        "steps, seeds 0 to 2: 0.1 learns 1 by heart, 1e-3 2 to 5, 1e-4 8 to 10. Too large a step silences or saturates all outputs of a "
-        "clip, where the rectangular surrogate has no gradient, for good (exploratory, no ledger lines)",
+        "data": (
+            "paper Table 3: 1,342 clips; here Tonic's 1,077 + 264, while the printed accuracies are multiples of 1/288"
+        ),
+        "data_settings": (
+            "guess [U]: frames of equal event count as in the cited SpikingJelly, T = 16 as in its example; 128 x 128"
+            " to 32 x 32 by 4 x 4 sums, counts not clamped"
+        ),
+        "lr": (
+            "guess [U]: paper Table 5 prints 0.1, implausible with Adam; here the 1e-4 of the lab's script. Tried on"
+            " ten real clips, 60 steps, seeds 0 to 2: 0.1 learns 1 by heart, 1e-3 2 to 5, 1e-4 8 to 10. Too large a"
+            " step silences or saturates all outputs of a clip, where the rectangular surrogate has no gradient, for"
+            " good (exploratory, no ledger lines)"
+        ),
     },
 )
 
@@ -263,8 +285,10 @@ CIFAR10 = Task(
     sources={
         **_RATE,
         "data": "paper Table 2",
-        "data_settings": "guess [U]: not given; each image repeated over 4 steps, padded by 4, cropped and flipped, normalised: public "
-        "Gated-LIF code for CIFAR",
+        "data_settings": (
+            "guess [U]: not given; each image repeated over 4 steps, padded by 4, cropped and flipped, normalised:"
+            " public Gated-LIF code for CIFAR"
+        ),
         "network": 'paper: "ResNet18_LIF"; its details: public Gated-LIF code [U]',
         "layers": "channels of the image and classes",
         "readout": "code: Gated-LIF: a linear layer, averaged over time [U]",
@@ -278,11 +302,22 @@ CIFAR10 = Task(
 def _elsewhere(task: Task, data: str, title: str, what: str, **budgets: Any) -> Task:
     """``task`` on a stand-in or a subset: the same recipe, results that carry the label."""
     sources = {**task.sources, "data": what}
-    return replace(task, name=data, title=title, data=data, instead_of=task.name, sources=sources, budgets={**task.budgets, **budgets})
+    return replace(
+        task,
+        name=data,
+        title=title,
+        data=data,
+        instead_of=task.name,
+        sources=sources,
+        budgets={**task.budgets, **budgets},
+    )
 
 
 NMNIST_STANDIN = _elsewhere(
-    NMNIST, "nmnist-standin", "N-MNIST (simulated)", "stand-in: simulated from MNIST (datamodules/standins), not N-MNIST"
+    NMNIST,
+    "nmnist-standin",
+    "N-MNIST (simulated)",
+    "stand-in: simulated from MNIST (datamodules/standins), not N-MNIST",
 )
 NMNIST_SUBSET = _elsewhere(
     NMNIST,
@@ -295,14 +330,16 @@ SPOKEN_DIGITS = _elsewhere(
     SHD,
     "spoken-digits-standin",
     "SHD (spoken digits)",
-    "stand-in: the Free Spoken Digit Dataset through a cochlea model (datamodules/standins), 10 of the 20 outputs used, not SHD",
+    "stand-in: the Free Spoken Digit Dataset through a cochlea model (datamodules/standins), 10 of the 20 outputs used,"
+    " not SHD",
     laptop={"epochs": 20},
 )
 DVS_CLIPS = _elsewhere(
     DVS_GESTURE,
     "dvs-gesture-clips",
     "DVS128 Gesture (10 clips)",
-    "subset: ten clips, one of each of ten gestures, tested on what it was trained on: learnt by heart or not, no word on other clips",
+    "subset: ten clips, one of each of ten gestures, tested on what it was trained on: learnt by heart or not, no word"
+    " on other clips",
     laptop={"epochs": 100},
 )
 CIFAR10_SUBSET = _elsewhere(
@@ -310,5 +347,9 @@ CIFAR10_SUBSET = _elsewhere(
     "cifar10-subset",
     "CIFAR10 (4,000 images)",
     "subset: 3,000 images to train, 1,000 to test, all from the training set",
-    laptop={"epochs": 1, "batch_size": 32, "data_settings": {"steps": 2}},  # T = 4 takes twice the 8 minutes of processor time
+    laptop={
+        "epochs": 1,
+        "batch_size": 32,
+        "data_settings": {"steps": 2},
+    },  # T = 4 takes twice the 8 minutes of processor time
 )

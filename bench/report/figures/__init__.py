@@ -1,7 +1,9 @@
-"""Figures: a picture and the data drawn in it, from the ledger and the stored series alone. No torch; matplotlib only to draw.
+"""Figures: a picture and the data drawn in it, from the ledger and the stored series alone. No torch; matplotlib only
+to draw.
 
-A figure is a ``Table`` whose ``draw`` names "module:function" of this package: ``function(table, shown) -> (picture, points)`` gets what is
-measured and gives the matplotlib figure and the points drawn in it, each with the ``row`` and ``column`` of its cell.
+A figure is a ``Table`` whose ``draw`` names "module:function" of this package: ``function(table, shown) -> (picture,
+points)`` gets what is measured and gives the matplotlib figure and the points drawn in it, each with the ``row`` and
+``column`` of its cell.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ PICTURES = ("svg", "png")
 
 @dataclass(frozen=True)
 class Shown:
-    """A measured cell: what the ledger says and one series (columns of equal length) a seed, in the order of ``finding.seeds``."""
+    """A measured cell: what the ledger says and one series (columns of equal length) a seed, in the order of
+    ``finding.seeds``.
+    """
 
     finding: Finding
     series: tuple[dict[str, list[float]], ...]
@@ -60,12 +64,16 @@ class Shown:
         for columns in self.series:
             if lacking := [name for name in needed if name not in columns]:
                 there = f"it has {', '.join(columns)}"
-                raise BenchError(f"the series of {self.row} / {self.column} has no column {', '.join(lacking)}; {there}")
+                raise BenchError(
+                    f"the series of {self.row} / {self.column} has no column {', '.join(lacking)}; {there}"
+                )
         return self.series[0]
 
 
 def shown(table: Table, found: list[Finding]) -> list[Shown]:
-    """The measured cells of ``found`` with their series. Raises ``BenchError`` naming every series that is not there."""
+    """The measured cells of ``found`` with their series. Raises ``BenchError`` naming every series that is not
+    there.
+    """
     chosen, lost = [], []
     for finding in (f for f in found if f.status == "measured"):
         cell = finding.cell
@@ -88,20 +96,29 @@ def shown(table: Table, found: list[Finding]) -> list[Shown]:
 
 
 # How the caption says that parts are not in the picture, by status
-ABSENT = {"data missing": "the data of {} of the figure's parts are not here", "": "{} of the figure's parts not measured yet"}
+ABSENT = {
+    "data missing": "the data of {} of the figure's parts are not here",
+    "": "{} of the figure's parts not measured yet",
+}
 
 
 def caption(everything: list[Finding], drawn: list[Shown]) -> str:
-    """Says of the picture what budget, data, seeds and protocol it stands on, and what of ``everything`` is not in it."""
+    """Says of the picture what budget, data, seeds and protocol it stands on, and what of ``everything`` is not in
+    it.
+    """
     found = [s.finding for s in drawn]
     parts = [f"{b} budget ({BUDGETS[b]})" for b in sorted({f.budget for f in found})]
     for name in dict.fromkeys(f.data for f in found):
         source = SOURCES[name]
-        parts.append(source.title if source.kind == "full" or source.kind in source.title else f"{source.kind}: {source.title}")
+        parts.append(
+            source.title if source.kind == "full" or source.kind in source.title else f"{source.kind}: {source.title}"
+        )
     most, least = max(f.n for f in found), min(f.n for f in found)
     parts.append(f"{least} to {most} seeds" if most > least else f"{most} seed{'s' if most > 1 else ''}")
     parts.append("weights: " + ", ".join(sorted({f.protocol for f in found})))
-    others = Counter(f.status if f.status in ABSENT else "" for f in everything if f.cell.runnable and f.status != "measured")
+    others = Counter(
+        f.status if f.status in ABSENT else "" for f in everything if f.cell.runnable and f.status != "measured"
+    )
     return "; ".join([*parts, *(ABSENT[status].format(n) for status, n in others.items())]) + "."
 
 
@@ -115,7 +132,9 @@ def to_csv(points: list[dict[str, Any]]) -> str:
 
 
 def files(table: Table, found: list[Finding]) -> dict[Path, str | bytes | None]:
-    """Content of ``results/figures/<table>.{csv,svg,png}``, the same for the same data; ``None`` (no file) while nothing is measured."""
+    """Content of ``results/figures/<table>.{csv,svg,png}``, the same for the same data; ``None`` (no file) while
+    nothing is measured.
+    """
     places = {ending: paths.results() / "figures" / f"{table.id}.{ending}" for ending in ("csv", *PICTURES)}
     drawn = shown(table, found)
     if not drawn:

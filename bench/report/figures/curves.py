@@ -16,7 +16,9 @@ from bench.spec.task import Task
 
 
 def baseline(task: Task) -> float | None:
-    """Loss of a network that remembers nothing: 1/6 in the adding problem (it says 1), 10 ln 8 / (T + 20) in copy memory."""
+    """Loss of a network that remembers nothing: 1/6 in the adding problem (it says 1), 10 ln 8 / (T + 20) in copy
+    memory.
+    """
     if task.data == "adding":
         return 1 / 6
     if task.data == "copy-memory":
@@ -32,7 +34,9 @@ def line(axis: Any, table: Table, cell: Shown, x: str, y: str, marker: bool = Tr
     style = look(table.rows, cell.row) | ({} if marker else {"marker": ""})
     axis.plot(cell.series[0][x][:length], values.mean(0), label=cell.row, markevery=max(1, length // 8), **style)
     if len(values) > 1:
-        axis.fill_between(cell.series[0][x][:length], values.min(0), values.max(0), color=style["color"], alpha=0.2, linewidth=0)
+        axis.fill_between(
+            cell.series[0][x][:length], values.min(0), values.max(0), color=style["color"], alpha=0.2, linewidth=0
+        )
 
 
 def losses(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
@@ -48,7 +52,9 @@ def losses(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
             points += cell.points("step", "test_loss")
         level = baseline(inside[0].task)
         if level is not None:
-            axis.axhline(level, color="#666666", linewidth=0.9, linestyle=(0, (2, 2)), label="baseline:\nremembers nothing")
+            axis.axhline(
+                level, color="#666666", linewidth=0.9, linestyle=(0, (2, 2)), label="baseline:\nremembers nothing"
+            )
             points.append({"row": "baseline", "column": column, "test_loss": level})
         axis.set(title=column, xlabel="iterations", ylim=(0, None))
         axis.set_ylabel("MSE" if inside[0].task.data == "adding" else "cross-entropy (nats)")
@@ -58,7 +64,9 @@ def losses(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
 
 
 def curves_and_landscapes(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
-    """Test accuracy over epochs, then each model's loss landscape as a surface of one height, two panels a line (celif Figure 4)."""
+    """Test accuracy over epochs, then each model's loss landscape as a surface of one height, two panels a line (celif
+    Figure 4).
+    """
     curves = [s for s in shown if "test_accuracy" in s.series[0]]
     surfaces = [s for s in shown if "grid" in s.series[0]]
     count = max(1, bool(curves) + len(surfaces))

@@ -1,4 +1,6 @@
-"""Figures of the celif paper about one neuron and its embedding: variables over time, gradients, similarity of the columns of TE."""
+"""Figures of the celif paper about one neuron and its embedding: variables over time, gradients, similarity of the
+columns of TE.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +41,22 @@ def traces(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
                 )
             spikes = [columns["t"][i] for i in mine if columns["spike"][i]]
             axis.plot(
-                spikes, [0.04] * len(spikes), "|", color=COLOURS[0], markersize=5, transform=axis.get_xaxis_transform(), label="spike $S$"
+                spikes,
+                [0.04] * len(spikes),
+                "|",
+                color=COLOURS[0],
+                markersize=5,
+                transform=axis.get_xaxis_transform(),
+                label="spike $S$",
             )
             axis.set(ylabel=f"neuron {neuron:.0f} (unitless)")
             points += [
-                {"row": cell.row, "column": cell.column, **{n: columns[n][i] for n in ("neuron", "t", "spike", *states)}} for i in mine
+                {
+                    "row": cell.row,
+                    "column": cell.column,
+                    **{n: columns[n][i] for n in ("neuron", "t", "spike", *states)},
+                }
+                for i in mine
             ]
         axes[0][place].set_title(cell.row)
         axes[1][place].set_xlabel("time step")
@@ -53,7 +66,9 @@ def traces(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
 
 
 def reach(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
-    """Each step's share of the gradient, logarithmic, and where the digits are shown, a panel a column (celif Figure 6)."""
+    """Each step's share of the gradient, logarithmic, and where the digits are shown, a panel a column (celif Figure
+    6).
+    """
     columns = [c for c in table.columns if any(s.column == c for s in shown)]
     figure, (axes,) = panels(1, len(columns), width=5.0 if len(columns) == 1 else 3.6, height=2.6)
     points: Points = []
@@ -74,7 +89,9 @@ def reach(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
 
 
 def similarity(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
-    """Similarity between columns of TE before and after training: matrices above, means by lag below (celif Figure 7)."""
+    """Similarity between columns of TE before and after training: matrices above, means by lag below (celif Figure
+    7).
+    """
     matrices = [s for s in shown if "i" in s.series[0]]
     lags = [s for s in shown if "lag" in s.series[0]]
     figure, _ = panels(1 + len(matrices), 2, width=2.9, height=2.3)
@@ -90,7 +107,9 @@ def similarity(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
             for i, j, value in zip(columns["i"], columns["j"], columns[name], strict=True):
                 matrix[int(i), int(j)] = matrix[int(j), int(i)] = value
             edge = size * block
-            image = axis.imshow(matrix, cmap=SEQUENTIAL, vmin=0, vmax=1, extent=(0, edge, edge, 0), interpolation="nearest")
+            image = axis.imshow(
+                matrix, cmap=SEQUENTIAL, vmin=0, vmax=1, extent=(0, edge, edge, 0), interpolation="nearest"
+            )
             axis.set(title=f"{cell.row}, {name} training", xlabel="time step", ylabel="time step")
             figure.colorbar(image, ax=axis, shrink=0.8, label="cosine similarity")
         points += cell.points("i", "j", "before", "after")
@@ -100,9 +119,14 @@ def similarity(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
         for lag in range(28, len(columns["lag"]), 28):
             axis.axvline(lag, color="#cccccc", linewidth=0.4, zorder=0)
         short = len(columns["lag"]) - 28  # the longest lags are means of few pairs
-        axis.plot(columns["lag"][:short], columns["before"][:short], color=COLOURS[0], linestyle="--", label="before training")
+        axis.plot(
+            columns["lag"][:short], columns["before"][:short], color=COLOURS[0], linestyle="--", label="before training"
+        )
         axis.plot(columns["lag"][:short], columns["after"][:short], color=COLOURS[1], label="after training")
-        axis.set(xlabel="lag between time steps (lines: multiples of 28, one row of the image)", ylabel="mean cosine similarity")
+        axis.set(
+            xlabel="lag between time steps (lines: multiples of 28, one row of the image)",
+            ylabel="mean cosine similarity",
+        )
         axis.set_title(f"{cell.row}: {cell.finding.value:.3f} more at lags 28k than at 28k + 14")
         axis.legend()
         points += cell.points("lag", "before", "after")

@@ -51,11 +51,15 @@ def rates(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
 
 
 def embeddings(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
-    """t-SNE of the last hidden layer, a panel a model, classes named at their medians, the silhouette above (roles Figure 6)."""
+    """t-SNE of the last hidden layer, a panel a model, classes named at their medians, the silhouette above (roles
+    Figure 6).
+    """
     scores = {(s.row, s.task.name): s for s in shown if "silhouette" in s.series[0]}
     maps = [s for s in shown if "x" in s.series[0]]
     figure, places = spread(len(maps), 3, width=2.3, height=2.4)
-    points: Points = [{"row": s.row, "column": s.column, "silhouette": float(s.finding.value or 0)} for s in scores.values()]
+    points: Points = [
+        {"row": s.row, "column": s.column, "silhouette": float(s.finding.value or 0)} for s in scores.values()
+    ]
     for axis, cell in zip(places, maps, strict=True):
         axis.axis("off")
         columns = cell.first("x", "y", "class")
@@ -84,7 +88,8 @@ def embeddings(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
 
 
 def attacks(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
-    """Share of flipped input entries that fools a model: mean and interval as tabled, quartiles of all samples as a box (roles Figure 8).
+    """Share of flipped input entries that fools a model: mean and interval as tabled, quartiles of all samples as a box
+    (roles Figure 8).
 
     The share of samples that was fooled stands beside the model's name.
     """
@@ -112,9 +117,20 @@ def attacks(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
             axis.barh(place, high - low, left=low, height=0.5, color=style["color"], alpha=0.25, linewidth=0)
             axis.plot([middle, middle], [place - 0.25, place + 0.25], color=style["color"], linewidth=0.8)
             axis.errorbar(mean, place, xerr=half, fmt=style["marker"], color=style["color"], capsize=2)
-            drawn = {"mean": mean, "ci_half": half, "quartile_1": low, "median": middle, "quartile_3": high, "samples": len(values)}
+            drawn = {
+                "mean": mean,
+                "ci_half": half,
+                "quartile_1": low,
+                "median": middle,
+                "quartile_3": high,
+                "samples": len(values),
+            }
             points.append({"row": cell.row, "column": cell.column, **drawn})
-        axis.set(title=title, xlabel="flipped input entries (%)\nmean ± 95 % as tabled,\nbox: quartiles of samples", xlim=(0, None))
+        axis.set(
+            title=title,
+            xlabel="flipped input entries (%)\nmean ± 95 % as tabled,\nbox: quartiles of samples",
+            xlim=(0, None),
+        )
         axis.set(yticks=range(len(inside)), yticklabels=labels)
         axis.invert_yaxis()
     return figure, points

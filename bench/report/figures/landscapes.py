@@ -1,4 +1,6 @@
-"""Loss landscapes: a panel a model and a line of panels a task, as contours with one scale of colour for all or as surfaces."""
+"""Loss landscapes: a panel a model and a line of panels a task, as contours with one scale of colour for all or as
+surfaces.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,11 @@ Points = list[dict[str, Any]]
 def grid_of(cell: Shown) -> tuple[np.ndarray, np.ndarray]:
     """Points along a side and the loss over the grid, ``[y, x]``, of the first seed."""
     columns = cell.first("grid", "x", "y", "loss")
-    points = [(x, y, loss) for on, x, y, loss in zip(columns["grid"], columns["x"], columns["y"], columns["loss"], strict=True) if on]
+    points = [
+        (x, y, loss)
+        for on, x, y, loss in zip(columns["grid"], columns["x"], columns["y"], columns["loss"], strict=True)
+        if on
+    ]
     side = sorted({x for x, _, _ in points})
     at = {x: i for i, x in enumerate(side)}
     values = np.full((len(side), len(side)), np.nan)
@@ -34,7 +40,8 @@ def points_of(cell: Shown) -> Points:
     side, values = grid_of(cell)
     places = ((i, j) for i in range(len(side)) for j in range(len(side)))
     return [
-        {"row": cell.row, "column": cell.column, "x": float(side[j]), "y": float(side[i]), "loss": float(values[i, j])} for i, j in places
+        {"row": cell.row, "column": cell.column, "x": float(side[j]), "y": float(side[i]), "loss": float(values[i, j])}
+        for i, j in places
     ]
 
 
@@ -45,7 +52,9 @@ def rise_of(cell: Shown) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
-    """Contours of the loss above that of the trained weights, logarithmic levels shared by all panels: landscapes differ in size."""
+    """Contours of the loss above that of the trained weights, logarithmic levels shared by all panels: landscapes
+    differ in size.
+    """
     columns = list(dict.fromkeys(s.column for s in shown))
     most = max(sum(s.column == c for s in shown) for c in columns)
     across = most if most <= 3 else math.ceil(most / 2)
@@ -56,13 +65,18 @@ def draw(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
         axis.axis("off")
     top = max(float(rise_of(s)[1].max()) for s in shown)
     top = top if top > 0 else 1.0
-    levels = [0.0, *(float(f"{level:.4g}") for level in np.geomspace(top / 100, top, 13))]  # logarithms differ between CPUs in the last bit
+    levels = [
+        0.0,
+        *(float(f"{level:.4g}") for level in np.geomspace(top / 100, top, 13)),
+    ]  # logarithms differ between CPUs in the last bit
     norm = BoundaryNorm(levels, 256)
     for line, cells in zip(axes, lines, strict=True):
         for axis, cell in zip(line, cells, strict=False):
             side, rise = rise_of(cell)
             axis.axis("on")
-            filled = axis.contourf(side, side, np.maximum(rise, 0.0), levels=levels, cmap=SEQUENTIAL, norm=norm, extend="max")
+            filled = axis.contourf(
+                side, side, np.maximum(rise, 0.0), levels=levels, cmap=SEQUENTIAL, norm=norm, extend="max"
+            )
             axis.contour(side, side, rise, levels=levels[1::2], colors="white", linewidths=0.4)
             axis.plot(0, 0, "+", color="white", markersize=6)
             axis.set(
@@ -82,7 +96,9 @@ def surface(figure: Figure, place: tuple[int, int, int], cell: Shown, top: float
     axis: Any = figure.add_subplot(*place, projection="3d")
     side, rise = rise_of(cell)
     x, y = np.meshgrid(side, side)
-    axis.plot_surface(x, y, rise, cmap=SEQUENTIAL, vmin=0, vmax=top, linewidth=0.2, edgecolor="white", rstride=1, cstride=1)
+    axis.plot_surface(
+        x, y, rise, cmap=SEQUENTIAL, vmin=0, vmax=top, linewidth=0.2, edgecolor="white", rstride=1, cstride=1
+    )
     axis.set(
         title=f"{cell.row}\nmean rise {cell.finding.value:.3g}",
         zlim=(min(0.0, float(rise.min())), top),

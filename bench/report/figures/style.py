@@ -1,4 +1,6 @@
-"""How every figure looks: colours told apart by colour-blind readers and in grey, with a marker and a line style each."""
+"""How every figure looks: colours told apart by colour-blind readers and in grey, with a marker and a line style
+each.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,28 @@ WIDEST = 6.9  # inches of a figure: on a page of 6.5 its letters stay about 7 po
 SEQUENTIAL = "viridis"  # even in lightness: reads in grey
 
 SETTINGS: Any = {
-    "font.family": "DejaVu Sans", "font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8, "legend.fontsize": 7, "xtick.labelsize": 7,
-    "ytick.labelsize": 7, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6, "lines.linewidth": 1.2,
-    "lines.markersize": 3.5, "legend.frameon": False, "figure.dpi": 100, "savefig.dpi": 200, "svg.fonttype": "path",
-    "axes.unicode_minus": True, "axes.grid": False, "figure.constrained_layout.use": True,
-    "figure.constrained_layout.h_pad": 0.08, "figure.constrained_layout.w_pad": 0.06,
-}  # fmt: skip
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "svg.fonttype": "path",
+    "axes.unicode_minus": True,
+    "axes.grid": False,
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.06,
+}
 
 
 @contextmanager
@@ -50,8 +68,12 @@ def look(names: Sequence[str], name: str) -> dict[str, Any]:
     }
 
 
-def panels(rows: int, columns: int, width: float = 2.3, height: float = 1.9, **options: Any) -> tuple[Figure, list[list[Any]]]:
-    """A figure of ``rows`` x ``columns`` axes of that size in inches, as wide as a page at most; the axes as a list of rows."""
+def panels(
+    rows: int, columns: int, width: float = 2.3, height: float = 1.9, **options: Any
+) -> tuple[Figure, list[list[Any]]]:
+    """A figure of ``rows`` x ``columns`` axes of that size in inches, as wide as a page at most; the axes as a list of
+    rows.
+    """
     figure = Figure(figsize=(min(WIDEST, max(3.4, width * columns)), height * rows))
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, squeeze=False, **options).tolist()
@@ -80,5 +102,7 @@ def saved(figure: Figure, ending: str, salt: str) -> str | bytes:
     """The file's content without date or version, so that the same data gives the same file."""
     out = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": salt}):
-        figure.savefig(out, format=ending, metadata={"Date": None, "Creator": None} if ending == "svg" else {"Software": None})
+        figure.savefig(
+            out, format=ending, metadata={"Date": None, "Creator": None} if ending == "svg" else {"Software": None}
+        )
     return out.getvalue().decode() if ending == "svg" else out.getvalue()
