@@ -29,6 +29,6 @@ def exploratory() -> Path:
     return home() / "exploratory"
 
 
-def aside() -> None:
+def use_exploratory_ledger() -> None:
     """From here on this process writes to the ledger of smoke and exploratory runs: they never enter a table."""
     os.environ["BENCH_RESULTS"] = str(exploratory())

@@ -25,14 +25,14 @@ from datamodules.sources import missing
 class Job:
     """An experiment and the measures of it that are still missing, and the tables that ask for them.
 
-    ``elsewhere``: sha256 of its weights where another home or host has trained it, and they are needed here for these
+    ``weights_elsewhere``: sha256 of its weights where another home or host has trained it, and they are needed here for these
     measures.
     """
 
     experiment: Experiment
     measures: tuple[Measure, ...]
     tables: tuple[str, ...] = ()
-    elsewhere: str = ""
+    weights_elsewhere: str = ""
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def collect(storage: str | None, study: str | None) -> None:
     from sweeps.table import collect as collecting
 
     if study and Queue(storage, study).kind == EXPLORATORY:
-        paths.aside()
+        paths.use_exploratory_ledger()
     click.echo(f"{collecting(storage, study)} experiments collected into {paths.results() / 'runs'}", err=True)
 
 
@@ -228,7 +228,7 @@ def wandb_run(table_id: str, cell: str, seed: int, budget: str, threads: int) ->
 
     job = agent.job(table_id, cell, seed, budget)
     if budget == "smoke":
-        paths.aside()
+        paths.use_exploratory_ledger()
     lines = agent.run(job, threads)
     click.echo(
         "\n".join(f"{line.experiment} {line.measure} {line.protocol}: {line.status} {line.value}" for line in lines)

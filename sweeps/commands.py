@@ -98,7 +98,7 @@ def train(
     changed = tuple(sorted(_override(text) for text in overrides))
     official = not changed and budget != "smoke"
     if not official:
-        paths.aside()
+        paths.use_exploratory_ledger()
 
     def replan() -> planning.Plan:
         return planning.make(chosen, budget, seeds, store.read(), changed)
@@ -143,13 +143,13 @@ def train(
 
 def _record_missing(made: planning.Plan) -> None:
     """One line an experiment says that its data was not there, so that the table can say so too."""
-    from bench.ledger.new_lines import lines as lines_of
+    from bench.ledger.new_lines import new_lines
 
     known = {(line.experiment, line.measure) for line in store.read()}
     lines = [
         line
         for job in made.no_data
-        for line in lines_of(
+        for line in new_lines(
             job.experiment, job.measures, "data missing", f"{job.experiment.config['data']} is not in BENCH_DATA"
         )
     ]

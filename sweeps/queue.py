@@ -26,7 +26,7 @@ from bench import paths
 from bench.errors import BenchError
 from bench.ledger import provenance, series, store
 from bench.ledger.locks import folder_key, lock, results_lock
-from bench.ledger.new_lines import lines as lines_of
+from bench.ledger.new_lines import new_lines
 from bench.ledger.store import Line
 from bench.measures import MEASURES
 from bench.papers.registry import TASKS, find_model
@@ -126,7 +126,7 @@ class Queue:
         Done where ``planning()`` is held, so that what finishes meanwhile is neither planned nor queued again.
         """
         jobs = list(jobs)
-        kept = self._kept({j.experiment.id for j, _ in jobs if j.elsewhere})
+        kept = self._kept({j.experiment.id for j, _ in jobs if j.weights_elsewhere})
         trials: list[Trial] = [
             (_attributes(j, kept), {"job": _description(j), "expected_s": s or UNKNOWN_S, "limit_s": limit_s})
             for j, s in jobs
@@ -319,7 +319,7 @@ class Queue:
         except BenchError:  # who has that version will bury it
             return
         reason = f"its worker was killed {MOST_DEATHS} times (out of memory?)"
-        self._record(trial._trial_id, lines_of(job.experiment, job.measures, "failed", reason))
+        self._record(trial._trial_id, new_lines(job.experiment, job.measures, "failed", reason))
 
     def _again(self, trial: FrozenTrial, deaths: int, still: Callable[[], None]) -> None:
         """Queue what ``trial``, which is closed, was to run, unless that was done; where ``storage.alone()`` is
@@ -462,7 +462,9 @@ def _attributes(job: Job, kept: dict[str, str]) -> dict[str, Any]:
     e = job.experiment
     settings = {"settings": ", ".join(f"{k}={v}" for k, v in e.overrides)} if e.overrides else {}
     shown = {"experiment": e.id, "task": e.task.name, "model": e.model.name, "seed": e.seed, "budget": e.budget}
-    weights = {"weights": f"{job.elsewhere} in {kept.get(e.id, 'another home')}"} if job.elsewhere else {}
+    weights = (
+        {"weights": f"{job.weights_elsewhere} in {kept.get(e.id, 'another home')}"} if job.weights_elsewhere else {}
+    )
     return shown | {"tables": " ".join(job.tables)} | settings | weights
 
 

@@ -23,7 +23,7 @@ from typing import Any
 from bench import paths
 from bench.errors import BenchError
 from bench.ledger import provenance
-from bench.ledger.new_lines import lines as lines_of
+from bench.ledger.new_lines import new_lines
 from sweeps.queue import Claim, Queue
 from sweeps.storage import grace, patience
 
@@ -104,7 +104,7 @@ class Watch(threading.Thread):
             job = self.claim.job
             self.queue.finish(
                 self.claim,
-                lines_of(job.experiment, job.measures, "timeout", f"stuck for more than twice {limit:.0f} s"),
+                new_lines(job.experiment, job.measures, "timeout", f"stuck for more than twice {limit:.0f} s"),
             )
             os._exit(1)
 
@@ -114,7 +114,7 @@ class Watch(threading.Thread):
             job = self.claim.job
             reason = f"{self.told.signal}, while a measure was read or data was made; goes on from what is saved"
             with suppress(Exception):  # the storage is away: it looks like a death then
-                self.queue.finish(self.claim, lines_of(job.experiment, job.measures, "preempted", reason))
+                self.queue.finish(self.claim, new_lines(job.experiment, job.measures, "preempted", reason))
             os._exit(PREEMPTED)
 
     def check(self) -> None:
@@ -179,9 +179,9 @@ def perform(queue: Queue, claim: Claim, threads: int, told: Told, say: Say = lam
         lines, measured = run.run(experiment, job.measures, threads, report, watch.check)
         profile = vars(measured) | {"outside": measured.outside}
     except Stop as stop:
-        lines = lines_of(experiment, job.measures, stop.status, stop.text) if stop.status else []
+        lines = new_lines(experiment, job.measures, stop.status, stop.text) if stop.status else []
     except (KeyboardInterrupt, SystemExit):  # Lightning's own way of stopping
-        lines = lines_of(experiment, job.measures, "preempted", told.signal or "interrupted")
+        lines = new_lines(experiment, job.measures, "preempted", told.signal or "interrupted")
     finally:
         watch.over.set()
         watch.join()  # what it may be recording comes before what follows, not into it

@@ -104,7 +104,7 @@ def plan(
 ) -> None:
     """What is still missing of TABLES: declared minus finished."""
     if budget == "smoke":
-        paths.aside()
+        paths.use_exploratory_ledger()
     tables = expanded(tables)
     chosen = selected(tables, rows, columns, measures)
     lines = store.read()
@@ -116,7 +116,7 @@ def plan(
             "experiment": j.experiment.id,
             "name": str(j.experiment),
             "measures": [m.name for m in j.measures],
-            "elsewhere": j.elsewhere,
+            "weights_elsewhere": j.weights_elsewhere,
         }
         for j in made.jobs
     ]
@@ -139,9 +139,13 @@ def summary(made: planning.Plan, lines: list[store.Line], workers: int) -> str:
     elif made.jobs:
         text[0] += ", expected time not known yet for all of them"
     for job in made.jobs:
-        needs = f"  needs weights {job.elsewhere[:12]} of experiments/{job.experiment.id}" if job.elsewhere else ""
+        needs = (
+            f"  needs weights {job.weights_elsewhere[:12]} of experiments/{job.experiment.id}"
+            if job.weights_elsewhere
+            else ""
+        )
         text.append(f"  {job.experiment}  [{', '.join(m.name for m in job.measures)}]{needs}")
-    if away := sum(bool(job.elsewhere) for job in made.jobs):
+    if away := sum(bool(job.weights_elsewhere) for job in made.jobs):
         text.append(
             f"{away} of them are trained already, but their weights (named by sha256) are not in {paths.home()}: copy"
             " these folders from the home that has them, or they are trained again"

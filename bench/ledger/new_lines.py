@@ -15,7 +15,7 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def lines(experiment: Experiment, measures: tuple[Measure, ...], status: str, error: str) -> list[Line]:
+def new_lines(experiment: Experiment, measures: tuple[Measure, ...], status: str, error: str) -> list[Line]:
     """One line a measure, without a value yet: ``status`` as in the ledger, ``error`` says to people why there is
     none.
     """

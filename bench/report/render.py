@@ -17,7 +17,7 @@ from bench.ledger.store import Line
 from bench.measures import ACCURACY, ENERGY, SILHOUETTE
 from bench.papers.registry import PAPERS, TABLES
 from bench.report import claims, claims_page, figures
-from bench.report.verdict import Finding, find
+from bench.report.verdict import Finding, find_result
 from bench.spec.measure import PROTOCOLS
 from bench.spec.table import Table
 from bench.spec.task import BUDGETS
@@ -49,7 +49,7 @@ STATUSES = ("measured", "ready to run", "data missing", "not reported", "not app
 
 def findings(table: Table, lines: Iterable[Line]) -> list[Finding]:
     lines = list(lines)
-    return [find(table, cell, lines) for cell in table.cells]
+    return [find_result(table, cell, lines) for cell in table.cells]
 
 
 def _digits(f: Finding) -> int:

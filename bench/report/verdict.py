@@ -87,7 +87,7 @@ def published_number(cell: Cell) -> float | None:
         return None
 
 
-def find(table: Table, cell: Cell, lines: Iterable[Line]) -> Finding:
+def find_result(table: Table, cell: Cell, lines: Iterable[Line]) -> Finding:
     """The best the ledger has for ``cell``: paper budget before laptop, current before stale."""
     if cell.fact and cell.absent != "not applicable":
         a = facts.answer(cell)

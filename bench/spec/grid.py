@@ -83,7 +83,7 @@ def grid(
     return tuple(cells)
 
 
-def elsewhere(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
+def on_other_data(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
     """``cells`` and, after them, those that can run or are counted in the data again, with each of ``tasks`` that is
     ``instead_of`` theirs: a stand-in, a subset, …
 
@@ -108,7 +108,7 @@ def elsewhere(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
     return cells + tuple(more)
 
 
-def beside(cells: tuple[Cell, ...], of: str, column: str, measure: Measure, note: str) -> tuple[Cell, ...]:
+def read_by(cells: tuple[Cell, ...], of: str, column: str, measure: Measure, note: str) -> tuple[Cell, ...]:
     """The runnable cells of column ``of`` again as ``column``, read by another ``measure`` for which nothing is
     published.
     """

@@ -28,7 +28,7 @@ from pytorch_lightning.loggers import WandbLogger
 import datamodules
 from bench.errors import BenchError
 from bench.ledger import provenance, series, store
-from bench.ledger.new_lines import lines, now
+from bench.ledger.new_lines import new_lines, now
 from bench.ledger.store import Line
 from bench.ledger.validity import valid
 from bench.spec.experiment import Experiment
@@ -143,7 +143,7 @@ def run(
 
     def failed(measures: tuple[Measure, ...], status: str, message: str, begun: float) -> list[Line]:
         wall = round(time.perf_counter() - begun, 1)
-        return [replace(line, wall_s=wall, **where) for line in lines(experiment, measures, status, message)]
+        return [replace(line, wall_s=wall, **where) for line in new_lines(experiment, measures, status, message)]
 
     def attempt(begun: float, measures: tuple[Measure, ...], action: Callable[[], Any]) -> tuple[Any, list[Line]]:
         try:
@@ -197,7 +197,7 @@ def run(
             spent = {**where, "wall_s": round((time.perf_counter() - begun) / max(1, len(readings or ())), 1)}
             spent["wandb_run"] = kept.origin.get("wandb_run", "")
         for protocol, reading in readings or ():
-            (line,) = lines(experiment, (measure,), "ok", "")
+            (line,) = new_lines(experiment, (measure,), "ok", "")
             done.append(replace(line, **cost, **spent, protocol=protocol, **reading.fields))
             series.write_series(experiment, measure, protocol, reading.series)
         if readings and not measure.costs_training:

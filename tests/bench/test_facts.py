@@ -133,7 +133,7 @@ def test_every_deviation_of_every_table_has_a_reason() -> None:
         silent += [
             f"{table.id}: {f.cell.row} / {f.cell.column}"
             for c in table.cells
-            if (f := find(table, c, [])).verdict == "differs" and not f.note
+            if (f := find_result(table, c, [])).verdict == "differs" and not f.note
         ]
     assert not silent
 
@@ -213,7 +213,7 @@ def test_subsets_and_stand_ins_are_counted_in_columns_of_their_own_labelled_and_
     table, (row, columns) = TABLES[name], COUNTED_BESIDE[name]
     assert [c for c in table.columns if "(" in c] == list(columns)
     for column, (samples, kind) in columns.items():
-        found = {c.row: find(table, c, []) for c in table.cells if c.column == column}
+        found = {c.row: find_result(table, c, []) for c in table.cells if c.column == column}
         assert found[row].text == samples
         described = {r for r, f in found.items() if f.status == "not applicable"}
         assert described == {r for r in ("Type", "Source") if r in found}
@@ -221,7 +221,7 @@ def test_subsets_and_stand_ins_are_counted_in_columns_of_their_own_labelled_and_
             kind
         }  # N-MNIST's 70,000, 10 classes and pixels too
         assert render.short(found[row]) == f"{samples} * (–)"
-    legend = render.legend([find(table, c, []) for c in table.cells])
+    legend = render.legend([find_result(table, c, []) for c in table.cells])
     assert "Nothing measured" not in legend and "not its data" in legend
 
 

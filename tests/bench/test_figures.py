@@ -17,7 +17,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.ledger import series, store
-from bench.ledger.new_lines import lines as lines_of
+from bench.ledger.new_lines import new_lines
 from bench.papers.registry import TABLES
 from bench.report import figures, render
 from bench.spec.experiment import Experiment
@@ -136,7 +136,7 @@ def measured(table: Table, seeds: int = 1, budget: str = "laptop", with_series: 
         for seed in range(seeds):
             experiment = Experiment(cell.task, cell.model, seed, budget if budget in cell.task.budgets else "paper")
             for protocol in cell.measure.protocols:
-                (line,) = lines_of(experiment, (cell.measure,), "ok", "")
+                (line,) = new_lines(experiment, (cell.measure,), "ok", "")
                 lines.append(replace(line, value=0.5 + place + 0.1 * seed, protocol=protocol))
                 if with_series:
                     series.write_series(experiment, cell.measure, protocol, made_up(cell.measure, place + seed))
@@ -247,7 +247,7 @@ def test_the_caption_says_of_parts_without_their_data_that_it_is_not_here(places
     lines = [line for line in measured(FIGURE) if line.data == "nmnist-standin"]
     cell = next(c for c in FIGURE.cells if c.task and c.task.data == "nmnist")
     assert cell.task and cell.model and cell.measure
-    lines += lines_of(
+    lines += new_lines(
         Experiment(cell.task, cell.model, 0, "laptop"), (cell.measure,), "data missing", "nmnist is not in BENCH_DATA"
     )
     found = render.findings(FIGURE, lines)

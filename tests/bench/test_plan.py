@@ -105,17 +105,17 @@ def test_an_experiment_whose_weights_are_in_another_home_names_them_by_their_sha
     mnist_here: None, places: Path
 ) -> None:
     first, *others = plan.make(cells("roles-6"), "laptop", 1, []).jobs
-    assert first.elsewhere == ""  # trained nowhere
+    assert first.weights_elsewhere == ""  # trained nowhere
     line = finished(first.experiment, checkpoint_sha256="5ac3" * 16)
     stale = replace(line, version=line.version.replace("accuracy=1", "accuracy=0"))  # trained, and to be measured again
     failed = replace(stale, status="failed", checkpoint_sha256="ffff")
     again, *rest = plan.make(cells("roles-6"), "laptop", 1, [stale, failed]).jobs
-    assert again.elsewhere == "5ac3" * 16
+    assert again.weights_elsewhere == "5ac3" * 16
     assert rest == others
     weights = places / "home" / "experiments" / first.experiment.id / "weights.pt"
     weights.parent.mkdir(parents=True)
     weights.touch()
-    assert plan.make(cells("roles-6"), "laptop", 1, [stale]).jobs[0].elsewhere == ""
+    assert plan.make(cells("roles-6"), "laptop", 1, [stale]).jobs[0].weights_elsewhere == ""
 
 
 def test_missing_data_leaves_the_other_columns_to_run(places: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.ledger import series, store
-from bench.ledger.new_lines import lines as lines_of
+from bench.ledger.new_lines import new_lines
 from bench.ledger.store import Line
 from bench.measures import ACCURACY, ATTACK, ENERGY_INFERENCE, LANDSCAPE_SMALL, SPIKE_RATE, SYNOPS, T_SNE
 from bench.papers.registry import MODELS, TABLES
@@ -19,7 +19,7 @@ from bench.papers.roles.models import GRU_512, LIF, LSTM_512, RNN_512
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import CIFAR10_SUBSET, MNIST, NMNIST_STANDIN
 from bench.report import render
-from bench.report.verdict import Finding, find, mean_interval, sampling_interval
+from bench.report.verdict import Finding, find_result, mean_interval, sampling_interval
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
 from bench.spec.table import Cell, Table
@@ -78,10 +78,10 @@ def test_with_one_seed_the_interval_is_that_of_the_stored_repeats_where_there_ar
     lines = []
     for seed, value in enumerate((0.2, 0.4)):
         experiment = Experiment(NMNIST_STANDIN, LIF, seed, "laptop")
-        lines += [replace(lines_of(experiment, (measure,), "ok", "")[0], value=value, protocol=measure.protocols[-1])]
+        lines += [replace(new_lines(experiment, (measure,), "ok", "")[0], value=value, protocol=measure.protocols[-1])]
         series.write_series(experiment, measure, measure.protocols[-1], columns)
     cell = Cell("Baseline", "Flipped", None, measure.unit, NMNIST_STANDIN, LIF, measure)
-    one, two = find(TABLE, cell, lines[:1]), find(TABLE, cell, lines)
+    one, two = find_result(TABLE, cell, lines[:1]), find_result(TABLE, cell, lines)
     assert (
         (one.low, one.high) == (None, None)
         if half is None
@@ -92,13 +92,13 @@ def test_with_one_seed_the_interval_is_that_of_the_stored_repeats_where_there_ar
 
 @pytest.mark.parametrize(("value", "verdict"), [(94.9, "within"), (95.8, "within"), (96.5, "above"), (93.0, "below")])
 def test_paper_budget_on_real_data_gets_a_verdict(value: float, verdict: str) -> None:
-    assert find(TABLE, CELL, [result(value)]).verdict == verdict
+    assert find_result(TABLE, CELL, [result(value)]).verdict == verdict
 
 
 @pytest.mark.parametrize(("published", "verdict"), [("94.9", "within"), ("98.5", "in interval"), ("99.5", "below")])
 def test_a_published_value_that_only_the_interval_over_seeds_reaches_is_said_so(published: str, verdict: str) -> None:
     lines = [result(value, seed) for seed, value in enumerate((92.0, 94.0, 96.0))]  # 94 ± 4.97
-    found = find(TABLE, replace(CELL, published=published), lines)
+    found = find_result(TABLE, replace(CELL, published=published), lines)
     assert found.verdict == verdict
     shown = render.short(found)
     assert shown == f"94.00 ± 4.97{'' if verdict == 'within' else f' {verdict}'} ({published})"
@@ -106,8 +106,8 @@ def test_a_published_value_that_only_the_interval_over_seeds_reaches_is_said_so(
 
 
 def test_one_seed_is_marked_where_others_have_more() -> None:
-    one = find(TABLE, CELL, [result(94.0)])
-    more = find(TABLE, replace(CELL, row="Other"), [result(94.0), result(95.0, 1)])
+    one = find_result(TABLE, CELL, [result(94.0)])
+    more = find_result(TABLE, replace(CELL, row="Other"), [result(94.0), result(95.0, 1)])
     both = replace(TABLE, cells=(one.cell, more.cell))
     assert ["†" in row[1] for row in render.texts(both, [one, more])[1:]] == [True, False]
     assert "with one seed (†)" in render.legend([one, more])
@@ -115,47 +115,47 @@ def test_one_seed_is_marked_where_others_have_more() -> None:
 
 
 def test_a_reduced_budget_gets_a_label_and_no_verdict() -> None:
-    found = find(TABLE, CELL, [result(94.85, budget="laptop")])
+    found = find_result(TABLE, CELL, [result(94.85, budget="laptop")])
     assert (found.status, found.verdict, found.budget) == ("measured", "laptop budget", "laptop")
 
 
 def test_paper_budget_is_shown_before_laptop_and_the_tables_protocol_before_others() -> None:
     lines = [result(95.0, budget="laptop"), result(94.0), result(93.5, protocol="last")]
-    found = find(TABLE, CELL, lines)
+    found = find_result(TABLE, CELL, lines)
     assert (found.value, found.budget, found.protocol) == (94.0, "paper", "best_test")
     assert "last 93.50" in found.note
 
 
 def test_results_of_another_version_are_stale_and_get_no_verdict() -> None:
-    found = find(TABLE, CELL, [result(94.0, config_hash="old", version="task=0")])
+    found = find_result(TABLE, CELL, [result(94.0, config_hash="old", version="task=0")])
     assert (found.status, found.value, found.verdict) == ("stale", 94.0, "")
     assert "stale" in render.short(found)
 
 
 def test_the_same_training_counts_under_whatever_name_it_was_recorded() -> None:
     """The plan holds it for done, so the cell would say "ready to run" for ever."""
-    assert find(TABLE, CELL, [result(94.9, task="mnist-before", model="before")]).status == "measured"
+    assert find_result(TABLE, CELL, [result(94.9, task="mnist-before", model="before")]).status == "measured"
 
 
 def test_absent_failed_and_missing_cells_each_say_why() -> None:
     absent = Cell("a", "b", None, absent="not applicable", note="the paper leaves it out")
-    assert find(TABLE, absent, []).status == "not applicable"
-    assert find(TABLE, CELL, []).status == "ready to run"
+    assert find_result(TABLE, absent, []).status == "not applicable"
+    assert find_result(TABLE, CELL, []).status == "ready to run"
     assert (
         'time not known yet at laptop budget: python -m bench run roles-6 --column "MNIST"'
-        in find(TABLE, CELL, []).note
+        in find_result(TABLE, CELL, []).note
     )
-    failed = find(TABLE, CELL, [result(None, status="diverged", error="loss nan")])
+    failed = find_result(TABLE, CELL, [result(None, status="diverged", error="loss nan")])
     assert failed.status == "ready to run"
     assert "diverged, loss nan" in failed.note
-    missing = find(TABLE, CELL, [result(None, status="data missing")])
+    missing = find_result(TABLE, CELL, [result(None, status="data missing")])
     assert missing.status == "data missing"
     assert "bench data status" in missing.note
 
 
 def test_a_cell_that_can_run_says_how_long_it_took_before() -> None:
     other = finished(Experiment(MNIST, MODELS["lif-no-leak"], 0, "laptop"), value=90.0, wall_s=82.0)
-    assert "about 82 s an experiment at laptop budget" in find(TABLE, CELL, [other]).note
+    assert "about 82 s an experiment at laptop budget" in find_result(TABLE, CELL, [other]).note
 
 
 def test_data_that_was_missing_for_one_row_is_missing_for_all_until_it_was_there() -> None:
@@ -163,9 +163,9 @@ def test_data_that_was_missing_for_one_row_is_missing_for_all_until_it_was_there
     absent = finished(
         Experiment(MNIST, row, 0, "laptop"), value=None, status="data missing", started_utc="2026-01-01T00:00:00Z"
     )
-    assert find(TABLE, CELL, [absent]).status == "data missing"
+    assert find_result(TABLE, CELL, [absent]).status == "data missing"
     later = finished(Experiment(MNIST, row, 0, "laptop"), started_utc="2026-01-02T00:00:00Z")
-    assert find(TABLE, CELL, [absent, later]).status == "ready to run"
+    assert find_result(TABLE, CELL, [absent, later]).status == "ready to run"
 
 
 def test_a_cell_needs_a_reason_to_be_absent() -> None:
@@ -205,10 +205,10 @@ def test_markdown_marks_what_is_no_reproduction_and_latex_escapes() -> None:
 def test_a_cell_says_every_setting_that_its_budget_changes() -> None:
     subset = replace(CELL, task=CIFAR10_SUBSET)
     line = finished(Experiment(CIFAR10_SUBSET, LIF, 0, "laptop"), value=24.0, protocol="best_test")
-    note = find(TABLE, subset, [line]).note
+    note = find_result(TABLE, subset, [line]).note
     for said in ("1 of 100 epochs", "batch size 32 instead of 512", "steps 2 instead of 4"):
         assert said in note
-    assert "instead of" not in find(TABLE, CELL, [result(94.0)]).note
+    assert "instead of" not in find_result(TABLE, CELL, [result(94.0)]).note
 
 
 def with_units(*units: str) -> tuple[Table, list[Finding]]:
@@ -247,7 +247,7 @@ def test_networks_without_spikes_have_no_synaptic_operations_in_roles_8_and_keep
         (SPIKE_RATE, {"not applicable"}),
         (ENERGY_INFERENCE, {"measured", "data missing"}),
     ):
-        found = [find(table, c, lines) for c in cells if c.measure == asked]
+        found = [find_result(table, c, lines) for c in cells if c.measure == asked]
         assert len(found) == 9 and {f.status for f in found} == status
     assert find(TABLES["celif-4"], TABLES["celif-4"].cell("LSTM", "Synaptic operations"), lines).value == 0
 

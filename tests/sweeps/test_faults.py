@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy
 
 from bench.ledger import store
-from bench.ledger.new_lines import lines as lines_of
+from bench.ledger.new_lines import new_lines
 from bench.measures import ACCURACY
 from bench.papers.registry import MODELS, TASKS
 from bench.plan import Job, Plan
@@ -223,7 +223,7 @@ def finish(queue: Queue, status: str, collected: bool = True) -> str:
     value = {"value": 50.0, "protocol": "last"} if status == "ok" else {}
     queue.finish(
         claim,
-        [replace(line, **value) for line in lines_of(claim.job.experiment, claim.job.measures, status, "so it ended")],
+        [replace(line, **value) for line in new_lines(claim.job.experiment, claim.job.measures, status, "so it ended")],
     )
     if collected:
         with queue.planning():

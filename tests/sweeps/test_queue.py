@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from bench.errors import BenchError
 from bench.ledger import provenance, store
-from bench.ledger.new_lines import lines as lines_of
+from bench.ledger.new_lines import new_lines
 from bench.ledger.validity import valid
 from bench.measures import ACCURACY
 from bench.papers.registry import MODELS, TASKS
@@ -29,7 +29,7 @@ from tests.sweeps.conftest import job
 
 
 def ok(job: Job, value: float = 50.0) -> list[store.Line]:
-    (line,) = lines_of(job.experiment, job.measures, "ok", "")
+    (line,) = new_lines(job.experiment, job.measures, "ok", "")
     return [replace(line, value=value, protocol="last", epoch=1, environment=provenance.environment("cpu", 1))]
 
 
@@ -175,7 +175,7 @@ def test_what_ended_is_queued_again_also_when_who_closed_it_dies_before_that(
             patched.setattr(Queue, "_again", killed)
         queue.reaped = 0.0
         if claim:
-            queue.finish(claim, lines_of(job().experiment, (ACCURACY,), "preempted", "SIGTERM"))
+            queue.finish(claim, new_lines(job().experiment, (ACCURACY,), "preempted", "SIGTERM"))
         queue.reap()
     assert queue.storage.waiting(queue.study_id) == []
     for other in (Queue(storage, study), Queue(storage, study)):
@@ -278,7 +278,7 @@ def test_a_preempted_experiment_is_recorded_and_queued_again_without_counting_as
     for _ in range(5):
         claim = queue.claim()
         assert claim is not None
-        queue.finish(claim, lines_of(claim.job.experiment, claim.job.measures, "preempted", "SIGTERM"))
+        queue.finish(claim, new_lines(claim.job.experiment, claim.job.measures, "preempted", "SIGTERM"))
     assert len(collect(queue)) == 5
     assert {line.status for line in store.read()} == {"preempted"}
     assert queue.claim() is not None
@@ -293,7 +293,7 @@ def test_a_worker_that_died_over_the_last_word_loses_nothing(storage: str, study
     queue._close = lambda *a, **k: False  # type: ignore[method-assign]
     done = status == "ok"
     queue.finish(
-        claim, ok(claim.job, 77.0) if done else lines_of(claim.job.experiment, claim.job.measures, status, "SIGTERM")
+        claim, ok(claim.job, 77.0) if done else new_lines(claim.job.experiment, claim.job.measures, status, "SIGTERM")
     )
     other = Queue(storage, study)
     other.reap()
@@ -392,7 +392,7 @@ def test_exploratory_lines_come_into_no_other_ledger_by_a_study_of_one_name(
     enqueue(queue, job())
     claim = queue.claim()
     assert claim is not None
-    queue.finish(claim, lines_of(claim.job.experiment, claim.job.measures, "failed", "for a test"), None)
+    queue.finish(claim, new_lines(claim.job.experiment, claim.job.measures, "failed", "for a test"), None)
     monkeypatch.setenv("BENCH_RESULTS", str(places / "results"))
     for use in (Queue(storage, study).collect, lambda: enqueue(Queue(storage, study), job(seed=1))):
         with pytest.raises(

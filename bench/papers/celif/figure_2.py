@@ -4,13 +4,13 @@ from bench.measures import NEURON_TRACE
 from bench.papers.celif.models import CELIF_OUTPUT
 from bench.papers.celif.paper import PAPER
 from bench.papers.celif.tasks import SEQ_MNIST
-from bench.spec.table import Table, pictured
+from bench.spec.table import Table, figure_cells
 
 TABLE = Table(
     "celif-fig-2",
     PAPER,
     "Membrane potential, threshold and spikes of output neurons while an image is read pixel by pixel",
-    pictured({"CE-LIF": CELIF_OUTPUT}, {"Seq-MNIST": SEQ_MNIST}, NEURON_TRACE),
+    figure_cells({"CE-LIF": CELIF_OUTPUT}, {"Seq-MNIST": SEQ_MNIST}, NEURON_TRACE),
     protocol="last",
     notes=(
         "As in the paper, the output layer of this network is CE-LIF and its mean rate the output; elsewhere it is linear.",

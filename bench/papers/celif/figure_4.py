@@ -4,7 +4,7 @@ from bench.measures import LANDSCAPE_SMALL, LEARNING_CURVE
 from bench.papers.celif.models import ALIF_REC, CELIF_154K, LIF_REC
 from bench.papers.celif.paper import PAPER
 from bench.papers.celif.tasks import SEQ_MNIST
-from bench.spec.table import Table, pictured
+from bench.spec.table import Table, figure_cells
 
 _MODELS = {"LIF, recurrent": LIF_REC, "ALIF, recurrent": ALIF_REC, "CE-LIF, feedforward": CELIF_154K}
 
@@ -12,8 +12,8 @@ TABLE = Table(
     "celif-fig-4",
     PAPER,
     "Learning curves and loss landscapes on Seq-MNIST",
-    pictured(_MODELS, {"Learning curve": SEQ_MNIST}, LEARNING_CURVE)
-    + pictured(_MODELS, {"Loss landscape": SEQ_MNIST}, LANDSCAPE_SMALL),
+    figure_cells(_MODELS, {"Learning curve": SEQ_MNIST}, LEARNING_CURVE)
+    + figure_cells(_MODELS, {"Loss landscape": SEQ_MNIST}, LANDSCAPE_SMALL),
     protocol="last",
     notes=(
         "Learning curve: the value is the number of epochs until the test accuracy is within 1 point of its best.",

@@ -4,15 +4,15 @@ from bench.measures import SPIKE_RATE
 from bench.papers.roles.models import LIF, LIF_NO_RESET
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import NMNIST, NMNIST_STANDIN, NMNIST_SUBSET
-from bench.spec.grid import elsewhere
-from bench.spec.table import Table, pictured
+from bench.spec.grid import on_other_data
+from bench.spec.table import Table, figure_cells
 
 TABLE = Table(
     "roles-fig-3",
     PAPER,
     "Distribution of the spike rates of hidden neurons on N-MNIST, with and without reset",
-    elsewhere(
-        pictured({"With reset": LIF, "Without reset": LIF_NO_RESET}, {"N-MNIST": NMNIST}, SPIKE_RATE),
+    on_other_data(
+        figure_cells({"With reset": LIF, "Without reset": LIF_NO_RESET}, {"N-MNIST": NMNIST}, SPIKE_RATE),
         NMNIST_STANDIN,
         NMNIST_SUBSET,
     ),

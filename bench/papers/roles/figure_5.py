@@ -4,8 +4,8 @@ from bench.measures import LANDSCAPE
 from bench.papers.roles.models import LIF, LIF_NO_LEAK_RECURRENT, LSTM_512
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import NMNIST, NMNIST_STANDIN
-from bench.spec.grid import elsewhere
-from bench.spec.table import Table, pictured
+from bench.spec.grid import on_other_data
+from bench.spec.table import Table, figure_cells
 
 _MODELS = {"Vanilla SNN": LIF, "SNN without leakage, with recurrence": LIF_NO_LEAK_RECURRENT, "LSTM": LSTM_512}
 
@@ -13,7 +13,7 @@ TABLE = Table(
     "roles-fig-5",
     PAPER,
     "Loss landscapes on N-MNIST (3 ms windows) along two filter-normalised random directions",
-    elsewhere(pictured(_MODELS, {"N-MNIST": NMNIST}, LANDSCAPE), NMNIST_STANDIN),
+    on_other_data(figure_cells(_MODELS, {"N-MNIST": NMNIST}, LANDSCAPE), NMNIST_STANDIN),
     protocol="last",
     notes=(
         "The value is the flatness: mean rise of the training loss over circles of radius 0.5 and 1, three pairs of directions.",

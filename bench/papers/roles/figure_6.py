@@ -4,8 +4,8 @@ from bench.measures import SILHOUETTE, T_SNE
 from bench.papers.roles.models import VARIANTS
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import NMNIST, NMNIST_STANDIN
-from bench.spec.grid import elsewhere
-from bench.spec.table import Table, pictured
+from bench.spec.grid import on_other_data
+from bench.spec.table import Table, figure_cells
 
 _MODELS = {m.title: m for m in VARIANTS}
 
@@ -13,9 +13,9 @@ TABLE = Table(
     "roles-fig-6",
     PAPER,
     "t-SNE of the last hidden layer on N-MNIST, and its silhouette coefficient",
-    elsewhere(
-        pictured(_MODELS, {"t-SNE (KL divergence)": NMNIST}, T_SNE)
-        + pictured(_MODELS, {"Silhouette": NMNIST}, SILHOUETTE, "a picture; the coefficient is printed in Table 9"),
+    on_other_data(
+        figure_cells(_MODELS, {"t-SNE (KL divergence)": NMNIST}, T_SNE)
+        + figure_cells(_MODELS, {"Silhouette": NMNIST}, SILHOUETTE, "a picture; the coefficient is printed in Table 9"),
         NMNIST_STANDIN,
     ),
     notes=(

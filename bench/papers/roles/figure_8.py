@@ -4,8 +4,8 @@ from bench.measures import ATTACK, ATTACK_RMS, ATTACK_SUCCESS
 from bench.papers.roles.models import VARIANTS
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import NMNIST, NMNIST_STANDIN, NMNIST_SUBSET
-from bench.spec.grid import elsewhere
-from bench.spec.table import Table, pictured
+from bench.spec.grid import on_other_data
+from bench.spec.table import Table, figure_cells
 
 _MODELS = {m.title: m for m in VARIANTS}
 
@@ -13,10 +13,10 @@ TABLE = Table(
     "roles-fig-8",
     PAPER,
     "Perturbation of the spike input on N-MNIST that fools the network, by model",
-    elsewhere(
-        pictured(_MODELS, {"Flipped": NMNIST}, ATTACK)
-        + pictured(_MODELS, {"RMS": NMNIST}, ATTACK_RMS)
-        + pictured(_MODELS, {"Success": NMNIST}, ATTACK_SUCCESS),
+    on_other_data(
+        figure_cells(_MODELS, {"Flipped": NMNIST}, ATTACK)
+        + figure_cells(_MODELS, {"RMS": NMNIST}, ATTACK_RMS)
+        + figure_cells(_MODELS, {"Success": NMNIST}, ATTACK_SUCCESS),
         NMNIST_STANDIN,
         NMNIST_SUBSET,
     ),

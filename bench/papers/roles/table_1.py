@@ -2,7 +2,7 @@
 
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import SHD, SPOKEN_DIGITS, SSC
-from bench.spec.grid import elsewhere, grid
+from bench.spec.grid import grid, on_other_data
 from bench.spec.table import Fact, Table
 
 _AUDIO = Fact("described", why="spoken digits (SHD) and spoken commands (SSC) through a cochlea model")
@@ -14,7 +14,7 @@ TABLE = Table(
     "roles-1",
     PAPER,
     "The neuromorphic audio data sets SHD and SSC",
-    elsewhere(
+    on_other_data(
         grid(
             """
                | SHD                 | SSC

@@ -4,7 +4,7 @@ from bench.measures import EVENT_DROP
 from bench.papers.roles.models import VARIANTS
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import NMNIST, NMNIST_STANDIN, NMNIST_SUBSET
-from bench.spec.grid import beside, elsewhere, grid
+from bench.spec.grid import grid, on_other_data, read_by
 from bench.spec.table import Table
 
 SHOWN = 0.5  # rho under the printed column
@@ -25,7 +25,7 @@ With recurrence  | 82.81
 CURVE = tuple(
     cell
     for rho, measure in EVENT_DROP.items()
-    for cell in beside(PUBLISHED, "Accuracy", f"rho = {rho}", measure, f"{rho:.0%} of the events dropped")
+    for cell in read_by(PUBLISHED, "Accuracy", f"rho = {rho}", measure, f"{rho:.0%} of the events dropped")
 )
 
 TABLE = Table(
@@ -34,7 +34,7 @@ TABLE = Table(
     "Accuracy on N-MNIST under EventDrop (events dropped at random)",
     PUBLISHED
     + CURVE
-    + tuple(c for task in (NMNIST_STANDIN, NMNIST_SUBSET) for c in elsewhere(CURVE, task)[len(CURVE) :]),
+    + tuple(c for task in (NMNIST_STANDIN, NMNIST_SUBSET) for c in on_other_data(CURVE, task)[len(CURVE) :]),
     notes=(
         f"The share of events that are dropped (rho) is not in the paper: under the printed column it is {SHOWN}, the middle of the "
         "range, chosen before anything was measured; the other columns are the curve. Compare the order of the rows, over the range.",

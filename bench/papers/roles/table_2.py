@@ -2,14 +2,14 @@
 
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import CIFAR10, CIFAR10_SUBSET, MNIST
-from bench.spec.grid import elsewhere, grid
+from bench.spec.grid import grid, on_other_data
 from bench.spec.table import Fact, Table
 
 TABLE = Table(
     "roles-2",
     PAPER,
     "The static image data sets MNIST and CIFAR10",
-    elsewhere(
+    on_other_data(
         grid(
             """
             | MNIST              | CIFAR10

@@ -2,14 +2,14 @@
 
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import DVS_CLIPS, DVS_GESTURE, NMNIST, NMNIST_STANDIN, NMNIST_SUBSET
-from bench.spec.grid import elsewhere, grid
+from bench.spec.grid import grid, on_other_data
 from bench.spec.table import Fact, Table
 
 TABLE = Table(
     "roles-3",
     PAPER,
     "The neuromorphic vision data sets N-MNIST and DVS128 Gesture",
-    elsewhere(
+    on_other_data(
         grid(
             """
             | N-MNIST                         | DVS128 Gesture

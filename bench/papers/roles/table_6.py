@@ -18,7 +18,7 @@ from bench.papers.roles.tasks import (
     XOR,
     XOR_SCRIPT,
 )
-from bench.spec.grid import elsewhere, grid, tuned_row
+from bench.spec.grid import grid, on_other_data, tuned_row
 from bench.spec.table import Table
 
 PUBLISHED = grid(
@@ -37,7 +37,7 @@ With recurrence  | 98.90 | 80.43 | 66.53 | 96.21   | 93.89          | 96.98 | n/
     notes={("With recurrence", "CIFAR10"): "the paper leaves recurrence out of the convolutional network"},
 )
 
-CELLS = elsewhere(PUBLISHED, XOR_SCRIPT, NMNIST_STANDIN, NMNIST_SUBSET, SPOKEN_DIGITS, DVS_CLIPS, CIFAR10_SUBSET)
+CELLS = on_other_data(PUBLISHED, XOR_SCRIPT, NMNIST_STANDIN, NMNIST_SUBSET, SPOKEN_DIGITS, DVS_CLIPS, CIFAR10_SUBSET)
 
 TABLE = Table(
     "roles-6",

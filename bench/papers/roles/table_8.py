@@ -25,7 +25,7 @@ from bench.papers.roles.models import (
 )
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import NMNIST, NMNIST_STANDIN, NMNIST_SUBSET
-from bench.spec.grid import beside, elsewhere, grid
+from bench.spec.grid import grid, on_other_data, read_by
 from bench.spec.table import Cell, Fact, Table
 
 _COLUMNS = {f"{ms}ms": measure for ms, measure in AT_RESOLUTION.items()}
@@ -64,12 +64,14 @@ SAME = tuple(
     cell
     for ms, measure in AT_RESOLUTION_SAME.items()
     if ms != 3  # 15 windows: the 3ms column
-    for cell in beside(PUBLISHED, f"{ms}ms", f"{ms}ms, same 45 ms", measure, f"the first 45 ms: {-(-45 // ms)} windows")
+    for cell in read_by(
+        PUBLISHED, f"{ms}ms", f"{ms}ms, same 45 ms", measure, f"the first 45 ms: {-(-45 // ms)} windows"
+    )
 )
 WHOLE = tuple(
     cell
     for ms, measure in AT_RESOLUTION_FULL.items()
-    for cell in beside(PUBLISHED, f"{ms}ms", f"{ms}ms, whole", measure, f"the whole recording: {300 // ms} windows")
+    for cell in read_by(PUBLISHED, f"{ms}ms", f"{ms}ms, whole", measure, f"the whole recording: {300 // ms} windows")
 )
 
 COSTS = tuple(
@@ -83,7 +85,7 @@ COSTS = tuple(
             "of an inference of 15 steps at 3 ms: 0.9 pJ an accumulation, 4.6 pJ a multiplication",
         ),
     )
-    for cell in beside(PUBLISHED, "3ms", column, measure, note)
+    for cell in read_by(PUBLISHED, "3ms", column, measure, note)
 )
 _ALL = PUBLISHED + COSTS
 
@@ -101,7 +103,7 @@ TABLE = Table(
     "roles-8",
     PAPER,
     "Accuracy on N-MNIST at temporal resolutions from 1 to 10 ms of networks trained at 3 ms",
-    tuple(map(_without_spikes, elsewhere(_ALL + SAME + WHOLE, NMNIST_STANDIN, NMNIST_SUBSET))),
+    tuple(map(_without_spikes, on_other_data(_ALL + SAME + WHOLE, NMNIST_STANDIN, NMNIST_SUBSET))),
     notes=(
         "The 3 ms column is the N-MNIST column of roles-6 (the same trainings), but the baseline is printed as 94.76 here and 94.75 there.",
         "The number of steps at each resolution is not in the paper: 15 windows at every resolution, as in training, so the first 15 ms of "

@@ -4,7 +4,7 @@ from bench.measures import SILHOUETTE, SPIKE_RATE
 from bench.papers.roles.models import VARIANTS
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import NMNIST, NMNIST_STANDIN, NMNIST_SUBSET
-from bench.spec.grid import beside, elsewhere, grid
+from bench.spec.grid import grid, on_other_data, read_by
 from bench.spec.table import Table
 
 _COLUMN = "Silhouette Coefficient"
@@ -21,7 +21,7 @@ With recurrence  | 0.855
     tasks={_COLUMN: NMNIST},
     measure=SILHOUETTE,
 )
-RATES = beside(
+RATES = read_by(
     PUBLISHED, _COLUMN, "Spike rate", SPIKE_RATE, "spikes per neuron and step over hidden and output neurons"
 )
 
@@ -29,7 +29,7 @@ TABLE = Table(
     "roles-9",
     PAPER,
     "Silhouette coefficient of the last hidden layer on N-MNIST",
-    elsewhere(PUBLISHED + RATES, NMNIST_STANDIN, NMNIST_SUBSET),
+    on_other_data(PUBLISHED + RATES, NMNIST_STANDIN, NMNIST_SUBSET),
     notes=(
         "Cosine distance. Whether the features are spike counts or mean rates, and of which samples, is not in the paper: mean spikes per "
         "step of the hidden layer's 512 neurons, the whole test set; samples in which none of them spikes are left out (test samples used: "
