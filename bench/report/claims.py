@@ -73,15 +73,10 @@ def variants(claim: Claim) -> Iterator[tuple[str, Claim]]:
     """The claim on the paper's data, and on subsets and stand-ins where tables have a column for each of its cells."""
     yield "full", claim
     for kind in KINDS[1:]:
-        moved = {id(c): _moved(c, kind) for c in claim.cells}
-        if all(moved.values()):
-            yield (
-                kind,
-                replace(
-                    claim,
-                    conditions=tuple(replace(c, cells=tuple(moved[id(x)] for x in c.cells)) for c in claim.conditions),
-                ),
-            )  # type: ignore[misc]
+        moved = {id(c): cell for c in claim.cells if (cell := _moved(c, kind))}
+        if len(moved) == len({id(c) for c in claim.cells}):
+            conditions = (replace(c, cells=tuple(moved[id(x)] for x in c.cells)) for c in claim.conditions)
+            yield kind, replace(claim, conditions=tuple(conditions))
 
 
 def _moved(cell: Cell, kind: str) -> Cell | None:

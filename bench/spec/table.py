@@ -99,7 +99,7 @@ class Table:
         return next(c for c in self.cells if (c.row, c.column) == (row, column))
 
 
-def pictured(
+def figure_cells(
     models: Mapping[str, Model],
     tasks: Mapping[str, Task],
     measure: Measure,

@@ -13,7 +13,7 @@ from bench.papers.roles.models import GRU_512, LIF, LIF_LEAK, LIF_NO_RESET, LIF_
 from bench.papers.roles.tasks import DVS_GESTURE, MNIST, NMNIST, SHD, XOR
 from bench.report import census, facts, render
 from bench.report.facts import Question, same
-from bench.report.verdict import find
+from bench.report.verdict import find_result
 from bench.spec.experiment import Experiment
 from bench.spec.table import Cell, Fact
 from datamodules.census import count
@@ -227,7 +227,7 @@ def test_subsets_and_stand_ins_are_counted_in_columns_of_their_own_labelled_and_
 
 def test_a_number_that_the_papers_data_set_lacks_is_said_without_the_subsets_count(places: Path) -> None:
     (found,) = (
-        find(TABLES["roles-3"], c, []) for c in TABLES["roles-3"].cells if (c.row, c.column) == ("Samples", "N-MNIST")
+        find_result(TABLES["roles-3"], c, []) for c in TABLES["roles-3"].cells if (c.row, c.column) == ("Samples", "N-MNIST")
     )
     assert found.status == "data missing" and "1,100" not in found.note
 
