@@ -13,9 +13,10 @@ from optuna.storages import BaseStorage
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
-from bench import ledger, paths
+from bench import paths
 from bench.errors import BenchError
-from bench.locks import folder_key
+from bench.ledger import store
+from bench.ledger.locks import folder_key
 from sweeps import storage as storages
 from sweeps.journal import Journal
 from sweeps.queue import AGAIN
@@ -41,7 +42,7 @@ class View:
 
     def __init__(self, storage: storages.Database | Journal) -> None:
         self.storage = storage
-        runs = ledger.folder().name
+        runs = store.folder().name
         folders = (paths.results(), paths.exploratory())
         self.names = {f"ledger-{folder_key(folder / runs)}": f"queue of {folder}" for folder in folders}
 

@@ -20,7 +20,7 @@ import pytest
 from optuna.trial import TrialState
 
 from bench import paths
-from bench.lines import lines as lines_of
+from bench.ledger.new_lines import new_lines
 from bench.plan import Job
 from sweeps import storage as storages
 from sweeps.dashboard import PARAMETERS, application
@@ -78,7 +78,7 @@ def run(queue: Queue, one: Job, ending: str) -> None:
         queue.reaped = 0.0
         queue.reap()
         return
-    lines = lines_of(one.experiment, one.measures, ending, "an error")
+    lines = new_lines(one.experiment, one.measures, ending, "an error")
     assert queue.finish(claim, ok(one, 40.0 + one.experiment.seed) if ending == "ok" else lines)
 
 
