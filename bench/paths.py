@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+COMMITTED = ROOT / "results"  # the results that come with the suite
 
 
 def _folder(variable: str, default: str) -> Path:

@@ -10,12 +10,15 @@ from typing import Any
 
 from bench import paths
 from bench.errors import BenchError, unknown
+from bench.ledger import store
+from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.ledger.validity import valid
 from bench.measures import MEASURES
 from bench.papers.registry import MODELS, TABLES, TASKS
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
+from bench.spec.model import Model
 from bench.spec.table import Cell, Table
 from bench.spec.task import BUDGETS
 from datamodules.sources import missing
@@ -87,10 +90,10 @@ def make(
     selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: Iterable[Line], overrides: tuple = ()
 ) -> Plan:
     """Plan the (table id, cell) pairs of ``selection``: each experiment once, however many cells show it."""
-    by_id: dict[str, list[Line]] = {}
-    for line in lines:
-        by_id.setdefault(line.experiment, []).append(line)
-    cells = done = 0
+    by_experiment = Index.of(lines).by_experiment
+    known: dict[tuple[int, int], list[Experiment]] = {}
+    cells = 0
+    done = 0
     waiting: list[tuple[str, Cell]] = []
     wanted: dict[str, tuple[Experiment, dict[str, Measure], dict[str, None]]] = {}
     for table, cell in selection:
@@ -98,23 +101,28 @@ def make(
             if not cell.absent and not cell.fact:
                 waiting.append((table, cell))
             continue
+        assert cell.measure is not None
         cells += 1
         finished = True
-        assert cell.measure is not None
-        for experiment in experiments(cell, budget, seeds, overrides):
-            if any(valid(line, experiment, cell.measure) for line in by_id.get(experiment.id, ())):
+        place = id(cell.task), id(cell.model)
+        if place not in known:
+            known[place] = experiments(cell, budget, seeds, overrides)
+        for experiment in known[place]:
+            if any(valid(line, experiment, cell.measure) for line in by_experiment.get(experiment.id, ())):
                 continue
             finished = False
             _, measures, tables = wanted.setdefault(experiment.id, (experiment, {}, {}))
-            measures[cell.measure.name], tables[table] = cell.measure, None
+            measures[cell.measure.name] = cell.measure
+            tables[table] = None
         done += finished
     jobs = [
-        Job(experiment, tuple(measures.values()), tuple(tables), _elsewhere(experiment, by_id.get(experiment.id, [])))
-        for experiment, measures, tables in wanted.values()
+        Job(e, tuple(measures.values()), tuple(tables), _weights_elsewhere(e, by_experiment.get(e.id, [])))
+        for e, measures, tables in wanted.values()
     ]
-    absent = {name: missing(name) for name in {j.experiment.config["data"] for j in jobs}}
-    here = [j for j in jobs if not absent[j.experiment.config["data"]]]
-    return Plan(cells, done, tuple(here), tuple(j for j in jobs if j not in here), tuple(waiting))
+    absent = {name for name in {job.experiment.config["data"] for job in jobs} if missing(name)}
+    ready = tuple(job for job in jobs if job.experiment.config["data"] not in absent)
+    no_data = tuple(job for job in jobs if job.experiment.config["data"] in absent)
+    return Plan(cells, done, ready, no_data, tuple(waiting))
 
 
 def weights_here(experiment: Experiment) -> bool:
@@ -122,7 +130,7 @@ def weights_here(experiment: Experiment) -> bool:
     return (paths.home() / "experiments" / experiment.id / "weights.pt").exists()
 
 
-def _elsewhere(experiment: Experiment, lines: list[Line]) -> str:
+def _weights_elsewhere(experiment: Experiment, lines: list[Line]) -> str:
     if weights_here(experiment):
         return ""
     return next(
@@ -131,55 +139,92 @@ def _elsewhere(experiment: Experiment, lines: list[Line]) -> str:
 
 
 STEPPED = {"lsnn"}  # networks that no fused scan can run: hours where others take minutes
+Trainings = tuple[str, str, str, str]  # task, model, budget and config hash of trainings that took the same
 
 
-def expected_seconds(job: Job, lines: Iterable[Line]) -> float | None:
-    """``usual_seconds`` of a job; weights that are kept here cost nothing."""
-    lines = list(lines)
-    if weights_here(job.experiment):
-        return _reading(job.experiment, job.measures, lines) or 1.0
-    return usual_seconds(job.experiment, job.measures, lines)
+class ExpectedTimes:
+    """How long trainings and readings took before, from ledger lines that are grouped once.
 
-
-def usual_seconds(experiment: Experiment, measures: Iterable[Measure], lines: Iterable[Line]) -> float | None:
-    """Expected wall time of a training and of ``measures`` read off its weights; ``None`` where nothing like it was
-    trained.
-
-    The training as the median of the closest earlier ones, each scaled by the work, epochs x samples x steps: of the
+    A training takes the median of the closest earlier ones, each scaled by the work, epochs x samples x steps: of the
     same settings, else of the model on this task at this budget, else on the same data; else, likewise, of models that
     have neurons as it does, or have none. Trainings of recipes that have changed since count after all others. Networks
     that go step by step in PyTorch are compared with such.
     """
-    lines = list(lines)
-    own, kind, stepped = experiment.model.name, bool(experiment.model.neuron), experiment.config["network"] in STEPPED
-    data, epoch = experiment.config["data"], _size(experiment.config)
-    rates: dict[int, list[float]] = {}
-    for line in lines:
-        if line.data != data or line.status != "ok" or not line.wall_s or not line.epochs:
-            continue
-        task, measure = TASKS.get(line.task), MEASURES.get(line.measure)
-        if measure is None or not measure.costs_training or task is None or line.budget not in ("paper", *task.budgets):
-            continue
-        size = epoch
-        if line.config_hash == experiment.config_hash:
-            distance = 0
-        elif line.model in MODELS:
-            akin = bool(MODELS[line.model].neuron) == kind
-            here = (line.task, line.budget) == (experiment.task.name, experiment.budget)
-            current, size, network = _now(line.task, line.model, line.budget)
-            if (network in STEPPED) != stepped:
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self._trainings: dict[str, dict[Trainings, list[float]]] = {}  # data -> … -> seconds an epoch
+        self._readings: dict[tuple[str, str, str], dict[str, list[float]]] = {}  # task, budget, measure -> model -> s
+        for line in lines:
+            if line.status != "ok" or not line.wall_s:
                 continue
-            distance = (
-                (1 if here else 2)
-                + (0 if line.model == own else 2 if akin else 4)
-                + (0 if line.config_hash == current else 6)
-            )
-        else:
-            continue
-        rates.setdefault(distance, []).append(line.wall_s / (line.epochs * size))
-    if not rates:
-        return None
-    return median(rates[min(rates)]) * experiment.config["epochs"] * epoch + _reading(experiment, measures, lines)
+            by_model = self._readings.setdefault((line.task, line.budget, line.measure), {})
+            by_model.setdefault(line.model, []).append(line.wall_s)
+            measure = MEASURES.get(line.measure)
+            task = TASKS.get(line.task)
+            if not line.epochs or measure is None or task is None or not measure.costs_training:
+                continue
+            if line.budget in ("paper", *task.budgets):
+                group = self._trainings.setdefault(line.data, {})
+                key = (line.task, line.model, line.budget, line.config_hash)
+                group.setdefault(key, []).append(line.wall_s / line.epochs)
+
+    def job(self, job: Job) -> float | None:
+        """Seconds of what is missing of an experiment; weights that are kept here cost nothing."""
+        if weights_here(job.experiment):
+            return self._reading(job.experiment, job.measures) or 1.0
+        return self.usual(job.experiment, job.measures)
+
+    def usual(self, experiment: Experiment, measures: Iterable[Measure]) -> float | None:
+        """Seconds of a training and of ``measures`` read off its weights; ``None`` where nothing like it was trained."""
+        config = experiment.config
+        size = _size(config)
+        rates: dict[int, list[float]] = {}
+        for (task, model, budget, config_hash), epochs in self._trainings.get(config["data"], {}).items():
+            distance = 0
+            scale = size
+            if config_hash != experiment.config_hash:
+                if model not in MODELS:
+                    continue
+                current, scale, network = _now(task, model, budget)
+                if (network in STEPPED) != (config["network"] in STEPPED):
+                    continue
+                same_place = (task, budget) == (experiment.task.name, experiment.budget)
+                distance = 1 if same_place else 2
+                distance += _kinship(model, experiment.model)
+                distance += 0 if config_hash == current else 6
+            rates.setdefault(distance, []).extend(seconds / scale for seconds in epochs)
+        if not rates:
+            return None
+        return median(rates[min(rates)]) * config["epochs"] * size + self._reading(experiment, measures)
+
+    def _reading(self, experiment: Experiment, measures: Iterable[Measure]) -> float:
+        """Seconds of reading ``measures``; a line has the share of one protocol."""
+        readings = [m for m in measures if not m.costs_training]
+        return sum((self._usual_reading(experiment, m.name) or 0.0) * len(m.protocols) for m in readings)
+
+    def _usual_reading(self, experiment: Experiment, measure: str) -> float | None:
+        by_model = self._readings.get((experiment.task.name, experiment.budget, measure), {})
+        model = experiment.model
+        alike = [name for name in by_model if name in MODELS and _kinship(name, model) < 4]
+        chosen = [model.name] if model.name in by_model else alike or list(by_model)
+        times = [seconds for name in chosen for seconds in by_model[name]]
+        return median(times) if times else None
+
+
+def _kinship(name: str, model: Model) -> int:
+    """0 where ``name`` is that of ``model``, 2 where both have neurons or both have none, else 4."""
+    if name == model.name:
+        return 0
+    return 2 if bool(MODELS[name].neuron) == bool(model.neuron) else 4
+
+
+def expected_times(lines: Iterable[Line]) -> ExpectedTimes:
+    """Of ``lines`` and, where another ledger is in use, after them of the one that comes with the suite."""
+    own = list(lines)
+    if paths.results() == paths.COMMITTED:
+        return ExpectedTimes(own)
+    known = {line.config_hash for line in own}
+    return ExpectedTimes([*own, *(line for line in store.read(paths.COMMITTED) if line.config_hash not in known)])
 
 
 @cache
@@ -194,24 +239,6 @@ def _size(config: Mapping[str, Any]) -> float:
     settings = config["data_settings"]
     samples = settings["batches"] * config["batch_size"] if "batches" in settings else 1
     return samples * settings.get("steps", settings.get("delay", 1)) / settings.get("bin_ms", 1)
-
-
-def _reading(experiment: Experiment, measures: Iterable[Measure], lines: list[Line]) -> float:
-    # a line has its share of the time, one of as many as there are protocols
-    return sum((_usual(experiment, m.name, lines) or 0.0) * len(m.protocols) for m in measures if not m.costs_training)
-
-
-def _usual(experiment: Experiment, measure: str, lines: list[Line]) -> float | None:
-    named = [
-        line
-        for line in lines
-        if line.status == "ok" and line.wall_s and line.measure == measure
-        and (line.task, line.budget) == (experiment.task.name, experiment.budget)
-    ]  # fmt: skip
-    model = experiment.model
-    kin = [line for line in named if line.model in MODELS and bool(MODELS[line.model].neuron) == bool(model.neuron)]
-    closest = [line for line in named if line.model == model.name] or kin or named
-    return median(line.wall_s for line in closest if line.wall_s) if closest else None
 
 
 def clock(seconds: float) -> str:

@@ -122,7 +122,9 @@ def run(job: Job, threads: int) -> list[store.Line]:
         if not free:
             raise BenchError(f"experiment {job.experiment.id} is running in another process of this host")
         lines = [
-            x for x in store.read([job.experiment.task.name]) if any(valid(x, job.experiment, m) for m in job.measures)
+            x
+            for x in store.read(only=[job.experiment.task.name])
+            if any(valid(x, job.experiment, m) for m in job.measures)
         ]
         missing = tuple(
             m for m in job.measures if not any(x.measure == m.name for x in lines if x.experiment == job.experiment.id)

@@ -371,7 +371,7 @@ class Queue:
         found = [
             Collected(r["lines"][0]["experiment"], tuple(Line(**f) for f in r["lines"]), r["profile"]) for r in records
         ]
-        known = {tuple(line.texts()) for line in store.read({line.task for c in found for line in c.lines})}
+        known = {tuple(line.texts()) for line in store.read(only={line.task for c in found for line in c.lines})}
         store.append(line for c in found for line in c.lines if tuple(line.texts()) not in known)
         self.storage.set_study_system_attr(self.study_id, self._collector, _ranges(taken | {n for _, n in new}))
         return found

@@ -17,7 +17,7 @@ from typing import Any
 from bench import paths
 from bench.errors import BenchError
 from bench.ledger import store
-from bench.plan import Job, Plan, expected_seconds
+from bench.plan import Job, Plan, expected_times
 from sweeps import storage as storages
 from sweeps.pool import Pool
 from sweeps.progress import Progress
@@ -188,8 +188,8 @@ def _collect(queue: Queue, ended: set[int], outcome: Outcome, progress: Progress
 
 
 def _expected(jobs: list[Job]) -> dict[str, float | None]:
-    lines = store.read()
-    return {j.experiment.id: expected_seconds(j, lines) for j in jobs}
+    times = expected_times(store.read())
+    return {j.experiment.id: times.job(j) for j in jobs}
 
 
 def _progress(jobs: list[Job], seconds: dict[str, float | None]) -> Progress:

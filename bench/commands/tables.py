@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
@@ -9,43 +11,60 @@ import click
 from bench import paths
 from bench import plan as planning
 from bench.commands.base import as_json, print_json
-from bench.commands.selection import expanded, selected, selection
-from bench.errors import BenchError
+from bench.commands.selection import expanded, results_option, selected, selection
+from bench.errors import BenchError, unknown
 from bench.ledger import store
-from bench.papers.registry import TABLES
+from bench.ledger.index import Index
+from bench.measures import MEASURES
+from bench.papers.registry import MODELS, PAPERS, TABLES, TASKS
 from bench.report import render as rendering
+from bench.report.verdict import status_of
 from bench.spec.table import Table
 from bench.spec.task import BUDGETS
+from datamodules import sources
+
+KINDS: dict[str, Mapping[str, Any]] = {"models": MODELS, "tasks": TASKS, "measures": MEASURES, "papers": PAPERS}
 
 
 @click.command("list")
+@click.argument("kind", default="tables")
+@results_option
 @as_json
-def list_tables(as_json: bool) -> None:
-    """All tables and figures of both papers and how much of each is measured."""
-    lines = store.read()
-    rows: list[dict[str, Any]] = []
-    for table in TABLES.values():
-        counts = rendering.coverage(rendering.findings(table, lines))
-        runnable = sum(c.runnable for c in table.cells)
-        rows.append(
-            {"table": table.id, "title": table.title, "cells": len(table.cells), "runnable": runnable, **counts}
-        )
+def list_tables(kind: str, as_json: bool) -> None:
+    """All tables and figures and how much of each is measured; or, by KIND, the models, tasks, measures or papers."""
+    if kind != "tables":
+        return _list_names(kind, as_json)
+    index = Index(store.read())
+    rows = [_counts(table, index) for table in TABLES.values()]
     if as_json:
         return print_json(rows)
     click.echo(f"{'table':12} {'cells':>5} {'measured':>8} {'ready':>6} {'no data':>7} {'nothing':>7}  title")
     for row in rows:
         nothing = row.get("not reported", 0) + row.get("not applicable", 0)
-        numbers = (
-            f"{row.get('measured', 0):8} {row.get('ready to run', 0):6} {row.get('data missing', 0):7} {nothing:7}"
-        )
+        states = [row.get(name, 0) for name in ("measured", "ready to run", "data missing")]
+        numbers = f"{states[0]:8} {states[1]:6} {states[2]:7} {nothing:7}"
         click.echo(f"{row['table']:12} {row['cells']:5} {numbers}  {row['title']}")
     total = sum(row["cells"] for row in rows)
     measured = sum(row.get("measured", 0) for row in rows)
-    click.echo(
-        f"{measured} of {total} cells measured or computed; ready: a command runs it; nothing: not reported or not"
-        " applicable",
-        err=True,
-    )
+    legend = "ready: a command runs it; no data: python -m bench data status; nothing: not reported or not applicable"
+    click.echo(f"{measured} of {total} cells measured or computed; {legend}", err=True)
+
+
+def _counts(table: Table, index: Index) -> dict[str, Any]:
+    """Cells of a table by status, as things are at this moment."""
+    states = Counter(status_of(table, cell, index, live=True) for cell in table.cells)
+    runnable = sum(cell.runnable for cell in table.cells)
+    return {"table": table.id, "title": table.title, "cells": len(table.cells), "runnable": runnable, **states}
+
+
+def _list_names(kind: str, as_json: bool) -> None:
+    if kind not in KINDS:
+        raise unknown("kind of list", kind, ("tables", *KINDS))
+    rows = [{"name": name, "title": value.title} for name, value in KINDS[kind].items()]
+    if as_json:
+        return print_json(rows)
+    for row in rows:
+        click.echo(f"{row['name']:32} {row['title']}")
 
 
 @click.command()
@@ -53,18 +72,19 @@ def list_tables(as_json: bool) -> None:
 @click.argument("row", required=False)
 @click.argument("column", required=False)
 @click.option("--budget", default="paper", show_default=True, help=f"One of {', '.join(BUDGETS)}.")
+@results_option
 @as_json
 def show(table: str, row: str | None, column: str | None, budget: str, as_json: bool) -> None:
     """A table as it stands, or the resolved recipe of one cell (TABLE ROW COLUMN) and where each value comes from."""
-    found = planning.find_table(table)
+    named = planning.find_table(table)
     if row is None:
-        return _show_table(found, as_json)
-    cells = planning.select(found, [row], [column] if column else [])
+        return _show_table(named, as_json)
+    cells = [cell for _, cell in selected([table], [row], [column] if column else [], [])]
     if len(cells) > 1:
         raise BenchError(f"name the column too: {', '.join(c.column for c in cells)}")
     cell = cells[0]
     if cell.task is None or cell.model is None:
-        raise BenchError(f"{found.id} / {cell.row} / {cell.column} has no recipe: {cell.note}")
+        raise BenchError(f"{named.id} / {cell.row} / {cell.column} has no recipe: {cell.note}")
     experiment = planning.experiments(cell, budget, 1)[0]
     if as_json:
         return print_json(
@@ -77,17 +97,17 @@ def show(table: str, row: str | None, column: str | None, budget: str, as_json: 
 
 
 def _show_table(table: Table, as_json: bool) -> None:
-    found = rendering.findings(table, store.read())
+    findings = rendering.findings(table, Index(store.read()), live=True)
     if as_json:
         fields = ("status", "text", "value", "low", "high", "n", "budget", "protocol", "verdict", "note")
         return print_json(
             [
                 {"row": f.cell.row, "column": f.cell.column, "published": f.cell.published}
                 | {k: getattr(f, k) for k in fields}
-                for f in found
+                for f in findings
             ]
         )
-    click.echo(rendering.to_markdown(table, found))
+    click.echo(rendering.to_markdown(table, findings))
 
 
 @click.command()
@@ -105,8 +125,7 @@ def plan(
     """What is still missing of TABLES: declared minus finished."""
     if budget == "smoke":
         paths.use_exploratory_ledger()
-    tables = expanded(tables)
-    chosen = selected(tables, rows, columns, measures)
+    chosen = selected(expanded(tables), rows, columns, measures)
     lines = store.read()
     made = planning.make(chosen, budget, seeds, lines)
     if not as_json:
@@ -128,31 +147,47 @@ def plan(
     print_json({"cells": made.cells, "done": made.done, "jobs": jobs, "no_data": absent, "waiting": waiting})
 
 
-def summary(made: planning.Plan, lines: list[store.Line], workers: int) -> str:
-    known = [planning.expected_seconds(job, lines) for job in made.jobs]
+def summary(made: planning.Plan, lines: Iterable[store.Line], workers: int) -> str:
+    """A plan for people: how much is done, what is left with its expected time, and what cannot run and why."""
+    times = planning.expected_times(lines)
+    known = [times.job(job) for job in made.jobs]
     text = [f"{made.done} of {made.cells} cells that can run are done, {len(made.jobs)} experiments to run"]
     if made.jobs and all(known):
-        text[0] += (
-            f", about {planning.clock(sum(s for s in known if s) / workers)} with {workers}"
-            f" worker{'s' if workers > 1 else ''}"
-        )
+        total = planning.clock(sum(s for s in known if s) / workers)
+        text[0] += f", about {total} with {workers} worker{'s' if workers > 1 else ''}"
     elif made.jobs:
         text[0] += ", expected time not known yet for all of them"
-    for job in made.jobs:
-        needs = (
-            f"  needs weights {job.weights_elsewhere[:12]} of experiments/{job.experiment.id}"
-            if job.weights_elsewhere
-            else ""
+    elif made.done and paths.results() == paths.COMMITTED:
+        text[0] += (
+            "; they were measured before and come with the suite (python -m bench show TABLE). To train them again on"
+            " this machine, name a folder for the new results: --results DIR"
         )
-        text.append(f"  {job.experiment}  [{', '.join(m.name for m in job.measures)}]{needs}")
+    for job in made.jobs:
+        text.append(f"  {job.experiment}  [{', '.join(m.name for m in job.measures)}]{_needs(job)}")
     if away := sum(bool(job.weights_elsewhere) for job in made.jobs):
         text.append(
             f"{away} of them are trained already, but their weights (named by sha256) are not in {paths.home()}: copy"
             " these folders from the home that has them, or they are trained again"
         )
-    for name in dict.fromkeys(j.experiment.config["data"] for j in made.no_data):
-        count = sum(j.experiment.config["data"] == name for j in made.no_data)
-        text.append(f"data missing: {name} ({count} experiments left out): python -m bench data status")
     for note in dict.fromkeys(c.note for _, c in made.waiting):
         text.append(f"left out, {sum(c.note == note for _, c in made.waiting)} cells: {note}")
-    return "\n".join(text)
+    return "\n".join([*text, *missing_data(made)])
+
+
+def _needs(job: planning.Job) -> str:
+    if not job.weights_elsewhere:
+        return ""
+    return f"  needs weights {job.weights_elsewhere[:12]} of experiments/{job.experiment.id}"
+
+
+def missing_data(made: planning.Plan) -> list[str]:
+    """One line for each data set that what is planned lacks: how many experiments wait for it, and what to do."""
+    lines = []
+    counts = Counter(job.experiment.config["data"] for job in made.no_data)
+    for name, count in counts.items():
+        damaged = [text for text in sources.status(name)["problems"] if not text.startswith("missing: ")]
+        state = f"damaged: {name}" if damaged else f"data missing: {name}"
+        reason = f" ({damaged[0]})" if damaged else ""
+        advice = f"python -m bench data fetch {name}, or python -m bench data status for where it belongs"
+        lines.append(f"{state}{reason}, {count} experiments left out: {advice}")
+    return lines

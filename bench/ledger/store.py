@@ -115,20 +115,21 @@ def _value(name: str, text: str) -> object:
     return float(text) if "float" in kind else int(text)
 
 
-def folder() -> Path:
-    return paths.results() / "runs"
+def folder(results: Path | None = None) -> Path:
+    """Where the files of a ledger are, by default of the one in use."""
+    return (results or paths.results()) / "runs"
 
 
-def read(only: Iterable[str] | None = None) -> list[Line]:
-    """All lines, or those of the tasks in ``only``. Raises ``BenchError`` as ``read_file`` does."""
+def read(results: Path | None = None, only: Iterable[str] | None = None) -> list[Line]:
+    """All lines of the ledger in ``results`` (default: the one in use), or those of the tasks in ``only``.
+
+    Raises ``BenchError`` as ``read_file`` does.
+    """
+    files = sorted(folder(results).glob("*.csv"))
     if only is not None:
-        return [
-            line
-            for task in dict.fromkeys(only)
-            if (path := folder() / f"{task}.csv").exists()
-            for line in read_file(path)
-        ]
-    return [line for path in sorted(folder().glob("*.csv")) for line in read_file(path)]
+        names = set(only)
+        files = [path for path in files if path.stem in names]
+    return [line for path in files for line in read_file(path)]
 
 
 def read_file(path: Path) -> list[Line]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
+from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.papers.registry import CLAIMS, PAPERS, TABLES, substitutes
 from bench.report.facts import answer
@@ -48,7 +49,7 @@ def digits(cell: Cell) -> int:
     return cell.measure.digits if cell.measure else 0
 
 
-def measured(cell: Cell, budget: str, lines: list[Line]) -> Estimate | None:
+def measured(cell: Cell, budget: str, lines: Iterable[Line]) -> Estimate | None:
     """The value at ``budget`` with half its interval; where it has none, the measure's tolerance is ``assumed``."""
     if cell.fact:
         number = answer(cell).params
@@ -101,7 +102,7 @@ def tabled() -> frozenset[tuple[str, str, str]]:
 
 def judge(claim: Claim, lines: Iterable[Line]) -> list[Judgement]:
     """On the paper's own numbers where it prints them all, then on each kind of data."""
-    lines = list(lines)
+    lines = Index.of(lines)
     out = []
     printed = {id(c): published(c) for c in claim.cells}
     if all(printed.values()):
@@ -146,5 +147,5 @@ def _judged(claim: Claim, kind: str, budget: str, known: dict[int, Estimate | No
 
 def judgements(lines: Iterable[Line], papers: Iterable[str] = tuple(PAPERS)) -> dict[str, list[Judgement]]:
     """By paper."""
-    lines = list(lines)
+    lines = Index.of(lines)
     return {paper: [j for claim in CLAIMS[paper] for j in judge(claim, lines)] for paper in papers}

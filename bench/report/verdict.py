@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from bench.ledger import series
+from bench.ledger.index import Index
 from bench.ledger.store import Line
-from bench.ledger.validity import valid
-from bench.plan import usual_seconds
+from bench.plan import ExpectedTimes
 from bench.report import facts
+from bench.report.intervals import interval
 from bench.spec.experiment import Experiment
 from bench.spec.table import Cell, Table
-from datamodules.sources import SOURCES
+from datamodules.sources import SOURCES, missing
 
-# Student t, two-sided 95 %, by degrees of freedom; 1.96 beyond
-_T95 = (
-    12.706,
-    4.303,
-    3.182,
-    2.776,
-    2.571,
-    2.447,
-    2.365,
-    2.306,
-    2.262,
-    2.228,
-    2.201,
-    2.179,
-    2.160,
-    2.145,
-    2.131,
-    2.120,
-    2.110,
-    2.101,
-    2.093,
-    2.086,
-)
+SHOWN_BUDGETS = ("paper", "laptop")  # a table shows the first of them that has a result
 
 
 @dataclass(frozen=True)
@@ -64,21 +42,6 @@ class Finding:
     seeds: tuple[int, ...] = ()
 
 
-def mean_interval(values: list[float]) -> tuple[float, float]:
-    """95 % interval of the mean of two or more values (Student t): of seeds, or of a series' repeats."""
-    t = _T95[len(values) - 2] if len(values) - 2 < len(_T95) else 1.96
-    half = t * stdev(values) / math.sqrt(len(values))
-    return fmean(values) - half, fmean(values) + half
-
-
-def sampling_interval(percent: float, n: int) -> tuple[float, float]:
-    """95 % Wilson interval in % of an accuracy from ``n`` test samples: what one seed can say."""
-    z, p = 1.96, percent / 100
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return 100 * (centre - half), 100 * (centre + half)
-
-
 def published_number(cell: Cell) -> float | None:
     """The published value as a number, ``None`` where it is not one."""
     try:
@@ -87,52 +50,89 @@ def published_number(cell: Cell) -> float | None:
         return None
 
 
-def find_result(table: Table, cell: Cell, lines: Iterable[Line]) -> Finding:
-    """The best the ledger has for ``cell``: paper budget before laptop, current before stale."""
+class _Surroundings:
+    """What a cell without a result is told beside its ledger lines: expected times, and which data is missing."""
+
+    def __init__(self, index: Index) -> None:
+        self.times = ExpectedTimes(index)
+        self._missing: dict[str, bool] = {}
+
+    def missing(self, data: str) -> bool:
+        """Whether files of the data set ``data`` are not here; asked once."""
+        if data not in self._missing:
+            self._missing[data] = bool(missing(data))
+        return self._missing[data]
+
+
+_SURROUNDINGS: WeakKeyDictionary[Index, _Surroundings] = WeakKeyDictionary()
+
+
+def _surroundings(index: Index) -> _Surroundings:
+    if index not in _SURROUNDINGS:
+        _SURROUNDINGS[index] = _Surroundings(index)
+    return _SURROUNDINGS[index]
+
+
+def status_of(table: Table, cell: Cell, lines: Iterable[Line], live: bool = False) -> str:
+    """``find_result(…).status`` without the value: what counting needs."""
+    if cell.fact and cell.absent != "not applicable":
+        return facts.answer(cell).status
+    return _state(table, cell, Index.of(lines), live)[0]
+
+
+def find_result(table: Table, cell: Cell, lines: Iterable[Line], live: bool = False) -> Finding:
+    """The best the ledger has for ``cell``: paper budget before laptop, current before stale.
+
+    An ``Index`` as ``lines`` is looked up, any other is indexed first. ``live``: data that is missing at this moment is
+    said to be missing. Otherwise data on which the ledger has results counts as available, so that a rendered file is
+    the same on every machine.
+    """
     if cell.fact and cell.absent != "not applicable":
         a = facts.answer(cell)
         return Finding(cell, a.status, _join(cell.note, a.note), params=a.params, verdict=a.verdict, text=a.text)
+    index = Index.of(lines)
+    status, budget, found = _state(table, cell, index, live)
+    if cell.task is None or not cell.runnable:
+        return Finding(cell, status, cell.note)
+    if status == "measured":
+        protocol = table.protocol if table.protocol in found else min(found)
+        return _measured(cell, budget, protocol, found, index)
+    if status == "data missing":
+        reason = f"{SOURCES[cell.task.data].title} is not here: python -m bench data status"
+        return Finding(cell, status, _join(cell.note, reason), data=cell.task.data)
+    last = max(found, key=lambda line: line.started_utc, default=None)
+    if status == "stale" and last:
+        reason = f"measured {last.started_utc[:10]} by another version ({last.version}, config {last.config_hash})"
+        note = _join(cell.note, reason)
+        return Finding(cell, status, note, last.value, None, None, 1, last.budget, last.protocol, last.data)
+    if status == "not applicable" and last:
+        return Finding(cell, status, _join(cell.note, last.error))
+    about = cell.note if cell.published or cell.absent else ""  # of a stand-in: the paper's own column has it
+    attempt = f"last attempt ({last.budget}): {last.status}, {last.error}" if last and last.status != "ok" else ""
+    return Finding(cell, status, _join(about, attempt, _ready(table, cell, _surroundings(index).times)))
+
+
+def _state(table: Table, cell: Cell, index: Index, live: bool) -> tuple[str, str, Any]:
+    """Status of a cell that is no fact, the budget of its result, and the lines behind both: of a result as ``results``
+    gives them, of anything else as a list.
+    """
     if not cell.runnable:
-        return Finding(cell, cell.absent or "not run", cell.note)
+        return cell.absent or "not run", "", []
     assert cell.task is not None and cell.model is not None and cell.measure is not None
-    task, model, measure = cell.task, cell.model, cell.measure
-    everything = list(lines)
-    for budget in ("paper", "laptop"):
-        if current := results(cell, budget, everything):
-            protocol = table.protocol if table.protocol in current else min(current)
-            return _measured(cell, budget, protocol, current)
-    lines = [line for line in everything if line.task == task.name and line.measure == measure.name]
-    mine = [line for line in lines if line.model == model.name and line.budget in ("paper", "laptop")]
-    stale = [line for line in mine if line.status == "ok" and line.protocol == table.protocol]
-    if stale:
-        last = max(stale, key=lambda line: line.started_utc)
-        was = f"measured {last.started_utc[:10]} by another version ({last.version}, config {last.config_hash})"
-        return Finding(
-            cell,
-            "stale",
-            _join(cell.note, was),
-            last.value,
-            n=1,
-            budget=last.budget,
-            protocol=last.protocol,
-            data=last.data,
-        )
-    last_try = max(mine, key=lambda line: line.started_utc, default=None)
-    if last_try and last_try.status == "not applicable":
-        return Finding(cell, "not applicable", _join(cell.note, last_try.error))
-    looked = max(
-        (line for line in everything if line.data == task.data), key=lambda line: line.started_utc, default=None
-    )
-    if looked and looked.status == "data missing":
-        where = f"{SOURCES[task.data].title} was not there on {looked.started_utc[:10]}: python -m bench data status"
-        return Finding(cell, "data missing", _join(cell.note, where), data=task.data)
-    failed = (
-        f"last attempt ({last_try.budget}): {last_try.status}, {last_try.error}"
-        if last_try and last_try.status != "ok"
-        else ""
-    )
-    about = cell.note if cell.published or cell.absent else ""  # of a stand-in: its real column says it
-    return Finding(cell, "ready to run", _join(about, failed, _ready(table, cell, everything)))
+    for budget in SHOWN_BUDGETS:
+        if current := results(cell, budget, index):
+            return "measured", budget, current
+    attempts = [x for x in index.attempts(cell.task, cell.model, cell.measure) if x.budget in SHOWN_BUDGETS]
+    if stale := [line for line in attempts if line.status == "ok" and line.protocol == table.protocol]:
+        return "stale", "", stale
+    last = max(attempts, key=lambda line: line.started_utc, default=None)
+    if last and last.status == "not applicable":
+        return "not applicable", "", [last]
+    attempts = [line for line in attempts if line.status != "data missing"]  # a line of an older version of the suite
+    known = cell.task.data in index.data and not live
+    if not known and _surroundings(index).missing(cell.task.data):
+        return "data missing", "", attempts
+    return "ready to run", "", attempts
 
 
 def results(cell: Cell, budget: str, lines: Iterable[Line]) -> dict[str, dict[int, Line]]:
@@ -140,110 +140,71 @@ def results(cell: Cell, budget: str, lines: Iterable[Line]) -> dict[str, dict[in
     assert cell.task is not None and cell.model is not None and cell.measure is not None
     if budget != "paper" and budget not in cell.task.budgets:
         return {}
-    found: dict[str, dict[int, Line]] = {}
-    known: dict[int, Experiment] = {}
-    asked = [
-        x for x in lines if (x.measure, x.status, x.budget) == (cell.measure.name, "ok", budget)
-    ]  # of any task: names do not count
-    for line in sorted(asked, key=lambda line: line.started_utc):
-        if line.seed not in known:
-            known[line.seed] = Experiment(cell.task, cell.model, line.seed, budget)
-        if line.experiment == known[line.seed].id and valid(line, known[line.seed], cell.measure):
-            found.setdefault(line.protocol, {})[line.seed] = line
-    return found
+    by_protocol: dict[str, dict[int, Line]] = {}
+    for line in Index.of(lines).current(cell.task, cell.model, cell.measure, budget):
+        by_protocol.setdefault(line.protocol, {})[line.seed] = line
+    return by_protocol
 
 
-def _ready(table: Table, cell: Cell, lines: list[Line]) -> str:
+def _ready(table: Table, cell: Cell, times: ExpectedTimes) -> str:
     """How to run a cell, and how long its experiment took before."""
     assert cell.task is not None and cell.model is not None and cell.measure is not None
     budget = "laptop" if "laptop" in cell.task.budgets else "paper"
-    seconds = usual_seconds(Experiment(cell.task, cell.model, 0, budget), (cell.measure,), lines)
+    seconds = times.usual(Experiment(cell.task, cell.model, 0, budget), (cell.measure,))
     time = f"about {duration(seconds)} an experiment" if seconds else "time not known yet"
     return f'{time} at {budget} budget: python -m bench run {table.id} --column "{cell.column}" --budget {budget}'
 
 
 def duration(seconds: float) -> str:
     """``80 s``, ``12 min`` or ``3.4 h``."""
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 100
-        else f"{seconds / 60:.0f} min"
-        if seconds < 6000
-        else f"{seconds / 3600:.1f} h"
-    )
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
 
 
-def interval(cell: Cell, lines: list[Line]) -> tuple[float, float | None, float | None]:
-    """Mean of ``lines`` (one a seed) of ``cell`` and its 95 % interval: over seeds; with one seed of the test sample,
-    or over the repeats in the stored series (attacked samples, pairs of directions). ``None`` where there is
-    neither.
-    """
-    values = [line.value for line in lines if line.value is not None]
-    value, first = fmean(values), lines[0]
-    if len(values) > 1:
-        return value, *mean_interval(values)
-    if first.unit == "%" and first.n_test:
-        return value, *sampling_interval(value, first.n_test)
-    if len(repeats := _repeats(cell, first)) > 1:
-        low, high = mean_interval(repeats)
-        return value, value - (high - low) / 2, value + (high - low) / 2
-    return value, None, None
-
-
-def _repeats(cell: Cell, line: Line) -> list[float]:
-    assert cell.task is not None and cell.model is not None and cell.measure is not None
-    if cell.measure.repeats is None:
-        return []
-    return series.repeats(
-        series.read(Experiment(cell.task, cell.model, line.seed, line.budget), cell.measure, line.protocol) or {},
-        cell.measure,
-    )
-
-
-def _measured(cell: Cell, budget: str, protocol: str, current: dict[str, dict[int, Line]]) -> Finding:
-    chosen = [line for _, line in sorted(current[protocol].items())]
-    value, low, high = interval(cell, chosen)
-    first = chosen[0]
+def _measured(
+    cell: Cell, budget: str, protocol: str, by_protocol: Mapping[str, Mapping[int, Line]], index: Index
+) -> Finding:
+    lines = [line for _, line in sorted(by_protocol[protocol].items())]
+    value, low, high = interval(cell, lines)
+    first = lines[0]
     digits = cell.measure.digits if cell.measure else 2
     others = [
         f"{name} {fmean(line.value for line in by_seed.values() if line.value is not None):.{digits}f}"
-        for name, by_seed in current.items()
+        for name, by_seed in by_protocol.items()
         if name != protocol
     ]
-    note = _join(cell.note, _reduced(cell, budget, first), *others)
-    verdict, seeds = _verdict(cell, budget, value, low, high), tuple(line.seed for line in chosen)
     return Finding(
         cell,
         "measured",
-        note,
+        _join(cell.note, _reduction(cell, budget, first, index), *others),
         value,
         low,
         high,
-        len(chosen),
+        len(lines),
         budget,
         protocol,
         first.data,
         first.params,
-        verdict,
-        seeds=seeds,
+        _verdict(cell, budget, value, low, high),
+        seeds=tuple(line.seed for line in lines),
     )
 
 
-def _reduced(cell: Cell, budget: str, line: Line) -> str:
+def _reduction(cell: Cell, budget: str, line: Line, index: Index) -> str:
     """What a reduced budget changes: the epochs, and each other setting."""
     assert cell.task is not None and cell.model is not None
     if budget == "paper":
         return ""
-    here, whole = (_flat(Experiment(cell.task, cell.model, line.seed, b).config) for b in (budget, "paper"))
-    changed = [name for name in {**here, **whole} if name != "epochs" and here.get(name) != whole.get(name)]
-    epochs = f"{line.epochs} of {whole['epochs']} epochs" if line.epochs not in (None, whole["epochs"]) else ""
-    return _join(
-        epochs,
-        *(
-            f"{name.replace('_', ' ')} {here.get(name, 'none')} instead of {whole.get(name, 'none')}"
-            for name in changed
-        ),
-    )
+    reduced, full = (_flat(index.experiment(cell.task, cell.model, name).config) for name in (budget, "paper"))
+    changed = [name for name in {**reduced, **full} if name != "epochs" and reduced.get(name) != full.get(name)]
+    epochs = f"{line.epochs} of {full['epochs']} epochs" if line.epochs not in (None, full["epochs"]) else ""
+    settings = [
+        f"{name.replace('_', ' ')} {reduced.get(name, 'none')} instead of {full.get(name, 'none')}" for name in changed
+    ]
+    return _join(epochs, *settings)
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -227,7 +227,9 @@ def test_subsets_and_stand_ins_are_counted_in_columns_of_their_own_labelled_and_
 
 def test_a_number_that_the_papers_data_set_lacks_is_said_without_the_subsets_count(places: Path) -> None:
     (found,) = (
-        find_result(TABLES["roles-3"], c, []) for c in TABLES["roles-3"].cells if (c.row, c.column) == ("Samples", "N-MNIST")
+        find_result(TABLES["roles-3"], c, [])
+        for c in TABLES["roles-3"].cells
+        if (c.row, c.column) == ("Samples", "N-MNIST")
     )
     assert found.status == "data missing" and "1,100" not in found.note
 

@@ -45,7 +45,7 @@ def test_a_line_comes_back_as_it_was_written(places: Path) -> None:
 def test_lines_of_a_task_are_in_a_file_of_their_own(places: Path) -> None:
     store.append([LINE, replace(LINE, task="mnist")])
     assert sorted(p.name for p in (places / "results" / "runs").iterdir()) == ["mnist.csv", "xor.csv"]
-    assert store.read(["mnist", "never-run"]) == [replace(LINE, task="mnist")]
+    assert store.read(only=["mnist", "never-run"]) == [replace(LINE, task="mnist")]
 
 
 @pytest.mark.parametrize(

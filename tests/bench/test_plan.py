@@ -53,6 +53,10 @@ def finished(experiment: Experiment, **changes) -> Line:
     return replace(line, **changes)
 
 
+def seconds(job: plan.Job, lines: list[Line]) -> float | None:
+    return plan.ExpectedTimes(lines).job(job)
+
+
 def all_lines(made: plan.Plan) -> list[Line]:
     return [finished(job.experiment) for job in made.jobs]
 
@@ -197,12 +201,9 @@ def test_a_setting_that_the_recipe_leaves_at_its_default_can_be_changed() -> Non
 def test_expected_time_is_the_median_of_the_same_task_and_budget(mnist_here: None) -> None:
     job = next(j for j in plan.make(cells("roles-6"), "laptop", 1, []).jobs if j.experiment.task is MNIST)
     other = finished(Experiment(MNIST, MODELS["lif-no-leak"], 0, "laptop"))
-    assert plan.expected_seconds(job, []) is None
-    assert plan.expected_seconds(job, [replace(other, wall_s=s) for s in (10.0, 20.0, 90.0)]) == 20.0
-    assert (
-        plan.expected_seconds(job, [replace(other, wall_s=10.0), replace(finished(job.experiment), wall_s=50.0)])
-        == 50.0
-    )
+    assert seconds(job, []) is None
+    assert seconds(job, [replace(other, wall_s=s) for s in (10.0, 20.0, 90.0)]) == 20.0
+    assert seconds(job, [replace(other, wall_s=10.0), replace(finished(job.experiment), wall_s=50.0)]) == 50.0
 
 
 def test_expected_time_of_a_reading_counts_every_protocol(mnist_here: None) -> None:
@@ -211,7 +212,7 @@ def test_expected_time_of_a_reading_counts_every_protocol(mnist_here: None) -> N
         replace(finished(one), measure=name, wall_s=wall) for name, wall in (("accuracy", 60.0), (SPIKE_RATE.name, 4.0))
     )
     assert len(SPIKE_RATE.protocols) == 2
-    assert plan.usual_seconds(one, [ACCURACY, SPIKE_RATE], [trained, read]) == 68.0
+    assert plan.ExpectedTimes([trained, read]).usual(one, [ACCURACY, SPIKE_RATE]) == 68.0
 
 
 def test_expected_time_of_a_model_that_never_ran_is_that_of_its_kind() -> None:
@@ -221,19 +222,19 @@ def test_expected_time_of_a_model_that_never_ran_is_that_of_its_kind() -> None:
         replace(finished(Experiment(gru.task, MODELS[name], 0, "laptop")), wall_s=wall)
         for name, wall in seconds.items()
     ]
-    assert plan.usual_seconds(gru, [], known) == 600.0
-    assert plan.usual_seconds(gru, [], known[:1]) == 60.0
-    assert plan.usual_seconds(Experiment(gru.task, MODELS["lif-no-reset"], 0, "laptop"), [], known) == 60.0
+    assert plan.ExpectedTimes(known).usual(gru, []) == 600.0
+    assert plan.ExpectedTimes(known[:1]).usual(gru, []) == 60.0
+    assert plan.ExpectedTimes(known).usual(Experiment(gru.task, MODELS["lif-no-reset"], 0, "laptop"), []) == 60.0
 
 
 def test_expected_time_of_what_never_ran_is_scaled_from_other_lengths_and_epochs() -> None:
     short = Experiment(TASKS["copy-100"], LIF, 0, "laptop")
     line = replace(finished(short), wall_s=60.0, epochs=50)
-    assert plan.usual_seconds(Experiment(TASKS["copy-400"], LIF, 0, "laptop"), [], [line]) == pytest.approx(240.0)
-    assert plan.usual_seconds(Experiment(TASKS["copy-100"], LIF, 0, "smoke"), [], [line]) == pytest.approx(
+    assert plan.ExpectedTimes([line]).usual(Experiment(TASKS["copy-400"], LIF, 0, "laptop"), []) == pytest.approx(240.0)
+    assert plan.ExpectedTimes([line]).usual(Experiment(TASKS["copy-100"], LIF, 0, "smoke"), []) == pytest.approx(
         60.0 / 50 / 50 / 16
     )
-    assert plan.usual_seconds(Experiment(TASKS["adding-200"], LIF, 0, "laptop"), [], [line]) is None
+    assert plan.ExpectedTimes([line]).usual(Experiment(TASKS["adding-200"], LIF, 0, "laptop"), []) is None
 
 
 def test_expected_time_comes_from_the_settings_then_the_model_on_the_same_data_then_its_kind() -> None:
@@ -241,13 +242,13 @@ def test_expected_time_comes_from_the_settings_then_the_model_on_the_same_data_t
     e = Experiment(ps, MODELS["celif-embedding-te"], 0, "laptop")
     kin = replace(finished(Experiment(ps, MODELS["celif-154k"], 0, "laptop")), wall_s=5000.0)
     assert (e.config["epochs"], kin.epochs) == (1, 10)
-    assert plan.usual_seconds(e, [], [kin]) == 500.0
+    assert plan.ExpectedTimes([kin]).usual(e, []) == 500.0
     own = replace(finished(Experiment(seq, e.model, 0, "laptop")), wall_s=190.0)
-    assert plan.usual_seconds(e, [], [kin, own]) == 190.0
+    assert plan.ExpectedTimes([kin, own]).usual(e, []) == 190.0
     old = replace(finished(e), config_hash="another recipe", wall_s=900.0)
-    assert plan.usual_seconds(e, [], [kin, own, old]) == 190.0
-    assert plan.usual_seconds(e, [], [old]) == 900.0
-    assert plan.usual_seconds(e, [], [kin, own, old, replace(finished(e), wall_s=200.0)]) == 200.0
+    assert plan.ExpectedTimes([kin, own, old]).usual(e, []) == 190.0
+    assert plan.ExpectedTimes([old]).usual(e, []) == 900.0
+    assert plan.ExpectedTimes([kin, own, old, replace(finished(e), wall_s=200.0)]).usual(e, []) == 200.0
 
 
 def test_no_expected_time_of_what_the_fused_scan_cannot_run_comes_from_what_it_runs() -> None:
@@ -256,9 +257,9 @@ def test_no_expected_time_of_what_the_fused_scan_cannot_run_comes_from_what_it_r
         replace(finished(Experiment(seq, MODELS[name], 0, "laptop")), wall_s=60.0) for name in ("celif-154k", "lsnn")
     )
     dexat = Experiment(seq, MODELS["dexat"], 0, "laptop")
-    assert plan.usual_seconds(dexat, [], [fused]) is None
-    assert plan.usual_seconds(dexat, [], [fused, slow]) == 60.0
-    assert plan.usual_seconds(Experiment(seq, LIF, 0, "laptop"), [], [slow]) is None
+    assert plan.ExpectedTimes([fused]).usual(dexat, []) is None
+    assert plan.ExpectedTimes([fused, slow]).usual(dexat, []) == 60.0
+    assert plan.ExpectedTimes([slow]).usual(Experiment(seq, LIF, 0, "laptop"), []) is None
 
 
 def test_every_recipe_value_says_where_it_comes_from() -> None:

@@ -112,7 +112,7 @@ def test_what_the_history_gives_says_what_the_training_cost_so_that_plans_know(p
     assert {line.measure for line in lines} == {"accuracy", "loss-curve", "learning-curve"}
     assert len({(line.wall_s, line.peak_mb, line.started_utc) for line in lines}) == 1
     curve = next(line for line in lines if line.measure == "loss-curve")
-    assert plan.usual_seconds(E, [LOSS_CURVE], [curve]) == pytest.approx(curve.wall_s) and curve.wall_s > 0
+    assert plan.ExpectedTimes([curve]).usual(E, [LOSS_CURVE]) == pytest.approx(curve.wall_s) and curve.wall_s > 0
 
 
 @pytest.mark.parametrize("damage", ["cut off", "other experiment", "other weights"])
