@@ -19,6 +19,7 @@ for command in (
     tables.plan,
     results.render,
     results.compare,
+    results.merge,
     results.claims,
     results.facts,
     data.data,

@@ -28,8 +28,7 @@ from datamodules.sources import missing
 class Job:
     """An experiment and the measures of it that are still missing, and the tables that ask for them.
 
-    ``weights_elsewhere``: sha256 of its weights where another home or host has trained it, and they are needed here for these
-    measures.
+    ``weights_elsewhere``: the sha256 of its weights if another home or host has trained it and this one lacks them.
     """
 
     experiment: Experiment
@@ -53,28 +52,39 @@ class Plan:
 
 def find_table(name: str) -> Table:
     if name not in TABLES:
-        raise unknown("table", name, TABLES)
+        raise unknown("table", name, TABLES, "python -m bench list")
     return TABLES[name]
 
 
 def select(table: Table, rows: Iterable[str] = (), columns: Iterable[str] = ()) -> list[Cell]:
-    """Cells of the named rows and columns (all where none is named), case-insensitive, with "|" or, as tables print it,
-    "/".
+    """Cells of the named rows and columns (all where none is named); upper or lower case, with "|" or, as tables print
+    it, "/". A column is named by its head or by the name of its task ("nmnist-standin"), which needs no quotes.
 
     Raises ``BenchError`` for unknown names.
     """
+    in_rows = _named(f"row of {table.id}", rows, {name: [name] for name in table.rows})
+    heads = {name: [name] for name in table.columns}
+    tasks: dict[str, list[str]] = {}
+    for cell in table.cells:
+        if cell.task and cell.runnable and cell.task.name not in heads:
+            tasks.setdefault(cell.task.name, []).append(cell.column)
+    in_columns = _named(f"column of {table.id}", columns, tasks | heads)
+    return [c for c in table.cells if c.row in in_rows and c.column in in_columns]
+
+
+def _named(kind: str, names: Iterable[str], known: Mapping[str, list[str]]) -> set[str]:
+    """What ``names`` stand for, or everything where there are none."""
 
     def key(name: str) -> str:
         return name.lower().replace("|", "/")
 
-    chosen = []
-    for kind, names, known in (("row", rows, table.rows), ("column", columns, table.columns)):
-        by_name = {key(k): k for k in known}
-        for name in names:
-            if key(name) not in by_name:
-                raise unknown(f"{kind} of {table.id}", name, known)
-        chosen.append({by_name[key(name)] for name in names} or set(known))
-    return [c for c in table.cells if c.row in chosen[0] and c.column in chosen[1]]
+    by_key = {key(name): values for name, values in known.items()}
+    chosen: set[str] = set()
+    for name in names:
+        if key(name) not in by_key:
+            raise unknown(kind, name, known)
+        chosen.update(by_key[key(name)])
+    return chosen or {value for values in known.values() for value in values}
 
 
 def experiments(cell: Cell, budget: str, seeds: int, overrides: tuple = ()) -> list[Experiment]:
@@ -175,7 +185,7 @@ class ExpectedTimes:
         return self.usual(job.experiment, job.measures)
 
     def usual(self, experiment: Experiment, measures: Iterable[Measure]) -> float | None:
-        """Seconds of a training and of ``measures`` read off its weights; ``None`` where nothing like it was trained."""
+        """Seconds of a training and of reading ``measures``; ``None`` where nothing like it was trained."""
         config = experiment.config
         size = _size(config)
         rates: dict[int, list[float]] = {}

@@ -1,8 +1,9 @@
-"""``render``, ``compare``, ``claims`` and ``facts``: what the ledger says."""
+"""``render``, ``compare``, ``merge``, ``claims`` and ``facts``: what the ledger says, alone and beside another."""
 
 from __future__ import annotations
 
-import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,8 +11,11 @@ import click
 from bench import paths
 from bench import plan as planning
 from bench.commands.base import as_json, print_json
+from bench.commands.selection import results_option
 from bench.errors import BenchError, unknown
+from bench.ledger import merge as merging
 from bench.ledger import store
+from bench.ledger.index import Index
 from bench.papers.registry import PAPERS, TABLES
 from bench.report import render as rendering
 
@@ -19,42 +23,44 @@ from bench.report import render as rendering
 @click.command()
 @click.argument("tables", nargs=-1)
 @click.option("--check", is_flag=True, help="Write nothing; fail if the files differ from what the ledger gives.")
+@results_option
 def render(tables: tuple[str, ...], check: bool) -> None:
     """Write results/tables/, results/figures/ and results/README.md from the ledger (all where none is named)."""
     chosen = [planning.find_table(name) for name in tables] or list(TABLES.values())
     if check:
-        differing = rendering.differing(chosen, store.read())
+        differing = rendering.differing(chosen, Index(store.read()))
         if differing:
             raise BenchError(
                 "not what the ledger gives: " + ", ".join(map(str, differing)) + "; run: python -m bench render"
             )
         return
     store.sort()
-    rendering.render(chosen, store.read())
+    rendering.render(chosen, Index(store.read()))
     click.echo(f"rendered {len(chosen)} tables and figures into {paths.results()}", err=True)
 
 
+OTHER = click.argument("other", type=click.Path(exists=True, file_okay=False, path_type=Path))
+
+
 @click.command()
-@click.argument("other", type=click.Path(exists=True, file_okay=False))
+@OTHER
+@results_option
 @as_json
-def compare(other: str, as_json: bool) -> None:
+def compare(other: Path, as_json: bool) -> None:
     """Values of this ledger beside those of another results folder OTHER, for experiments in both."""
-    mine = {(line.experiment, line.measure, line.protocol): line for line in store.read() if line.status == "ok"}
-    os.environ["BENCH_RESULTS"] = other
+    finished = {(line.experiment, line.measure, line.protocol): line for line in store.read() if line.status == "ok"}
     rows: list[dict[str, Any]] = []
-    for line in store.read():
-        here = mine.get((line.experiment, line.measure, line.protocol))
-        if here is None or line.status != "ok" or here.value is None or line.value is None:
+    for line in store.read(other):
+        own = finished.get((line.experiment, line.measure, line.protocol))
+        if own is None or line.status != "ok" or own.value is None or line.value is None:
             continue
-        equal = here.checkpoint_sha256 == line.checkpoint_sha256
-        name = f"{line.task}/{line.model}/{line.budget}/{line.seed} {line.measure} {line.protocol}"
         rows.append(
             {
-                "name": name,
-                "here": here.value,
+                "name": f"{line.task}/{line.model}/{line.budget}/{line.seed} {line.measure} {line.protocol}",
+                "here": own.value,
                 "other": line.value,
-                "difference": here.value - line.value,
-                "weights_equal": equal,
+                "difference": own.value - line.value,
+                "weights_equal": own.checkpoint_sha256 == line.checkpoint_sha256,
             }
         )
     if as_json:
@@ -66,7 +72,47 @@ def compare(other: str, as_json: bool) -> None:
 
 
 @click.command()
+@OTHER
+@click.option("--check", is_flag=True, help="Write nothing: only say what is new and what contradicts this ledger.")
+@results_option
+@as_json
+def merge(other: Path, check: bool, as_json: bool) -> None:
+    """Take the results of another results folder OTHER into this ledger: lines, environments and series, each once.
+
+    A result that contradicts one that is here (another value, or other weights of the same experiment) is named and
+    left out; the exit code is then 1.
+    """
+    found = merging.plan(other)
+    if not check:
+        merging.write(found, other)
+    experiments = len({line.experiment for line in found.lines})
+    if as_json:
+        print_json(
+            {
+                "lines": len(found.lines),
+                "experiments": experiments,
+                "series": len(found.series),
+                "known": found.known,
+                "conflicts": found.conflicts,
+            }
+        )
+    else:
+        verb = "would be merged" if check else "merged"
+        click.echo(
+            f"{verb}: {len(found.lines)} lines of {experiments} experiments and {len(found.series)} series; "
+            f"{found.known} lines were known"
+        )
+        for conflict in found.conflicts:
+            click.echo(f"conflict, left out: {conflict}", err=True)
+        if found.lines and not check:
+            click.echo("the tables show them after: python -m bench render", err=True)
+    if found.conflicts:
+        sys.exit(1)
+
+
+@click.command()
 @click.argument("papers", nargs=-1)
+@results_option
 @as_json
 def claims(papers: tuple[str, ...], as_json: bool) -> None:
     """Whether what PAPERS claim holds (roles, celif; both where none is named): on their own numbers, real data,
@@ -78,7 +124,7 @@ def claims(papers: tuple[str, ...], as_json: bool) -> None:
     for paper in papers:
         if paper not in PAPERS:
             raise unknown("paper", paper, PAPERS)
-    judged = claiming.judgements(store.read(), papers or tuple(PAPERS))
+    judged = claiming.judgements(Index(store.read()), papers or tuple(PAPERS))
     if as_json:
         found = [j for judgements in judged.values() for j in judgements]
         keys = ("data", "verdict", "budget", "text")

@@ -71,7 +71,7 @@ def selected(
     measures = list(measures)
     for name in measures:
         if name not in MEASURES:
-            raise unknown("measure", name, MEASURES)
+            raise unknown("measure", name, MEASURES, "python -m bench list measures")
     chosen = [(name, cell) for name in tables for cell in planning.select(planning.find_table(name), rows, columns)]
     if not chosen:
         raise BenchError(_no_cell(tables, rows))

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Collection
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from bench import paths
 from bench.ledger.locks import results_lock
@@ -66,11 +67,11 @@ def add(row: list[str]) -> None:
             write(path, out.getvalue())
 
 
-def rows(keys: Collection[str]) -> list[list[str]]:
-    """The recorded environments with the hashes ``keys``, as far as they are known here."""
-    return [known for known in _rows() if known[0] in keys]
+def rows(keys: Collection[str], results: Path | None = None) -> list[list[str]]:
+    """The environments with the hashes ``keys`` that the ledger in ``results`` has (default: the one in use)."""
+    return [known for known in _rows(results) if known[0] in keys]
 
 
-def _rows() -> list[list[str]]:
-    path = paths.results() / "environments.csv"
+def _rows(results: Path | None = None) -> list[list[str]]:
+    path = (results or paths.results()) / "environments.csv"
     return list(csv.reader(io.StringIO(path.read_text(encoding="utf-8")))) if path.exists() else [COLUMNS]

@@ -14,11 +14,11 @@ from unittest.mock import Mock
 import pytest
 
 from bench.errors import BenchError
-from bench.ledger import provenance, store
+from bench.ledger import merge, provenance, store
 from bench.ledger.locks import results_lock
 from bench.ledger.store import HEADER, Line
 from sweeps.queue import Queue
-from tests.conftest import ROOT
+from tests.conftest import ROOT, bench
 
 LINE = Line(
     "0123456789ab",
@@ -176,3 +176,57 @@ def test_a_disk_without_locks_is_one_message(places: Path, monkeypatch: pytest.M
     with pytest.raises(BenchError, match="No locks available.*set BENCH_RESULTS"):
         store.append([LINE])
     assert store.read() == []
+
+
+def other_ledger(places: Path, monkeypatch: pytest.MonkeyPatch, lines: list[Line]) -> Path:
+    """A second results folder with ``lines``, a series of each and their environment."""
+    folder = places / "other"
+    monkeypatch.setenv("BENCH_RESULTS", str(folder))
+    store.append(lines)
+    provenance.environment("a GPU of the other machine", 1)
+    for line in lines:
+        store.write(folder / "series" / line.measure / line.task / f"{line.model}_{line.experiment}.csv", "t,v\n1,2\n")
+    monkeypatch.setenv("BENCH_RESULTS", str(places / "results"))
+    return folder
+
+
+def test_merging_takes_lines_environments_and_series_of_another_ledger_once(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = provenance.environment("cpu", 1)
+    store.append([replace(LINE, environment=key)])
+    monkeypatch.setenv("BENCH_RESULTS", str(places / "other"))
+    foreign = provenance.environment("a GPU of the other machine", 1)
+    monkeypatch.setenv("BENCH_RESULTS", str(places / "results"))
+    new = replace(LINE, experiment="ba9876543210", seed=7, environment=foreign)
+    again = replace(LINE, environment=foreign, wall_s=1.0)  # the same weights and value, trained there too
+    failure = replace(LINE, status="failed", value=None, error="out of memory", seed=9)
+    other = other_ledger(places, monkeypatch, [new, again, failure])
+    found = merge.plan(other)
+    assert (found.lines, found.known, found.conflicts) == ([new, failure], 1, [])
+    merge.write(found, other)
+    assert set(store.read()) == {replace(LINE, environment=key), new, failure}
+    assert {row[0] for row in provenance.rows({key, foreign})} == {key, foreign}
+    assert [p.name for p in (places / "results" / "series").rglob("*.csv")] == [f"{new.model}_{new.experiment}.csv"]
+    second = merge.plan(other)
+    assert (second.lines, second.series, second.known) == ([], {}, 3)
+
+
+def test_what_contradicts_this_ledger_is_named_and_left_out(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.append([LINE])
+    value = replace(LINE, value=1.0, checkpoint_sha256="another")
+    weights = replace(LINE, measure="silhouette", value=0.5, checkpoint_sha256="another")
+    other = other_ledger(places, monkeypatch, [value, weights])
+    done = bench("merge", str(other))
+    assert done.returncode == 1
+    assert "accuracy" in done.stderr and "77.5 here, 1.0 there" in done.stderr
+    assert "silhouette" in done.stderr and "other weights" in done.stderr
+    assert store.read() == [LINE]
+
+
+@pytest.mark.parametrize(("folder", "message"), [("empty", "has no runs/"), ("results", "is this ledger itself")])
+def test_a_folder_that_is_no_other_ledger_is_not_merged(places: Path, folder: str, message: str) -> None:
+    store.append([LINE])
+    (places / "empty").mkdir()
+    with pytest.raises(BenchError, match=message):
+        merge.plan(places / folder)

@@ -16,17 +16,6 @@ from bench.papers.registry import MODELS, TABLES, TASKS
 from bench.papers.roles.models import LIF, LIF_NO_RESET, LIF_RECURRENT
 from bench.papers.roles.tasks import MNIST, XOR
 from bench.spec.experiment import Experiment, canonical_hash
-from datamodules.sources import MNIST as MNIST_SOURCE
-
-
-@pytest.fixture
-def mnist_here(places: Path) -> None:
-    """Files of the right size: enough for planning, which reads no content."""
-    for file in MNIST_SOURCE.files:
-        path = places / "data" / "mnist" / file.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as out:
-            out.truncate(file.size)
 
 
 def cells(name: str) -> list:

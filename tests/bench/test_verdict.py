@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.ledger import series, store
+from bench.ledger.index import Index
 from bench.ledger.new_lines import new_lines
 from bench.ledger.store import Line
 from bench.measures import ACCURACY, ATTACK, ENERGY_INFERENCE, LANDSCAPE_SMALL, SPIKE_RATE, SYNOPS, T_SNE
@@ -19,7 +20,8 @@ from bench.papers.roles.models import GRU_512, LIF, LSTM_512, RNN_512
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import CIFAR10_SUBSET, MNIST, NMNIST_STANDIN
 from bench.report import render
-from bench.report.verdict import Finding, find_result, mean_interval, sampling_interval
+from bench.report.intervals import mean_interval, sampling_interval
+from bench.report.verdict import Finding, find_result, status_of
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
 from bench.spec.table import Cell, Table
@@ -137,7 +139,7 @@ def test_the_same_training_counts_under_whatever_name_it_was_recorded() -> None:
     assert find_result(TABLE, CELL, [result(94.9, task="mnist-before", model="before")]).status == "measured"
 
 
-def test_absent_failed_and_missing_cells_each_say_why() -> None:
+def test_absent_failed_and_missing_cells_each_say_why(mnist_here: None) -> None:
     absent = Cell("a", "b", None, absent="not applicable", note="the paper leaves it out")
     assert find_result(TABLE, absent, []).status == "not applicable"
     assert find_result(TABLE, CELL, []).status == "ready to run"
@@ -148,24 +150,40 @@ def test_absent_failed_and_missing_cells_each_say_why() -> None:
     failed = find_result(TABLE, CELL, [result(None, status="diverged", error="loss nan")])
     assert failed.status == "ready to run"
     assert "diverged, loss nan" in failed.note
-    missing = find_result(TABLE, CELL, [result(None, status="data missing")])
-    assert missing.status == "data missing"
-    assert "bench data status" in missing.note
 
 
-def test_a_cell_that_can_run_says_how_long_it_took_before() -> None:
+def test_a_cell_that_can_run_says_how_long_it_took_before(mnist_here: None) -> None:
     other = finished(Experiment(MNIST, MODELS["lif-no-leak"], 0, "laptop"), value=90.0, wall_s=82.0)
     assert "about 82 s an experiment at laptop budget" in find_result(TABLE, CELL, [other]).note
 
 
-def test_data_that_was_missing_for_one_row_is_missing_for_all_until_it_was_there() -> None:
-    row = replace(LIF, name="other", settings={"leak": 0.7})
-    absent = finished(
-        Experiment(MNIST, row, 0, "laptop"), value=None, status="data missing", started_utc="2026-01-01T00:00:00Z"
-    )
-    assert find_result(TABLE, CELL, [absent]).status == "data missing"
-    later = finished(Experiment(MNIST, row, 0, "laptop"), started_utc="2026-01-02T00:00:00Z")
-    assert find_result(TABLE, CELL, [absent, later]).status == "ready to run"
+def test_data_that_is_missing_now_is_said_to_be_missing_whatever_the_ledger_says(places: Path) -> None:
+    other = finished(Experiment(MNIST, replace(LIF, name="other", settings={"leak": 0.7}), 0, "laptop"))
+    for lines in ([], [other], [result(None, status="diverged")]):
+        missing = find_result(TABLE, CELL, lines, live=True)
+        assert missing.status == status_of(TABLE, CELL, lines, live=True) == "data missing"
+        assert "MNIST is not here: python -m bench data status" in missing.note
+
+
+def test_data_that_is_back_is_ready_whatever_the_ledger_says(mnist_here: None) -> None:
+    lines = [result(None, status="data missing", started_utc="2026-01-01T00:00:00Z")]
+    assert find_result(TABLE, CELL, lines, live=True).status == status_of(TABLE, CELL, lines) == "ready to run"
+
+
+def test_a_rendered_table_is_the_same_where_the_data_of_its_results_is_missing(places: Path) -> None:
+    """The committed tables are checked on machines without data."""
+    other = finished(Experiment(MNIST, replace(LIF, name="other", settings={"leak": 0.7}), 0, "laptop"))
+    assert find_result(TABLE, CELL, [other]).status == status_of(TABLE, CELL, [other]) == "ready to run"
+    assert find_result(TABLE, CELL, []).status == "data missing"
+
+
+@pytest.mark.parametrize("name", ["roles-6", "celif-1", "celif-4"])
+def test_counting_by_status_agrees_with_the_results(name: str) -> None:
+    index = Index(store.read())
+    table = TABLES[name]
+    assert [status_of(table, c, index) for c in table.cells] == [
+        find_result(table, c, index).status for c in table.cells
+    ]
 
 
 def test_a_cell_needs_a_reason_to_be_absent() -> None:

@@ -1,0 +1,100 @@
+"""Another ledger's lines, environments and series into this one, each once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import paths
+from bench.errors import BenchError
+from bench.ledger import provenance, store
+from bench.ledger.store import Line
+
+Result = tuple[str, str, str, str]  # experiment, measure, protocol and version of a finished line
+
+
+@dataclass
+class Merge:
+    """What a merge brings: ``lines`` and ``series`` that are new here, and how many lines are ``known`` already.
+
+    ``conflicts`` has a sentence for each result that contradicts this ledger. These results are left out.
+    """
+
+    lines: list[Line] = field(default_factory=list)
+    series: dict[Path, bytes] = field(default_factory=dict)  # path below results/series -> content
+    known: int = 0
+    conflicts: list[str] = field(default_factory=list)
+
+
+def _result(line: Line) -> Result:
+    return line.experiment, line.measure, line.protocol, line.version
+
+
+def _name(line: Line) -> str:
+    place = f"{line.task}/{line.model}/{line.budget}/{line.seed} {line.measure} {line.protocol}".rstrip()
+    return f"{place} (experiment {line.experiment})"
+
+
+def plan(other: Path) -> Merge:
+    """What merging the results folder ``other`` would bring. Nothing is written.
+
+    Raises ``BenchError`` where ``other`` holds no ledger, or is this one.
+    """
+    if other.resolve() == paths.results():
+        raise BenchError(f"{other} is this ledger itself: name another results folder")
+    if not store.folder(other).is_dir():
+        raise BenchError(
+            f"{other} has no runs/ with ledger files: name a results folder, as BENCH_RESULTS or --results"
+        )
+    merge = Merge()
+    own = store.read()
+    texts = {tuple(line.texts()) for line in own}
+    finished = {_result(line): line for line in own if line.status == "ok"}
+    weights = defaultdict(set)
+    for line in finished.values():
+        weights[line.experiment].add(line.checkpoint_sha256)
+    for line in store.read(other):
+        present = finished.get(_result(line)) if line.status == "ok" else None
+        if tuple(line.texts()) in texts or (present and _same(present, line)):
+            merge.known += 1
+        elif present:
+            merge.conflicts.append(f"{_name(line)}: {present.value} here, {line.value} there")
+        elif (
+            line.status == "ok" and weights[line.experiment] and line.checkpoint_sha256 not in weights[line.experiment]
+        ):
+            merge.conflicts.append(f"{_name(line)}: read from other weights than those known here")
+        else:
+            merge.lines.append(line)
+    _add_series(merge, other)
+    return merge
+
+
+def _same(line: Line, other: Line) -> bool:
+    return (line.value, line.checkpoint_sha256) == (other.value, other.checkpoint_sha256)
+
+
+def _add_series(merge: Merge, other: Path) -> None:
+    """Series of the lines that are new here; one that differs from a series of the same name is a conflict."""
+    new = {(line.measure, line.task, line.experiment) for line in merge.lines if line.status == "ok"}
+    folder = other / "series"
+    for path in sorted(folder.glob("*/*/*.csv")):
+        measure, task, name = path.relative_to(folder).parts
+        if (measure, task, name.removesuffix(".csv").rsplit("_", 1)[-1]) not in new:
+            continue
+        content = path.read_bytes()
+        present = paths.results() / "series" / path.relative_to(folder)
+        if not present.exists():
+            merge.series[path.relative_to(folder)] = content
+        elif present.read_bytes() != content:
+            merge.conflicts.append(f"series/{path.relative_to(folder)}: another content here")
+
+
+def write(merge: Merge, other: Path) -> None:
+    """Write what ``plan(other)`` found: series and environments first, so that no line is there without them."""
+    for path, content in merge.series.items():
+        store.write(paths.results() / "series" / path, content)
+    for row in provenance.rows({line.environment for line in merge.lines}, other):
+        provenance.add(row)
+    store.append(merge.lines)
+    store.sort()
