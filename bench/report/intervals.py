@@ -10,44 +10,24 @@ from bench.ledger.store import Line
 from bench.spec.experiment import Experiment
 from bench.spec.table import Cell
 
-# Student t, two-sided 95 %, by degrees of freedom; 1.96 beyond
-_T95 = (
-    12.706,
-    4.303,
-    3.182,
-    2.776,
-    2.571,
-    2.447,
-    2.365,
-    2.306,
-    2.262,
-    2.228,
-    2.201,
-    2.179,
-    2.160,
-    2.145,
-    2.131,
-    2.120,
-    2.110,
-    2.101,
-    2.093,
-    2.086,
-)
+CONFIDENCE = 0.95
 
 
 def mean_interval(values: list[float]) -> tuple[float, float]:
     """95 % interval of the mean of two or more values (Student t): of seeds, or of a series' repeats."""
-    t = _T95[len(values) - 2] if len(values) - 2 < len(_T95) else 1.96
+    from scipy.special import stdtrit  # quantile of Student's t, without the second that scipy.stats takes to load
+
+    t = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2))
     half = t * stdev(values) / math.sqrt(len(values))
     return fmean(values) - half, fmean(values) + half
 
 
 def sampling_interval(percent: float, n: int) -> tuple[float, float]:
     """95 % Wilson interval in % of an accuracy from ``n`` test samples: what one seed can say."""
-    z, p = 1.96, percent / 100
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return 100 * (centre - half), 100 * (centre + half)
+    from scipy.stats import binomtest
+
+    found = binomtest(round(percent * n / 100), n).proportion_ci(CONFIDENCE, method="wilson")
+    return 100 * found.low, 100 * found.high
 
 
 def interval(cell: Cell, lines: list[Line]) -> tuple[float, float | None, float | None]:
