@@ -13,6 +13,7 @@ from bench.commands.selection import expanded, selected, selection
 from bench.errors import BenchError
 from bench.ledger import store
 from bench.papers.registry import TABLES
+from bench.report import notes
 from bench.report import render as rendering
 from bench.spec.table import Table
 from bench.spec.task import BUDGETS
@@ -77,7 +78,8 @@ def show(table: str, row: str | None, column: str | None, budget: str, as_json: 
 
 
 def _show_table(table: Table, as_json: bool) -> None:
-    found = rendering.findings(table, store.read())
+    lines = store.read()
+    found = rendering.findings(table, lines)
     if as_json:
         fields = ("status", "text", "value", "low", "high", "n", "budget", "protocol", "verdict", "note")
         return print_json(
@@ -87,7 +89,7 @@ def _show_table(table: Table, as_json: bool) -> None:
                 for f in found
             ]
         )
-    click.echo(rendering.to_markdown(table, found))
+    click.echo(rendering.to_markdown(table, found, notes.Lookup(lines)))
 
 
 @click.command()

@@ -196,7 +196,7 @@ def test_the_csv_has_one_line_a_cell_with_the_documented_columns() -> None:
 def test_markdown_marks_what_is_no_reproduction_and_latex_escapes() -> None:
     table = replace(TABLE, cells=(replace(CELL, row="k_tau & 5 %"),))
     found = render.findings(table, [result(94.0, budget="laptop")])
-    assert "94.00 ± 0.47 * (94.85)" in render.to_markdown(table, found).replace("\\*", "*")
+    assert "94.00 ± 0.47 * (94.85)" in render.to_markdown(table, found, Lookup([])).replace("\\*", "*")
     assert "no verdict" in render.legend(found)
     latex = render.to_latex(table, found)
     assert r"k\_tau \& 5 \% & 94.00 $\pm$ 0.47 * (94.85) \\" in latex
@@ -258,4 +258,4 @@ def test_the_number_under_a_t_sne_map_says_that_it_is_the_kl_divergence() -> Non
         "t-SNE (KL divergence)",
         "t-SNE (KL divergence), N-MNIST (simulated)",
     }
-    assert any("Kullback-Leibler divergence, in nats" in note for note in table.notes)
+    assert "Kullback-Leibler divergence, in nats" in notes.source(table)
