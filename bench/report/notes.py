@@ -8,7 +8,7 @@ number that stems from the ledger is a reference, which rendering fills in and `
 | ``{{roles-6 | Baseline | MNIST}}`` | the cell's value: the mean over its seeds, at the digits of its measure |
 | ``{{roles-6 | Baseline | MNIST | seed=0 | protocol=last | budget=laptop | digits=1}}`` | one seed; another protocol |
 | ``{{celif-1 | TCN / Convolution / 70.0k | Seq-MNIST | epoch=1}}`` | the test accuracy after that epoch |
-| ``{{roles-6 | Without reset | XOR | seed=0 | show=epoch}}`` | the epoch of the value; ``show=seeds``: their number |
+| ``{{roles-6 | Without reset | XOR | seed=0 | show=epoch}}`` | the epoch of the value, or what else ``show`` names |
 | ``{{min: roles-7 | * | MNIST}}`` | the smallest value of several cells; also ``max`` |
 | ``{{spread: roles-6 | * | MNIST}}`` | the largest value minus the smallest |
 | ``{{difference: roles-6 | With recurrence; Baseline | MNIST}}`` | the first value minus the second |
@@ -20,7 +20,9 @@ number that stems from the ledger is a reference, which rendering fills in and `
 Rows and columns are named as in ``python -m bench show``: case does not count, and "/" stands for "|". ``;`` separates
 several, ``*`` stands for all rows of the published table. Line ends count as blanks. The budget is the paper's where
 it is measured, else laptop; the protocol is that of the table. ``seed=*`` takes the values of all seeds one by one.
-``epoch`` reads the stored learning curve (``bench.ledger.series``). A cell without training (``Fact``) prints its text.
+``epoch`` reads the stored learning curve (``bench.ledger.series``). ``show=seeds`` is their number; its other values
+are fields of the ledger's lines: epoch, epochs (trained), n_test, params, spike_rate. A cell without training (``Fact``)
+prints its text.
 
 A cell that the ledger does not have, or has only of another version, prints "not measured". A table, row, column or
 option that does not exist is a ``BenchError`` with file and line.
@@ -43,8 +45,10 @@ from bench.paths import ROOT
 from bench.report import facts
 from bench.report.verdict import published_number, results
 from bench.spec.experiment import Experiment
-from bench.spec.measure import PROTOCOLS
+from bench.spec.measure import PROTOCOLS, Measure
 from bench.spec.table import Cell, Table
+
+Form = Callable[[float], str]
 
 NOT_MEASURED = "not measured"
 _REFERENCE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -52,7 +56,7 @@ _WORD = re.compile(r"(?:(\w+):\s*)?(.*)")
 _ALLOWED = {
     "budget": ("paper", "laptop"),
     "protocol": tuple(PROTOCOLS),
-    "show": ("value", "epoch", "seeds"),
+    "show": ("value", "seeds", "epoch", "epochs", "n_test", "params", "spike_rate"),
     "minus": ("published",),
 }
 _OPTIONS = ("seed", "protocol", "budget", "digits", "epoch", "show", "minus")
@@ -179,6 +183,8 @@ def resolve(text: str, lookup: Lookup) -> str:
         return facts.answer(cells[0]).text or NOT_MEASURED
     if missing := [cell for cell in cells if not cell.runnable]:
         raise BenchError(f"nothing is measured in {table.id}, row {missing[0].row}, column {missing[0].column}")
+    measure = cells[0].measure
+    assert measure is not None
     labels, numbers = [], []
     for cell in cells:
         found = _numbers(table, cell, reference, lookup)
@@ -186,7 +192,7 @@ def resolve(text: str, lookup: Lookup) -> str:
             return NOT_MEASURED
         numbers += found
         labels += [cell.row if len(reference.rows) > 1 or "*" in reference.rows else cell.column] * len(found)
-    return _FUNCTIONS[reference.function](numbers, labels, _form(reference, cells[0]))
+    return _FUNCTIONS[reference.function](numbers, labels, _form(reference, measure))
 
 
 def _cells(table: Table, reference: Reference) -> list[Cell]:
@@ -199,11 +205,10 @@ def _cells(table: Table, reference: Reference) -> list[Cell]:
     return cells
 
 
-def _form(reference: Reference, cell: Cell) -> Callable[[float], str]:
+def _form(reference: Reference, measure: Measure) -> Form:
     """How a number is printed."""
-    assert cell.measure is not None
-    whole = reference.options.get("show", "value") != "value"
-    digits = int(reference.options.get("digits", 0 if whole else cell.measure.digits))
+    measured = reference.options.get("show", "value") in ("value", "spike_rate")
+    digits = int(reference.options.get("digits", measure.digits if measured else 0))
     return lambda number: f"{number:.{digits}f}"
 
 
@@ -228,10 +233,8 @@ def _numbers(table: Table, cell: Cell, reference: Reference, lookup: Lookup) -> 
 
 
 def _number(cell: Cell, line: Line, options: dict[str, str]) -> float | None:
-    if options.get("show") == "epoch":
-        return line.epoch
     if "epoch" not in options:
-        return line.value
+        return getattr(line, options.get("show", "value"))
     assert cell.task is not None and cell.model is not None
     experiment = Experiment(cell.task, cell.model, line.seed, line.budget)
     curve = series.read(experiment, LEARNING_CURVE, "last") or {}
@@ -248,14 +251,10 @@ def _of_experiment(reference: Reference, lookup: Lookup) -> str:
     by_protocol = lookup.experiment(name, measure)
     protocol = reference.options.get("protocol", "best_test" if "best_test" in by_protocol else "last")
     line = by_protocol.get(protocol)
-    number = line and (line.epoch if reference.options.get("show") == "epoch" else line.value)
+    number = getattr(line, reference.options.get("show", "value"), None)
     if number is None:
         return NOT_MEASURED
-    digits = 0 if reference.options.get("show") == "epoch" else MEASURES[measure].digits
-    return f"{number:.{int(reference.options.get('digits', digits))}f}"
-
-
-Form = Callable[[float], str]
+    return _form(reference, MEASURES[measure])(number)
 
 
 def _one(numbers: Sequence[float], labels: Sequence[str], form: Form) -> str:
