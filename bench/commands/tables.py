@@ -13,8 +13,8 @@ from bench.commands.selection import expanded, selected, selection
 from bench.errors import BenchError
 from bench.ledger import store
 from bench.papers.registry import TABLES
-from bench.report import notes
 from bench.report import render as rendering
+from bench.report.references import Lookup
 from bench.spec.table import Table
 from bench.spec.task import BUDGETS
 
@@ -89,7 +89,7 @@ def _show_table(table: Table, as_json: bool) -> None:
                 for f in found
             ]
         )
-    click.echo(rendering.to_markdown(table, found, notes.Lookup(lines)))
+    click.echo(rendering.to_markdown(table, found, Lookup(lines)))
 
 
 @click.command()

@@ -18,11 +18,11 @@ number that stems from the ledger is a reference, which rendering fills in and `
 | ``{{experiment 80f38ba180ab | accuracy}}`` | a line of an experiment whose recipe no table has any more |
 
 Rows and columns are named as in ``python -m bench show``: case does not count, and "/" stands for "|". ``;`` separates
-several, ``*`` stands for all rows of the published table. Line ends count as blanks. The budget is the paper's where
+several, ``*`` stands for all rows of the published table. A line end counts as a blank. The budget is the paper's where
 it is measured, else laptop; the protocol is that of the table. ``seed=*`` takes the values of all seeds one by one.
 ``epoch`` reads the stored learning curve (``bench.ledger.series``). ``show=seeds`` is their number; its other values
-are fields of the ledger's lines: epoch, epochs (trained), n_test, params, spike_rate. A cell without training (``Fact``)
-prints its text.
+are fields of the ledger's lines: epoch, epochs (trained), n_test, params, spike_rate. A cell without training
+(``Fact``) prints its text.
 
 A cell that the ledger does not have, or has only of another version, prints "not measured". A table, row, column or
 option that does not exist is a ``BenchError`` with file and line.
@@ -31,71 +31,16 @@ option that does not exist is a ``BenchError`` with file and line.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
-from bench import papers, plan
+from bench import papers
 from bench.errors import BenchError, unknown
-from bench.ledger import series
-from bench.ledger.store import Line
-from bench.measures import LEARNING_CURVE, MEASURES
 from bench.paths import ROOT
-from bench.report import facts
-from bench.report.verdict import published_number, results
-from bench.spec.experiment import Experiment
-from bench.spec.measure import PROTOCOLS, Measure
-from bench.spec.table import Cell, Table
+from bench.report.references import Lookup, plain, resolve
+from bench.spec.table import Table
 
-Form = Callable[[float], str]
-
-NOT_MEASURED = "not measured"
 _REFERENCE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_WORD = re.compile(r"(?:(\w+):\s*)?(.*)")
-_ALLOWED = {
-    "budget": ("paper", "laptop"),
-    "protocol": tuple(PROTOCOLS),
-    "show": ("value", "seeds", "epoch", "epochs", "n_test", "params", "spike_rate"),
-    "minus": ("published",),
-}
-_OPTIONS = ("seed", "protocol", "budget", "digits", "epoch", "show", "minus")
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A reference as it is written: ``of`` the table's id, or "experiment <id>" with its measure as ``rows``."""
-
-    function: str
-    of: str
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    options: dict[str, str]
-
-
-class Lookup:
-    """The ledger's lines as references need them. Each cell is looked up once."""
-
-    def __init__(self, lines: Iterable[Line]) -> None:
-        self._by_measure: dict[str, list[Line]] = {}
-        self._by_experiment: dict[str, list[Line]] = {}
-        self._known: dict[tuple[str, str, str, str], dict[str, dict[int, Line]]] = {}
-        for line in lines:
-            self._by_measure.setdefault(line.measure, []).append(line)
-            self._by_experiment.setdefault(line.experiment, []).append(line)
-
-    def cell(self, table: Table, cell: Cell, budget: str) -> dict[str, dict[int, Line]]:
-        """Current lines of a runnable ``cell`` at ``budget``: protocol -> seed -> line."""
-        assert cell.measure is not None
-        key = (table.id, cell.row, cell.column, budget)
-        if key not in self._known:
-            self._known[key] = results(cell, budget, self._by_measure.get(cell.measure.name, ()))
-        return self._known[key]
-
-    def experiment(self, name: str, measure: str) -> dict[str, Line]:
-        """Finished lines of ``measure`` of an experiment, current or not: protocol -> the newest line."""
-        lines = [x for x in self._by_experiment.get(name, ()) if (x.measure, x.status) == (measure, "ok")]
-        return {line.protocol: line for line in sorted(lines, key=lambda line: line.started_utc)}
+_CONTINUED = re.compile(r"(?<!\n)\n(?!\n|\s*- |\||#)\s*")  # the line end within a paragraph, list item or table row
 
 
 def path(paper: str, name: str) -> Path:
@@ -109,15 +54,19 @@ def source(table: Table) -> str:
 
 
 def markdown(table: Table, lookup: Lookup) -> str:
-    """The notes of ``table``, files one below the other, with their references filled in."""
+    """The notes of ``table`` with their references filled in, files one below the other.
+
+    A paragraph, list item or table row is one line, so that a table row may have several lines in its file.
+    """
     parts = [fill(_read(table, name), path(table.paper.id, name), lookup) for name in table.notes]
-    return "\n\n".join(part.strip() for part in parts)
+    return "\n\n".join(_CONTINUED.sub(" ", part.strip()) for part in parts)
 
 
 def _read(table: Table, name: str) -> str:
     where = path(table.paper.id, name)
     if not where.exists():
-        raise unknown(f"notes of {table.id} in {_short(where.parent)}", name, [p.stem for p in where.parent.glob("*.md")])
+        known = sorted(file.stem for file in where.parent.glob("*.md"))
+        raise unknown(f"file of {table.id} in {_short(where.parent)}", name, known)
     return where.read_text(encoding="utf-8")
 
 
@@ -132,154 +81,13 @@ def fill(text: str, where: Path, lookup: Lookup) -> str:
         try:
             return resolve(match[1], lookup)
         except BenchError as error:
-            raise BenchError(f"{_line(text, match.start(), where)}: {{{{{_plain(match[1])}}}}}: {error}") from None
+            raise BenchError(f"{_line(text, match.start(), where)}: {{{{{plain(match[1])}}}}}: {error}") from None
 
-    for brace in re.finditer(r"\{\{|\}\}", _REFERENCE.sub(lambda match: re.sub(r"[{}]", " ", match[0]), text)):
-        raise BenchError(f"{_line(text, brace.start(), where)}: {brace[0]} belongs to no reference")
+    without = _REFERENCE.sub(lambda match: re.sub(r"[{}]", " ", match[0]), text)
+    if stray := re.search(r"\{\{|\}\}", without):
+        raise BenchError(f"{_line(text, stray.start(), where)}: {stray[0]} belongs to no reference")
     return _REFERENCE.sub(value, text)
 
 
 def _line(text: str, start: int, where: Path) -> str:
     return f"{_short(where)}:{text.count(chr(10), 0, start) + 1}"
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())
-
-
-def parse(text: str) -> Reference:
-    """The reference between the braces. Raises ``BenchError`` for a function or an option that does not exist."""
-    parts = [part.strip() for part in _plain(text).split("|")]
-    match = _WORD.fullmatch(parts[0])
-    assert match is not None
-    function, of = match[1] or "value", match[2]
-    if function not in _FUNCTIONS:
-        raise unknown("function", function, _FUNCTIONS)
-    named = 2 if of.startswith("experiment ") else 3
-    if len(parts) < named:
-        raise BenchError("a reference is {{table | row | column}} or {{experiment id | measure}}, then options")
-    options: dict[str, str] = {}
-    for part in parts[named:]:
-        name, _, value = (word.strip() for word in part.partition("="))
-        if name not in _OPTIONS:
-            raise unknown("option", name, _OPTIONS)
-        options[name] = value
-        if name in _ALLOWED and value not in _ALLOWED[name]:
-            raise unknown(name, value, _ALLOWED[name])
-        if name not in _ALLOWED and not value.isdigit() and (name, value) != ("seed", "*"):
-            raise BenchError(f"{name} must be a whole number, got {value!r}")
-    rows, columns = ([name.strip() for name in part.split(";")] for part in (*parts[1:named], "")[:2])
-    return Reference(function, of, tuple(rows), tuple(columns), options)
-
-
-def resolve(text: str, lookup: Lookup) -> str:
-    """What is printed for the reference between the braces. Raises ``BenchError`` for one that names nothing."""
-    reference = parse(text)
-    if reference.of.startswith("experiment "):
-        return _of_experiment(reference, lookup)
-    table = plan.find_table(reference.of)
-    cells = _cells(table, reference)
-    if reference.function == "value" and len(cells) == 1 and cells[0].fact:
-        return facts.answer(cells[0]).text or NOT_MEASURED
-    if missing := [cell for cell in cells if not cell.runnable]:
-        raise BenchError(f"nothing is measured in {table.id}, row {missing[0].row}, column {missing[0].column}")
-    measure = cells[0].measure
-    assert measure is not None
-    labels, numbers = [], []
-    for cell in cells:
-        found = _numbers(table, cell, reference, lookup)
-        if not found:
-            return NOT_MEASURED
-        numbers += found
-        labels += [cell.row if len(reference.rows) > 1 or "*" in reference.rows else cell.column] * len(found)
-    return _FUNCTIONS[reference.function](numbers, labels, _form(reference, measure))
-
-
-def _cells(table: Table, reference: Reference) -> list[Cell]:
-    rows = reference.rows
-    if "*" in rows:
-        rows = tuple(dict.fromkeys(cell.row for cell in table.cells if not cell.extra))
-    cells = [cell for r in rows for c in reference.columns for cell in plan.select(table, [r], [c])]
-    if not cells:
-        raise BenchError(f"{table.id} has no cell there")
-    return cells
-
-
-def _form(reference: Reference, measure: Measure) -> Form:
-    """How a number is printed."""
-    measured = reference.options.get("show", "value") in ("value", "spike_rate")
-    digits = int(reference.options.get("digits", measure.digits if measured else 0))
-    return lambda number: f"{number:.{digits}f}"
-
-
-def _numbers(table: Table, cell: Cell, reference: Reference, lookup: Lookup) -> list[float]:
-    """What a reference takes of a cell: one number, or with ``seed=*`` one a seed; none where it is not measured."""
-    options = reference.options
-    budgets = [options["budget"]] if "budget" in options else ["paper", "laptop"]
-    current = next((found for budget in budgets if (found := lookup.cell(table, cell, budget))), {})
-    protocol = table.protocol if table.protocol in current else min(current, default="")
-    lines = [line for _, line in sorted(current.get(options.get("protocol", protocol), {}).items())]
-    if options.get("seed", "*") != "*":
-        lines = [line for line in lines if line.seed == int(options["seed"])]
-    if options.get("show") == "seeds":
-        return [len(lines)] if lines else []
-    numbers = [number for line in lines if (number := _number(cell, line, options)) is not None]
-    if "minus" in options:
-        published = published_number(cell)
-        if published is None:
-            raise BenchError(f"nothing is published in {table.id}, row {cell.row}, column {cell.column}")
-        numbers = [number - published for number in numbers]
-    return numbers if options.get("seed") == "*" or not numbers else [fmean(numbers)]
-
-
-def _number(cell: Cell, line: Line, options: dict[str, str]) -> float | None:
-    if "epoch" not in options:
-        return getattr(line, options.get("show", "value"))
-    assert cell.task is not None and cell.model is not None
-    experiment = Experiment(cell.task, cell.model, line.seed, line.budget)
-    curve = series.read(experiment, LEARNING_CURVE, "last") or {}
-    by_epoch = dict(zip(curve.get("epoch", ()), curve.get("test_accuracy", ()), strict=False))
-    return by_epoch.get(float(options["epoch"]))
-
-
-def _of_experiment(reference: Reference, lookup: Lookup) -> str:
-    name, measure = reference.of.split()[-1], reference.rows[0]
-    if measure not in MEASURES:
-        raise unknown("measure", measure, MEASURES)
-    if useless := set(reference.options) - {"protocol", "digits", "show"}:
-        raise BenchError(f"an experiment has no option {', '.join(sorted(useless))}")
-    by_protocol = lookup.experiment(name, measure)
-    protocol = reference.options.get("protocol", "best_test" if "best_test" in by_protocol else "last")
-    line = by_protocol.get(protocol)
-    number = getattr(line, reference.options.get("show", "value"), None)
-    if number is None:
-        return NOT_MEASURED
-    return _form(reference, MEASURES[measure])(number)
-
-
-def _one(numbers: Sequence[float], labels: Sequence[str], form: Form) -> str:
-    if len(numbers) != 1:
-        raise BenchError(f"{len(numbers)} values: name one cell, or write values:, min:, max:, … before the table")
-    return form(numbers[0])
-
-
-def _difference(numbers: Sequence[float], labels: Sequence[str], form: Form) -> str:
-    if len(numbers) != 2:
-        raise BenchError(f"a difference is that of two values, not of {len(numbers)}")
-    return form(numbers[0] - numbers[1])
-
-
-def _listed(numbers: Sequence[float], labels: Sequence[str], form: Form) -> str:
-    *first, last = map(form, numbers)
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-_FUNCTIONS: dict[str, Callable[[Sequence[float], Sequence[str], Form], str]] = {
-    "value": _one,
-    "min": lambda numbers, labels, form: form(min(numbers)),
-    "max": lambda numbers, labels, form: form(max(numbers)),
-    "spread": lambda numbers, labels, form: form(max(numbers) - min(numbers)),
-    "difference": _difference,
-    "best": lambda numbers, labels, form: labels[max(range(len(numbers)), key=lambda i: numbers[i])],
-    "values": _listed,
-}

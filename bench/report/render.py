@@ -17,6 +17,7 @@ from bench.ledger.store import Line
 from bench.measures import ACCURACY, ENERGY, SILHOUETTE
 from bench.papers.registry import PAPERS, TABLES
 from bench.report import claims, claims_page, figures, notes
+from bench.report.references import Lookup
 from bench.report.verdict import Finding, find_result
 from bench.spec.measure import PROTOCOLS
 from bench.spec.table import Table
@@ -164,7 +165,7 @@ def legend(found: list[Finding]) -> str:
     return ". ".join(parts or ["Nothing measured yet"]) + "."
 
 
-def to_markdown(table: Table, found: list[Finding], lookup: notes.Lookup) -> str:
+def to_markdown(table: Table, found: list[Finding], lookup: Lookup) -> str:
     lines = [
         f"# {table.id}: {table.title}",
         "",
@@ -239,8 +240,8 @@ def coverage(found: list[Finding]) -> dict[str, int]:
 
 def files(tables: Iterable[Table], lines: list[Line]) -> dict[Path, str]:
     """Content of ``results/tables/<table>.{csv,md,tex}`` of ``tables``, and of the index of all tables."""
-    out = {}
-    lookup = notes.Lookup(lines)
+    out: dict[Path, str] = {}
+    lookup = Lookup(lines)
     for table in tables:
         found = findings(table, lines)
         rendered = {"csv": to_csv(table, found), "md": to_markdown(table, found, lookup), "tex": to_latex(table, found)}

@@ -19,6 +19,7 @@ from bench.ledger import store
 from bench.papers.registry import MODELS, TABLES
 from bench.papers.roles.models import LIF, LIF_FULL_LEAK, LIF_LEAK, LIF_NO_LEAK
 from bench.papers.roles.tasks import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, SSC, XOR
+from bench.report import notes
 from bench.report.render import findings
 from bench.spec.experiment import Experiment
 from bench.spec.grid import grid

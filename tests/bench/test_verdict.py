@@ -18,7 +18,8 @@ from bench.papers.registry import MODELS, TABLES
 from bench.papers.roles.models import GRU_512, LIF, LSTM_512, RNN_512
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import CIFAR10_SUBSET, MNIST, NMNIST_STANDIN
-from bench.report import render
+from bench.report import notes, render
+from bench.report.references import Lookup
 from bench.report.verdict import Finding, find_result, mean_interval, sampling_interval
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
