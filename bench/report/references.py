@@ -139,9 +139,10 @@ def _cells(table: Table, reference: Reference) -> list[Cell]:
 
 
 def _form(reference: Reference, measure: Measure) -> Form:
-    """How a number is printed."""
-    measured = reference.options.get("show", "value") in ("value", "spike_rate")
-    digits = int(reference.options.get("digits", measure.digits if measured else 0))
+    """How a number is printed: a value as in tables, a count with commas."""
+    if reference.options.get("show", "value") not in ("value", "spike_rate"):
+        return lambda number: f"{number:,.0f}"
+    digits = int(reference.options.get("digits", measure.digits))
     return lambda number: f"{number:.{digits}f}"
 
 

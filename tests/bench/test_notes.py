@@ -146,6 +146,7 @@ LINES = [
         ("roles-6 | Baseline | MNIST | seed=0 | show=epoch", "85"),
         ("roles-6 | Baseline | MNIST | show=seeds", "2"),
         ("roles-6 | Baseline | MNIST | show=epochs", "100"),
+        ("roles-6 | Baseline | MNIST | show=n_test", "10,000"),
         ("roles-6 | Baseline | MNIST | minus=published", "3.40"),
         ("values: roles-6 | Baseline | MNIST | seed=* | digits=1", "98.0 and 98.5"),
         ("min: roles-6 | Baseline; With recurrence; Without reset | MNIST", "96.00"),
