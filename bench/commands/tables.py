@@ -18,6 +18,7 @@ from bench.ledger.index import Index
 from bench.measures import MEASURES
 from bench.papers.registry import MODELS, PAPERS, TABLES, TASKS
 from bench.report import render as rendering
+from bench.report.references import Lookup
 from bench.report.verdict import status_of
 from bench.spec.table import Table
 from bench.spec.task import BUDGETS
@@ -97,7 +98,8 @@ def show(table: str, row: str | None, column: str | None, budget: str, as_json: 
 
 
 def _show_table(table: Table, as_json: bool) -> None:
-    findings = rendering.findings(table, Index(store.read()), live=True)
+    index = Index(store.read())
+    findings = rendering.findings(table, index, live=True)
     if as_json:
         fields = ("status", "text", "value", "low", "high", "n", "budget", "protocol", "verdict", "note")
         return print_json(
@@ -107,7 +109,7 @@ def _show_table(table: Table, as_json: bool) -> None:
                 for f in findings
             ]
         )
-    click.echo(rendering.to_markdown(table, findings))
+    click.echo(rendering.to_markdown(table, findings, Lookup(index)))
 
 
 @click.command()

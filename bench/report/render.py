@@ -17,7 +17,8 @@ from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.measures import ACCURACY, ENERGY, SILHOUETTE
 from bench.papers.registry import PAPERS, TABLES
-from bench.report import claims, claims_page, figures
+from bench.report import claims, claims_page, figures, notes
+from bench.report.references import Lookup
 from bench.report.verdict import Finding, find_result
 from bench.spec.measure import PROTOCOLS
 from bench.spec.table import Table
@@ -166,7 +167,7 @@ def legend(found: list[Finding]) -> str:
     return ". ".join(parts or ["Nothing measured yet"]) + "."
 
 
-def to_markdown(table: Table, found: list[Finding]) -> str:
+def to_markdown(table: Table, found: list[Finding], lookup: Lookup) -> str:
     lines = [
         f"# {table.id}: {table.title}",
         "",
@@ -183,7 +184,7 @@ def to_markdown(table: Table, found: list[Finding]) -> str:
     lines += markdown_grid(table, found)
     lines += ["", legend(found), ""]
     if table.notes:
-        lines += ["Notes:", "", *(f"- {note}" for note in table.notes), ""]
+        lines += ["Notes:", "", notes.markdown(table, lookup), ""]
     reasons = Counter((f.status, f.note) for f in found if f.status != "measured" and f.note)
     if reasons:
         lines += [
@@ -241,11 +242,12 @@ def coverage(found: list[Finding]) -> dict[str, int]:
 
 def files(tables: Iterable[Table], lines: Iterable[Line]) -> dict[Path, str]:
     """Content of ``results/tables/<table>.{csv,md,tex}`` of ``tables``, and of the index of all tables."""
-    out = {}
+    out: dict[Path, str] = {}
+    lookup = Lookup(lines)
     for table in tables:
         found = findings(table, lines)
-        for ending, make in (("csv", to_csv), ("md", to_markdown), ("tex", to_latex)):
-            out[paths.results() / "tables" / f"{table.id}.{ending}"] = make(table, found)
+        rendered = {"csv": to_csv(table, found), "md": to_markdown(table, found, lookup), "tex": to_latex(table, found)}
+        out |= {paths.results() / "tables" / f"{table.id}.{ending}": text for ending, text in rendered.items()}
     out[paths.results() / "claims.md"] = claims_page.markdown(claims.judgements(lines))
     out[paths.results() / "README.md"] = index(lines)
     return out

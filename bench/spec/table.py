@@ -76,6 +76,7 @@ class Cell:
 class Table:
     """A published table or figure. ``protocol`` says which value is shown and compared; both are in the ledger.
 
+    ``notes`` names Markdown files of the paper's folder ``notes/``, without ``.md`` (``bench.report.notes``).
     A figure has ``draw``, "module:function" of ``bench.report.figures``; its cells say which results it is drawn from.
     """
 

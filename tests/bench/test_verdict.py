@@ -19,8 +19,9 @@ from bench.papers.registry import MODELS, TABLES
 from bench.papers.roles.models import GRU_512, LIF, LSTM_512, RNN_512
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import CIFAR10_SUBSET, MNIST, NMNIST_STANDIN
-from bench.report import render
+from bench.report import notes, render
 from bench.report.intervals import mean_interval, sampling_interval
+from bench.report.references import Lookup
 from bench.report.verdict import Finding, find_result, status_of
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
@@ -214,7 +215,7 @@ def test_the_csv_has_one_line_a_cell_with_the_documented_columns() -> None:
 def test_markdown_marks_what_is_no_reproduction_and_latex_escapes() -> None:
     table = replace(TABLE, cells=(replace(CELL, row="k_tau & 5 %"),))
     found = render.findings(table, [result(94.0, budget="laptop")])
-    assert "94.00 ± 0.47 * (94.85)" in render.to_markdown(table, found).replace("\\*", "*")
+    assert "94.00 ± 0.47 * (94.85)" in render.to_markdown(table, found, Lookup([])).replace("\\*", "*")
     assert "no verdict" in render.legend(found)
     latex = render.to_latex(table, found)
     assert r"k\_tau \& 5 \% & 94.00 $\pm$ 0.47 * (94.85) \\" in latex
@@ -276,4 +277,4 @@ def test_the_number_under_a_t_sne_map_says_that_it_is_the_kl_divergence() -> Non
         "t-SNE (KL divergence)",
         "t-SNE (KL divergence), N-MNIST (simulated)",
     }
-    assert any("Kullback-Leibler divergence, in nats" in note for note in table.notes)
+    assert "Kullback-Leibler divergence, in nats" in notes.source(table)

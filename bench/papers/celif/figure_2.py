@@ -12,9 +12,6 @@ TABLE = Table(
     "Membrane potential, threshold and spikes of output neurons while an image is read pixel by pixel",
     figure_cells({"CE-LIF": CELIF_OUTPUT}, {"Seq-MNIST": SEQ_MNIST}, NEURON_TRACE),
     protocol="last",
-    notes=(
-        "As in the paper, the output layer of this network is CE-LIF and its mean rate the output; elsewhere it is linear.",
-        "Drawn: the two most active output neurons on the first test image. Which sample the paper drew is not said.",
-    ),
+    notes=("figure_2",),
     draw="embedding:traces",
 )

@@ -15,13 +15,6 @@ TABLE = Table(
     figure_cells(_MODELS, {"Learning curve": SEQ_MNIST}, LEARNING_CURVE)
     + figure_cells(_MODELS, {"Loss landscape": SEQ_MNIST}, LANDSCAPE_SMALL),
     protocol="last",
-    notes=(
-        "Learning curve: the value is the number of epochs until the test accuracy is within 1 point of its best.",
-        "Loss landscape: mean rise of the training loss over circles of radius 0.5 and 1, three pairs of directions; 256 samples, 9 x 9 "
-        "points. The paper names neither grid nor samples.",
-        "Which ALIF the paper trained is not said [U]: its eq. 3.",
-        "LIF and ALIF were trained for one epoch (38.0 and 34.1 %), CE-LIF for ten: a network that has hardly learnt has a flat "
-        "loss, so that the order of the values says nothing yet about the paper's, in which CE-LIF's is the flattest.",
-    ),
+    notes=("figure_4", "landscapes"),
     draw="curves:curves_and_landscapes",
 )

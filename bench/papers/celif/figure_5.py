@@ -16,11 +16,6 @@ TABLE = Table(
         LOSS_CURVE,
     ),
     protocol="last",
-    notes=(
-        "The value is the test loss after the last epoch of 100 iterations. Baselines: 1/6 for adding, 10 ln 8 / (T + 20) for copy memory.",
-        "Sizes of LSTM and ALIF are not in the paper [U].",
-        "LSTM leaves the baseline of copy memory at T = 100 here (0.096, still falling after 5,000 iterations), where the paper's stays on "
-        "it: ours has 256 units, forget gates that start open (+1) and gradients clipped at 1, none of which the paper names.",
-    ),
+    notes=("figure_5",),
     draw="curves:losses",
 )

@@ -16,11 +16,6 @@ TABLE = Table(
         GRADIENT_REACH,
     ),
     protocol="last",
-    notes=(
-        "Absolute values, normalised sample by sample over 256 training samples: the paper's signed sums can vanish.",
-        "The paper writes the gradient once as Grad(n, t) and once as Grad(t, n): here by step t and neuron n.",
-        "The paper shows T = 400. T = 100 is here beside it because figure 5 has those networks trained: a quarter of the work.",
-        "The value is the share on the first 10 steps, where the digits are shown.",
-    ),
+    notes=("figure_6",),
     draw="embedding:reach",
 )

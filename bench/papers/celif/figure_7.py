@@ -13,10 +13,6 @@ TABLE = Table(
     figure_cells({"CE-LIF": CELIF_154K}, {"Matrix": SEQ_MNIST}, TE_MATRIX)
     + figure_cells({"CE-LIF": CELIF_154K}, {"By lag": SEQ_MNIST}, TE_SIMILARITY),
     protocol="last",
-    notes=(
-        "The value is the mean similarity at lags of 28k steps minus that at 28k + 14: 28 steps later the pixel below is read.",
-        "Before training about 0.5 is expected everywhere: mean and deviation of the embedding are equal.",
-        "The matrix is drawn as means over blocks of 7 x 7 steps.",
-    ),
+    notes=("figure_7",),
     draw="embedding:similarity",
 )

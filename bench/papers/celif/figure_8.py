@@ -23,10 +23,6 @@ TABLE = Table(
         )
     ),
     protocol="last",
-    notes=(
-        "The value is the mean rise of the training loss over circles of radius 0.5 and 1, three pairs of directions.",
-        "Filters are rows, a neuron's row of the temporal embedding too; parameters of one dimension stay. 256 samples, 9 x 9 points.",
-        "The order of the values says little yet: LIF and ALIF have hardly learnt, see celif-fig-4.",
-    ),
+    notes=("landscapes",),
     draw="landscapes:draw",
 )

@@ -28,7 +28,9 @@ from bench.spec.table import Fact, Table
 
 _FACTS = {"SNN": Fact("snn"), "Architecture": Fact("architecture"), "Parameters": Fact("parameters")}
 _COUNTS = {
-    "IndRNN | Recurrent | 99.2k": "128 + 6 x 128^2 + 6 x 128 = 99,200 is no network; six layers of 128 have 86,410, as the public log says",
+    "IndRNN | Recurrent | 99.2k": (
+        "128 + 6 x 128^2 + 6 x 128 = 99,200 is no network; six layers of 128 have 86,410, as the public log says"
+    ),
     "TCN | Convolution | 70.0k": "the cited paper's rounding",
     "AHP | Recurrent | 68.4k": "68,420 would be LSNN's 68,200 with a bias for each of 220 neurons",
 }
@@ -86,24 +88,5 @@ TABLE = Table(
         unit={"Parameters": "k", "Seq-MNIST": "%", "PS-MNIST": "%"},
         legend={"N.A.": "result not publicly available", "-": "did not converge in the paper"},
     ),
-    notes=(
-        "*: trained by the paper's authors from public code. CE-LIF (Ours): their own. All other rows are quoted from the cited papers.",
-        "No number of seeds and no spread; the best test accuracy over the epochs is likely what is printed.",
-        "The last row is no slip: a wide feedforward CE-LIF is set against recurrent networks of about 155k parameters.",
-        "Parameter counts mix rounding down (66.5, 83.5, 153.9) and rounding (155.1). About four fifths of CE-LIF's are its temporal "
-        "embedding, so equal counts give it far narrower layers.",
-        "The baselines' widths are not in the paper; 64-256-256 gives 85.1k and 155.1k, with recurrence in the first two layers only.",
-        "Reduced budgets: one epoch a row, two for TCN and IndRNN (after one: 88.23 and 89.55 % on Seq-MNIST), five for CE-LIF 83.5k, "
-        "ten for 153.9k; LSTM and IndRNN then take higher rates than their recipes, and other batches (64 instead of 256, 128 instead of "
-        "32), so that so few epochs train them at all, and LSTM's gates start for memories of up to 784 steps (chrono: 33.01 % on "
-        "Seq-MNIST after that epoch of 14 minutes; "
-        "with its recipe's start 11.35 %, chance). LSTM is far from trained then.",
-        "The rows' reduced budgets are not equal: CE-LIF 153.9k is at 90.77 % on Seq-MNIST after its first epoch (figure 4's data).",
-        "IndRNN: 99.50 with 99.2k parameters matches no public run. TCN: 70.0k is the cited paper's rounding of 66.9k.",
-        "LSTM: the readout's 1,290 parameters are not counted. AHP: 68.4k is LSNN's 68.2k with a bias for each of 220 neurons. DEXAT and "
-        "AHP have no public training code.",
-        "LSNN, DEEP-R LSNN, DEXAT and AHP read LSNN's code of 80 spike lines over 840 steps instead of one pixel a step. Their delays of "
-        "up to 10 steps keep them out of the fused scan: from 64 images, an epoch takes about 3 h (220 neurons) or 16 h (700) on one core.",
-        "ALIF: its public code reads windows of 4 or 8 pixels; 156.3k parameters belong to an input of one pixel, which this row has.",
-    ),
+    notes=("table_1", "published_values", "reduced_budgets"),
 )

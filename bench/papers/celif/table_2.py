@@ -27,10 +27,5 @@ TABLE = Table(
         unit={"Seq-MNIST": "%", "PS-MNIST": "%"},
         facts={"CE[t] =": Fact("embedding")},
     ),
-    notes=(
-        "No number of seeds and no spread; the best test accuracy over the epochs is likely what is printed.",
-        "Row 6 is the 153.9k CE-LIF row of celif-1 (layers 64-152-152), but at a reduced budget has the same as the other five rows.",
-        "Rows 1 and 2 have no temporal embedding, so 34.8k parameters at that width; the paper does not say whether they were made wider.",
-        "Row 1 is ALIF without recurrence; whether it keeps ALIF's gain on S[t-1] is not said.",
-    ),
+    notes=("table_2", "published_values"),
 )

@@ -31,10 +31,5 @@ TABLE = Table(
         measure={"Seq-MNIST": ACCURACY, "P-MNIST": ACCURACY},
         unit={"Parameters": "k", "Seq-MNIST": "%", "P-MNIST": "%"},
     ),
-    notes=(
-        "No number of seeds and no spread; the best test accuracy over the epochs is likely what is printed.",
-        "P-MNIST is PS-MNIST.",
-        "The first row is the 153.9k CE-LIF row of celif-1.",
-        "153.9 and 158.3 are rounded down, 181.4 is rounded. The counts need recurrence in the first two hidden layers only.",
-    ),
+    notes=("table_3", "published_values"),
 )

@@ -32,7 +32,8 @@ _UNPUBLISHED = "beside the published columns: the raw counts of a time step, the
 TABLE = Table(
     "celif-4",
     PAPER,
-    "Energy cost of an LSTM and three spiking networks of about 155k parameters (m inputs, n neurons a layer, Fr firing rates)",
+    "Energy cost of an LSTM and three spiking networks of about 155k parameters"
+    " (m inputs, n neurons a layer, Fr firing rates)",
     (
         *grid(
             """
@@ -58,19 +59,5 @@ TABLE = Table(
             for row, model in _MODELS.items()
         ),
     ),
-    notes=(
-        "The text says one inference; the numbers only come out per time step (an image of 784 steps costs 784 times as much).",
-        "Measured: rates over the whole Seq-MNIST test set, recurrence where a layer has it, the classifier counted; every "
-        "column per time step unless it says inference. The LSTM is the 66.5k of celif-1, not the paper's; ALIF is Yin et al.'s.",
-        "At laptop budget LIF and ALIF have had one epoch (50.51 and 19.54 % on Seq-MNIST), CE-LIF ten: a neuron of theirs spikes in 0.35 "
-        "and 0.01 of all steps, one of CE-LIF's in 0.35. That ALIF costs less than CE-LIF is that of a network which has not learnt yet.",
-        "With the published firing rates only LIF is reproduced (24.10 nJ, recurrence counted in all three layers; the network has it in "
-        "two: 23.87).",
-        "13.5: CE-LIF comes to 12.49 nJ with its published rates, about 1.0 nJ below; perhaps a slip for 12.5. A width of 161 or a rate of "
-        "0.278 in the second layer would give 13.5.",
-        "22.9: ALIF's rates are not published; one mean rate of 0.062 in all layers, recurrent in all three, gives it. The public rates of "
-        "Yin et al. give 24.05 or 21.60.",
-        "774.9: the LSTM's sizes are not given. It takes 168,457 MACs, as 60-102-102 has; with 155k parameters the formula stays below "
-        "730 nJ.",
-    ),
+    notes=("energy",),
 )

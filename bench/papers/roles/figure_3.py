@@ -16,9 +16,6 @@ TABLE = Table(
         NMNIST_STANDIN,
         NMNIST_SUBSET,
     ),
-    notes=(
-        "The value is the mean rate over all neurons; drawn are the hidden layer's, averaged over steps and all test samples.",
-        "The paper takes one random test batch.",
-    ),
+    notes=("figure_3",),
     draw="features:rates",
 )

@@ -15,9 +15,6 @@ TABLE = Table(
     "Loss landscapes on N-MNIST (3 ms windows) along two filter-normalised random directions",
     on_other_data(figure_cells(_MODELS, {"N-MNIST": NMNIST}, LANDSCAPE), NMNIST_STANDIN),
     protocol="last",
-    notes=(
-        "The value is the flatness: mean rise of the training loss over circles of radius 0.5 and 1, three pairs of directions.",
-        "Range, grid, samples and directions are not in the paper: [-1, 1], 21 x 21 points, 1,024 training samples, one pair drawn.",
-    ),
+    notes=("figure_5",),
     draw="landscapes:draw",
 )

@@ -18,10 +18,6 @@ TABLE = Table(
         + figure_cells(_MODELS, {"Silhouette": NMNIST}, SILHOUETTE, "a picture; the coefficient is printed in Table 9"),
         NMNIST_STANDIN,
     ),
-    notes=(
-        "The silhouette is that of roles-9: cosine distance in the whole space of mean rates. The map is of 2,000 test samples, one seed.",
-        "The number under t-SNE is the Kullback-Leibler divergence, in nats, between the map and the space: what t-SNE makes small.",
-        "Distances in a t-SNE map mean little: compare the silhouettes.",
-    ),
+    notes=("figure_6",),
     draw="features:embeddings",
 )

@@ -20,13 +20,6 @@ TABLE = Table(
         NMNIST_STANDIN,
         NMNIST_SUBSET,
     ),
-    notes=(
-        "The paper does not define its perturbation [U]: drawn is the share of flipped entries (the mean square); its root is tabled.",
-        "500 test samples that are classified correctly (of the subset all such), no bound on the perturbation, up to 200 steps and 5 "
-        "restarts; the share that was fooled is part of the picture.",
-        "Measured at laptop budget: complete leakage needs the most flips, no leakage and recurrence the fewest, as drawn. Without reset "
-        "a fifth fewer than with it fool the network, simulated or real; the paper says that the reset does not matter. In the root mean "
-        "square it is a tenth. Checked: both readings, both data; not checked: more than 5 and 60 epochs.",
-    ),
+    notes=("figure_8",),
     draw="features:attacks",
 )

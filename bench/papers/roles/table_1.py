@@ -35,9 +35,5 @@ TABLE = Table(
         ),
         SPOKEN_DIGITS,
     ),
-    notes=(
-        "SHD is printed with 10 classes; the data set has 20, and roles-4 uses 20 outputs.",
-        "SHD (spoken digits): a stand-in, the Free Spoken Digit Dataset through a cochlea model, counted here. "
-        "Nothing is published for it. Nothing stands in for SSC.",
-    ),
+    notes=("table_1",),
 )

@@ -30,8 +30,5 @@ TABLE = Table(
         ),
         CIFAR10_SUBSET,
     ),
-    notes=(
-        "Images: training and test set together.",
-        "CIFAR10 (4,000 images): a subset, all from the training set, counted here. Nothing is published for it.",
-    ),
+    notes=("table_2",),
 )

@@ -32,10 +32,5 @@ TABLE = Table(
         NMNIST_SUBSET,
         DVS_CLIPS,
     ),
-    notes=(
-        "DVS128 Gesture is printed with 1,342 samples; all accuracies but one are multiples of 1/288, the test part of a split of "
-        "1,464 (1,176 + 288).",
-        "Columns in brackets are counted here and are not the paper's: N-MNIST simulated from MNIST is a stand-in, 1,100 "
-        "recordings and 10 clips are subsets. Nothing is published for them.",
-    ),
+    notes=("table_3",),
 )

@@ -31,13 +31,5 @@ TABLE = Table(
             _ROW: Fact("network", (LSTM_512.name, GRU_512.name)),
         },
     ),
-    notes=(
-        "The XOR network is not in the table; 20-16-2 is the public script's.",
-        "FC_LI: leaky integrators that do not spike, as in the lab's public code, where the table prints LIF for the last layer too.",
-        "Parameters are counted in the built networks: weights, biases and the learnable leaks of SHD and SSC, one a neuron; recurrence "
-        "in the hidden layers adds the second count.",
-        "Everything that is trained is counted, the RNN baselines' FC(10) with its 5,130 parameters too: it reads the last step. The "
-        "ledger's params, as celif's 66.5k for an LSTM, leave that layer out.",
-        "The last row is from the text, not from the table: vanilla RNN, LSTM and GRU on N-MNIST.",
-    ),
+    notes=("table_4",),
 )

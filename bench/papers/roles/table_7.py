@@ -43,22 +43,5 @@ TABLE = Table(
     PAPER,
     "Accuracy for fixed leaks k_tau from 0 to 1",
     on_other_data(PUBLISHED, NMNIST_STANDIN, NMNIST_SUBSET, SPOKEN_DIGITS),
-    notes=(
-        "k_tau = 0 and 1.0 are complete and no leakage of roles-6, and outside SHD and SSC k_tau = 0.3 is its baseline: trained once.",
-        "Every leak is fixed here. The learnable baseline of roles-6 (SHD 78.58, SSC 60.70) lies above every row as printed.",
-        "On spoken digits (20 of 100 epochs, three seeds) it has 73.9 and the best fixed leak, 0.5 as printed, 73.1: too close to tell.",
-        "N-MNIST, simulated, 5 epochs: all leaks within 0.4 points, best 0.7 (one seed; 0, 0.3 and 1.0 have three); printed are 94.60 to "
-        "95.34, best 0.9.",
-        "The text calls this table Figure 7; its caption repeats that of Table 6.",
-        "The fully connected MNIST and N-MNIST accuracies are low for the network: compare gaps and orders more than absolute values.",
-        "Columns in brackets are not the paper's data: N-MNIST simulated from MNIST and spoken digits through a cochlea model are "
-        "stand-ins, 1,100 recordings of N-MNIST a subset.",
-        "MNIST: the number of steps and the encoding are not in the paper; T = 15, Bernoulli. The other sets: see roles-6.",
-        "MNIST, measured over the paper's 100 epochs (one seed; 0, 0.3 and 1.0 have three): all leaks lie between 98.41 (k_tau = 1.0) and "
-        "98.54 (0.4), closer than the test sample can tell apart; printed are 94.38 to 96.48, up and down by more than a point between "
-        "neighbouring leaks, 0.9 best "
-        "by 0.5. After 4 epochs 0.3 and 0.4 were best and accuracy fell evenly by 0.7 points up to 0.9 and by 1 up to 1.0: the leak "
-        "matters for how fast the network learns here, not for where it ends. Checked: both numbers of epochs; not checked: other step "
-        "counts and encodings.",
-    ),
+    notes=("table_7", "fully_connected"),
 )

@@ -104,25 +104,5 @@ TABLE = Table(
     PAPER,
     "Accuracy on N-MNIST at temporal resolutions from 1 to 10 ms of networks trained at 3 ms",
     tuple(map(_without_spikes, on_other_data(_ALL + SAME + WHOLE, NMNIST_STANDIN, NMNIST_SUBSET))),
-    notes=(
-        "The 3 ms column is the N-MNIST column of roles-6 (the same trainings), but the baseline is printed as 94.76 here and 94.75 there.",
-        "The number of steps at each resolution is not in the paper: 15 windows at every resolution, as in training, so the first 15 ms of "
-        "a recording at 1 ms and the first 150 ms at 10 ms. Beside it two other readings: the same 45 ms that were trained on (45 windows "
-        "of 1 ms, 5 of 10 ms), and the whole recording.",
-        "The reading decides the pattern. Of the three, the same 45 ms came nearest to the printed values when the baseline was "
-        "tried on the stand-in at laptop budget; with 15 windows accuracy falls far more on both sides of 3 ms than printed.",
-        "So do the claims. With the printed columns' 15 windows everything is at 10 to 22 % at 1 ms on the stand-in, and which network "
-        "loses less says little. Over the same 45 ms at 1 ms (simulated, laptop budget; three seeds, LSTM, GRU and vanilla RNN one): "
-        "with leakage and recurrence 87.3 %, without leakage 23.6 (seeds from 14.6 to 38.5), also without reset 15.6, so leakage helps a "
-        "recurrent network to generalise, as printed; at 10 ms recurrence hurts (86.4, baseline 90.0), as printed; but at 1 ms it does "
-        "not (87.3, baseline 71.3), and without recurrence the network without leakage is best (91.5). Networks without spikes lose more "
-        "than the recurrent SNN at 1 ms (LSTM 43.5, GRU 60.1, vanilla RNN 45.0), as printed, but less at 10 ms (95.4, 92.7, 90.7). "
-        "Checked: number of windows and length (the three readings); counts instead of 0 and 1 in a window (exploratory, seed 0, the "
-        "same 45 ms): baseline 71.7 at 1 ms and 81.0 at 10 ms, without leakage 91.3 and 94.4, with recurrence 86.4 and 78.4, so that at "
-        "10 ms more is lost, by recurrence as printed (80.4) but by the baseline too (94.6). Not checked: more than 5 epochs.",
-        "Over whole recordings most networks, trained on the first 45 ms, have lost most of what they knew at 3 ms already (simulated, "
-        "laptop budget: 16 to 27 % without recurrence or with leakage), so what they lose elsewhere says little. Those without leakage "
-        "and with recurrence keep it, 66.4 %, and without reset too 88.6 (at 1 ms 21.3 and 18.6, at 10 ms 40.4 and 78.3).",
-        "Other columns with a data set's name are a stand-in simulated from MNIST and a subset of 1,100 recordings: nothing is published.",
-    ),
+    notes=("resolutions", "other_data"),
 )

@@ -1,0 +1,219 @@
+"""References in research notes to what the ledger has; ``bench.report.notes`` describes how they are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from bench import plan
+from bench.errors import BenchError, unknown
+from bench.ledger import series
+from bench.ledger.store import Line
+from bench.measures import LEARNING_CURVE, MEASURES
+from bench.report import facts
+from bench.report.verdict import published_number, results
+from bench.spec.experiment import Experiment
+from bench.spec.measure import PROTOCOLS, Measure
+from bench.spec.table import Cell, Table
+
+Form = Callable[[float], str]
+
+NOT_MEASURED = "not measured"
+_FUNCTION_OF = re.compile(r"(?:(\w+):\s*)?(.*)")
+_ALLOWED = {
+    "budget": ("paper", "laptop"),
+    "protocol": tuple(PROTOCOLS),
+    "show": ("value", "seeds", "epoch", "epochs", "n_test", "params", "spike_rate"),
+    "minus": ("published",),
+}
+_OPTIONS = ("seed", "protocol", "budget", "digits", "epoch", "show", "minus")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference as it is written: ``of`` the table's id, or "experiment <id>" with its measure as ``rows``."""
+
+    function: str
+    of: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    options: dict[str, str]
+
+
+class Lookup:
+    """The ledger's lines as references need them. Each cell is looked up once."""
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self._by_measure: dict[str, list[Line]] = {}
+        self._by_experiment: dict[str, list[Line]] = {}
+        self._known: dict[tuple[str, str, str, str], dict[str, dict[int, Line]]] = {}
+        for line in lines:
+            self._by_measure.setdefault(line.measure, []).append(line)
+            self._by_experiment.setdefault(line.experiment, []).append(line)
+
+    def cell(self, table: Table, cell: Cell, budget: str) -> dict[str, dict[int, Line]]:
+        """Current lines of a runnable ``cell`` at ``budget``: protocol -> seed -> line."""
+        assert cell.measure is not None
+        key = (table.id, cell.row, cell.column, budget)
+        if key not in self._known:
+            self._known[key] = results(cell, budget, self._by_measure.get(cell.measure.name, ()))
+        return self._known[key]
+
+    def experiment(self, name: str, measure: str) -> dict[str, Line]:
+        """Finished lines of ``measure`` of an experiment, current or not: protocol -> the newest line."""
+        lines = [x for x in self._by_experiment.get(name, ()) if (x.measure, x.status) == (measure, "ok")]
+        return {line.protocol: line for line in sorted(lines, key=lambda line: line.started_utc)}
+
+
+def plain(text: str) -> str:
+    """``text`` on one line."""
+    return " ".join(text.split())
+
+
+def parse(text: str) -> Reference:
+    """The reference between the braces. Raises ``BenchError`` for a function or an option that does not exist."""
+    parts = [part.strip() for part in plain(text).split("|")]
+    match = _FUNCTION_OF.fullmatch(parts[0])
+    assert match is not None
+    function, of = match[1] or "value", match[2]
+    if function not in _FUNCTIONS:
+        raise unknown("function", function, _FUNCTIONS)
+    experiment = of.startswith("experiment ")
+    if experiment and function != "value":
+        raise BenchError(f"an experiment has one value: leave out {function}:")
+    named = 2 if experiment else 3
+    if len(parts) < named:
+        raise BenchError("a reference is {{table | row | column}} or {{experiment id | measure}}, then options")
+    rows, columns = (tuple(name.strip() for name in part.split(";")) for part in (*parts[1:named], "")[:2])
+    return Reference(function, of, rows, columns, _options(parts[named:]))
+
+
+def _options(parts: Iterable[str]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for part in parts:
+        name, _, value = (word.strip() for word in part.partition("="))
+        if name not in _OPTIONS:
+            raise unknown("option", name, _OPTIONS)
+        if name in _ALLOWED and value not in _ALLOWED[name]:
+            raise unknown(name, value, _ALLOWED[name])
+        if name not in _ALLOWED and not value.isdigit() and (name, value) != ("seed", "*"):
+            raise BenchError(f"{name} must be a whole number, got {value!r}")
+        options[name] = value
+    return options
+
+
+def resolve(text: str, lookup: Lookup) -> str:
+    """What is printed for the reference between the braces. Raises ``BenchError`` for one that names nothing."""
+    reference = parse(text)
+    if reference.of.startswith("experiment "):
+        return _of_experiment(reference, lookup)
+    table = plan.find_table(reference.of)
+    cells = _cells(table, reference)
+    if reference.function == "value" and len(cells) == 1 and cells[0].fact:
+        return facts.answer(cells[0]).text or NOT_MEASURED
+    if missing := [cell for cell in cells if not cell.runnable]:
+        raise BenchError(f"nothing is measured in {table.id}, row {missing[0].row}, column {missing[0].column}")
+    measure = cells[0].measure
+    assert measure is not None
+    labels, numbers = [], []
+    several = len(reference.rows) > 1 or "*" in reference.rows
+    for cell in cells:
+        values = _numbers(table, cell, reference, lookup)
+        if not values:
+            return NOT_MEASURED
+        numbers += values
+        labels += [cell.row if several else cell.column] * len(values)
+    return _FUNCTIONS[reference.function](numbers, labels, _form(reference, measure))
+
+
+def _cells(table: Table, reference: Reference) -> list[Cell]:
+    rows = reference.rows
+    if "*" in rows:
+        rows = tuple(dict.fromkeys(cell.row for cell in table.cells if not cell.extra))
+    cells = [cell for r in rows for c in reference.columns for cell in plan.select(table, [r], [c])]
+    if not cells:
+        raise BenchError(f"{table.id} has no cell there")
+    return cells
+
+
+def _form(reference: Reference, measure: Measure) -> Form:
+    """How a number is printed: a value as in tables, a count with commas."""
+    if reference.options.get("show", "value") not in ("value", "spike_rate"):
+        return lambda number: f"{number:,.0f}"
+    digits = int(reference.options.get("digits", measure.digits))
+    return lambda number: f"{number:.{digits}f}"
+
+
+def _numbers(table: Table, cell: Cell, reference: Reference, lookup: Lookup) -> list[float]:
+    """What a reference takes of a cell: one number, or with ``seed=*`` one a seed; none where it is not measured."""
+    options = reference.options
+    budgets = [options["budget"]] if "budget" in options else ["paper", "laptop"]
+    current = next(filter(None, (lookup.cell(table, cell, budget) for budget in budgets)), {})
+    protocol = table.protocol if table.protocol in current else min(current, default="")
+    lines = [line for _, line in sorted(current.get(options.get("protocol", protocol), {}).items())]
+    if options.get("seed", "*") != "*":
+        lines = [line for line in lines if line.seed == int(options["seed"])]
+    if options.get("show") == "seeds":
+        return [len(lines)] if lines else []
+    numbers = [number for line in lines if (number := _number(cell, line, options)) is not None]
+    if "minus" in options:
+        published = published_number(cell)
+        if published is None:
+            raise BenchError(f"nothing is published in {table.id}, row {cell.row}, column {cell.column}")
+        numbers = [number - published for number in numbers]
+    return numbers if options.get("seed") == "*" or not numbers else [fmean(numbers)]
+
+
+def _number(cell: Cell, line: Line, options: dict[str, str]) -> float | None:
+    if "epoch" not in options:
+        return getattr(line, options.get("show", "value"))
+    assert cell.task is not None and cell.model is not None
+    experiment = Experiment(cell.task, cell.model, line.seed, line.budget)
+    curve = series.read(experiment, LEARNING_CURVE, "last") or {}
+    by_epoch = dict(zip(curve.get("epoch", ()), curve.get("test_accuracy", ()), strict=False))
+    return by_epoch.get(float(options["epoch"]))
+
+
+def _of_experiment(reference: Reference, lookup: Lookup) -> str:
+    name, measure = reference.of.split()[-1], reference.rows[0]
+    if measure not in MEASURES:
+        raise unknown("measure", measure, MEASURES)
+    if useless := set(reference.options) - {"protocol", "digits", "show"}:
+        raise BenchError(f"an experiment has no option {', '.join(sorted(useless))}")
+    by_protocol = lookup.experiment(name, measure)
+    protocol = reference.options.get("protocol", "best_test" if "best_test" in by_protocol else "last")
+    line = by_protocol.get(protocol)
+    number = getattr(line, reference.options.get("show", "value"), None)
+    if number is None:
+        return NOT_MEASURED
+    return _form(reference, MEASURES[measure])(number)
+
+
+def _one(numbers: Sequence[float], labels: Sequence[str], form: Form) -> str:
+    if len(numbers) != 1:
+        raise BenchError(f"{len(numbers)} values: name one cell, or write values:, min:, max:, … before the table")
+    return form(numbers[0])
+
+
+def _difference(numbers: Sequence[float], labels: Sequence[str], form: Form) -> str:
+    if len(numbers) != 2:
+        raise BenchError(f"a difference is that of two values, not of {len(numbers)}")
+    return form(numbers[0] - numbers[1])
+
+
+def _listed(numbers: Sequence[float], labels: Sequence[str], form: Form) -> str:
+    *first, last = map(form, numbers)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+_FUNCTIONS: dict[str, Callable[[Sequence[float], Sequence[str], Form], str]] = {
+    "value": _one,
+    "min": lambda numbers, labels, form: form(min(numbers)),
+    "max": lambda numbers, labels, form: form(max(numbers)),
+    "spread": lambda numbers, labels, form: form(max(numbers) - min(numbers)),
+    "difference": _difference,
+    "best": lambda numbers, labels, form: labels[max(range(len(numbers)), key=lambda i: numbers[i])],
+    "values": _listed,
+}
