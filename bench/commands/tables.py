@@ -13,7 +13,8 @@ from bench.commands.selection import expanded, selected, selection
 from bench.errors import BenchError
 from bench.ledger import store
 from bench.papers.registry import TABLES
-from bench.report import render as rendering
+from bench.report.findings import coverage, find_results
+from bench.report.markdown import to_markdown
 from bench.spec.table import Table
 from bench.spec.task import BUDGETS
 
@@ -25,7 +26,7 @@ def list_tables(as_json: bool) -> None:
     lines = store.read()
     rows: list[dict[str, Any]] = []
     for table in TABLES.values():
-        counts = rendering.coverage(rendering.findings(table, lines))
+        counts = coverage(find_results(table, lines))
         runnable = sum(c.runnable for c in table.cells)
         rows.append(
             {"table": table.id, "title": table.title, "cells": len(table.cells), "runnable": runnable, **counts}
@@ -77,7 +78,7 @@ def show(table: str, row: str | None, column: str | None, budget: str, as_json: 
 
 
 def _show_table(table: Table, as_json: bool) -> None:
-    found = rendering.findings(table, store.read())
+    found = find_results(table, store.read())
     if as_json:
         fields = ("status", "text", "value", "low", "high", "n", "budget", "protocol", "verdict", "note")
         return print_json(
@@ -87,7 +88,7 @@ def _show_table(table: Table, as_json: bool) -> None:
                 for f in found
             ]
         )
-    click.echo(rendering.to_markdown(table, found))
+    click.echo(to_markdown(table, found))
 
 
 @click.command()

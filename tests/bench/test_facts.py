@@ -11,8 +11,9 @@ import pytest
 from bench.papers.registry import TABLES
 from bench.papers.roles.models import GRU_512, LIF, LIF_LEAK, LIF_NO_RESET, LIF_RECURRENT, LSTM_512, RNN_512
 from bench.papers.roles.tasks import DVS_GESTURE, MNIST, NMNIST, SHD, XOR
-from bench.report import census, facts, render
+from bench.report import census, facts
 from bench.report.facts import Question, same
+from bench.report.text_table import cell_text, legend
 from bench.report.verdict import find_result
 from bench.spec.experiment import Experiment
 from bench.spec.table import Cell, Fact
@@ -220,14 +221,16 @@ def test_subsets_and_stand_ins_are_counted_in_columns_of_their_own_labelled_and_
         assert {f.verdict for r, f in found.items() if r not in described} == {
             kind
         }  # N-MNIST's 70,000, 10 classes and pixels too
-        assert render.short(found[row]) == f"{samples} * (–)"
-    legend = render.legend([find_result(table, c, []) for c in table.cells])
-    assert "Nothing measured" not in legend and "not its data" in legend
+        assert cell_text(found[row]) == f"{samples} * (–)"
+    words = legend([find_result(table, c, []) for c in table.cells])
+    assert "Nothing measured" not in words and "not its data" in words
 
 
 def test_a_number_that_the_papers_data_set_lacks_is_said_without_the_subsets_count(places: Path) -> None:
     (found,) = (
-        find_result(TABLES["roles-3"], c, []) for c in TABLES["roles-3"].cells if (c.row, c.column) == ("Samples", "N-MNIST")
+        find_result(TABLES["roles-3"], c, [])
+        for c in TABLES["roles-3"].cells
+        if (c.row, c.column) == ("Samples", "N-MNIST")
     )
     assert found.status == "data missing" and "1,100" not in found.note
 

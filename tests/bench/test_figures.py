@@ -20,6 +20,7 @@ from bench.ledger import series, store
 from bench.ledger.new_lines import new_lines
 from bench.papers.registry import TABLES
 from bench.report import figures, render
+from bench.report.findings import find_results
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
 from bench.spec.table import Table
@@ -145,7 +146,7 @@ def measured(table: Table, seeds: int = 1, budget: str = "laptop", with_series: 
 
 
 def contents(table: Table, lines: list[store.Line]) -> dict[str, Any]:
-    return {path.suffix: content for path, content in figures.files(table, render.findings(table, lines)).items()}
+    return {path.suffix: content for path, content in figures.files(table, find_results(table, lines)).items()}
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -233,7 +234,7 @@ def test_check_compares_data_and_svg_and_asks_for_a_png(places: Path) -> None:
 
 def test_the_caption_says_budget_data_seeds_and_what_is_missing(places: Path) -> None:
     lines = [line for line in measured(FIGURE, seeds=2) if line.data == "nmnist-standin"]
-    found = render.findings(FIGURE, lines)
+    found = find_results(FIGURE, lines)
     text = figures.caption(found, figures.shown(FIGURE, found))
     assert (
         "laptop budget (less training than in the paper)" in text
@@ -250,7 +251,7 @@ def test_the_caption_says_of_parts_without_their_data_that_it_is_not_here(places
     lines += new_lines(
         Experiment(cell.task, cell.model, 0, "laptop"), (cell.measure,), "data missing", "nmnist is not in BENCH_DATA"
     )
-    found = render.findings(FIGURE, lines)
+    found = find_results(FIGURE, lines)
     text = figures.caption(found, figures.shown(FIGURE, found))
     assert (
         text.endswith("weights: last; the data of 3 of the figure's parts are not here.") and "not measured" not in text
@@ -365,7 +366,7 @@ def test_the_attacks_interval_is_the_same_in_picture_and_table(places: Path, see
         for r in csv.DictReader(contents(table, lines)[".csv"].splitlines())
         if r["ci_half"]
     }
-    found = {(f.cell.row, f.cell.column): f for f in render.findings(table, lines)}
+    found = {(f.cell.row, f.cell.column): f for f in find_results(table, lines)}
     assert len(drawn) > 4
     for place, half in drawn.items():
         low, high = found[place].low, found[place].high
