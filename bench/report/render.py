@@ -21,7 +21,7 @@ FORMATS = {"csv": to_csv, "md": to_markdown, "tex": to_latex}
 
 
 def files(tables: Iterable[Table], lines: list[Line]) -> dict[Path, str]:
-    """Content of ``results/tables/<table>.{csv,md,tex}`` of ``tables``, of the claims and of the index of all tables."""
+    """Content of ``results/tables/<table>.{csv,md,tex}`` of ``tables``, of the claims and of the index."""
     contents = {}
     for table in tables:
         findings = find_results(table, lines)

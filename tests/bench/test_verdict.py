@@ -203,7 +203,7 @@ def test_markdown_marks_what_is_no_reproduction_and_latex_escapes() -> None:
     assert "94.00 ± 0.47 * (94.85)" in to_markdown(table, found).replace("\\*", "*")
     assert "no verdict" in legend(found)
     latex = to_latex(table, found)
-    assert r"k\_tau \& 5 \% & 94.00 $\pm$ 0.47 * (94.85) \\" in latex
+    assert r"$k_\tau$ \& 5 \% & 94.00 $\pm$ 0.47 * (94.85) \\" in latex
 
 
 def test_a_cell_says_every_setting_that_its_budget_changes() -> None:
