@@ -52,10 +52,11 @@ def to_latex(table: Table, findings: list[Finding]) -> str:
     import pandas  # takes half a second
 
     (_, *titles), *rows = ([latex_text(text) for text in line] for line in text_table(table, findings))
-    labels = [label for label, *_ in rows]
+    labels: dict[object, str] = dict(enumerate(label for label, *_ in rows))
+    headings: dict[object, str] = dict(enumerate(titles))
     styler = pandas.DataFrame([cells for _, *cells in rows]).style
     styler.format_index(labels.__getitem__, axis="index")  # pandas numbers rows and columns: equal titles are allowed
-    styler.format_index(titles.__getitem__, axis="columns")
+    styler.format_index(headings.__getitem__, axis="columns")
     tabular = styler.to_latex(hrules=True, column_format="l" + "r" * len(table.columns))
     return "\n".join(
         [

@@ -235,7 +235,7 @@ def test_check_compares_data_and_svg_and_asks_for_a_png(places: Path) -> None:
 def test_the_caption_says_budget_data_seeds_and_what_is_missing(places: Path) -> None:
     lines = [line for line in measured(FIGURE, seeds=2) if line.data == "nmnist-standin"]
     found = find_results(FIGURE, lines)
-    text = figures.caption(found, figures.shown(FIGURE, found))
+    text = figures.caption(found, figures.plotted_cells(FIGURE, found))
     assert (
         "laptop budget (less training than in the paper)" in text
         and "stand-in for N-MNIST" in text
@@ -252,7 +252,7 @@ def test_the_caption_says_of_parts_without_their_data_that_it_is_not_here(places
         Experiment(cell.task, cell.model, 0, "laptop"), (cell.measure,), "data missing", "nmnist is not in BENCH_DATA"
     )
     found = find_results(FIGURE, lines)
-    text = figures.caption(found, figures.shown(FIGURE, found))
+    text = figures.caption(found, figures.plotted_cells(FIGURE, found))
     assert (
         text.endswith("weights: last; the data of 3 of the figure's parts are not here.") and "not measured" not in text
     )
@@ -263,9 +263,9 @@ def finished(table: Table, lines: list[store.Line], monkeypatch: pytest.MonkeyPa
     from bench.report.figures import style
 
     kept: list[Any] = []
-    monkeypatch.setattr(style, "saved", lambda picture, ending, salt: kept.append(picture) or "")
+    monkeypatch.setattr(style, "file_content", lambda picture, ending, salt: kept.append(picture) or "")
     contents(table, lines)
-    with style.ours():
+    with style.figure_settings():
         kept[0].set_dpi(200)  # as PNGs are saved
         kept[0].canvas.draw()
     return kept[0]
