@@ -40,7 +40,7 @@ def _paper(paper: Paper, lines: list[Line]) -> list[str]:
         "",
         "| table or figure | title | cells | measured | ready to run | data missing | nothing to measure | other |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
-        *(_row(table, lines) for table in TABLES.values() if table.paper is paper),
+        *(_row(table, lines) for table in TABLES.values() if table.paper.id == paper.id),
         "",
     ]
 

@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 
 from bench.ledger import store
-from bench.papers.registry import TABLES
+from bench.papers.registry import PAPERS, TABLES
+from bench.report import claims, claims_page
 from bench.report.findings import find_results
+from bench.report.index import index
 from bench.report.latex import latex_text, to_latex
 from bench.report.text_table import text_table
-from bench.spec.table import Cell, Table
+from bench.spec.table import Cell, Paper, Table
 
 
 def table_of_text(*rows: tuple[str, str]) -> Table:
@@ -39,9 +41,7 @@ def latex(table: Table) -> list[str]:
         ("* chosen", "{}* chosen"),
     ],
 )
-def test_special_characters_are_escaped_once_and_the_papers_symbols_are_in_math_mode(
-    text: str, escaped: str
-) -> None:
+def test_special_characters_are_escaped_once_and_the_papers_symbols_are_in_math_mode(text: str, escaped: str) -> None:
     assert latex_text(text) == escaped
 
 
@@ -69,3 +69,26 @@ def test_every_number_of_every_table_is_in_its_latex() -> None:
         wanted = [n for line in text_table(table, findings) for cell in line for n in number.findall(cell)]
         symbols = body.replace(r"\Theta_0", "Theta 0")
         assert number.findall(symbols) == wanted, table.id
+
+
+def test_the_index_lists_every_paper_and_all_of_its_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    third = Paper("third", "A third paper", "Somebody", "2027")
+    cells = table_of_text(("Baseline", "MNIST")).cells
+    for number in (1, 2):
+        table = Table(f"third-{number}", third, f"Its table {number}", cells)
+        monkeypatch.setitem(TABLES, table.id, table)
+    monkeypatch.setitem(PAPERS, "third", third)
+    lines = index([]).splitlines()
+    headings = [line.split()[1] for line in lines if line.startswith("## ") and ": " in line]
+    assert headings == [f"{paper}:" for paper in PAPERS]
+    listed = [line.split("]")[0].removeprefix("| [") for line in lines if line.startswith("| [")]
+    assert sorted(listed) == sorted(TABLES)
+    assert "| [third-2](tables/third-2.md) | Its table 2 | 1 | 0 | 0 | 0 | 1 |  |" in lines
+
+
+def test_a_paper_without_claims_has_an_empty_list_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    third = Paper("third", "A third paper", "Somebody", "2027")
+    monkeypatch.setitem(PAPERS, "third", third)
+    judgements = claims.judgements([], ["third"])
+    assert judgements == {"third": []}
+    assert "## third: A third paper" in claims_page.markdown(judgements)
