@@ -117,7 +117,7 @@ def train(
     outcome = sweep.run(replan, workers, threads, **where) if made.jobs else sweep.Outcome()
     left = replan()
     if official:
-        if stating.lacking(cell for _, cell in chosen):
+        if stating.incomplete(cell for _, cell in chosen):
             from bench.report import census  # loads torch
 
             census.update(fresh=False)

@@ -17,16 +17,14 @@ from bench.report.latex import to_latex
 from bench.report.markdown import to_markdown
 from bench.spec.table import Table
 
-FORMATS = {"csv": to_csv, "md": to_markdown, "tex": to_latex}
-
 
 def files(tables: Iterable[Table], lines: list[Line]) -> dict[Path, str]:
     """Content of ``results/tables/<table>.{csv,md,tex}`` of ``tables``, of the claims and of the index."""
-    contents = {}
+    contents: dict[Path, str] = {}
     for table in tables:
         findings = find_results(table, lines)
-        for ending, to_text in FORMATS.items():
-            contents[paths.results() / "tables" / f"{table.id}.{ending}"] = to_text(table, findings)
+        texts = {"csv": to_csv(table, findings), "md": to_markdown(table, findings), "tex": to_latex(table, findings)}
+        contents |= {paths.results() / "tables" / f"{table.id}.{ending}": text for ending, text in texts.items()}
     contents[paths.results() / "claims.md"] = claims_page.markdown(claims.judgements(lines))
     contents[paths.results() / "README.md"] = index(lines)
     return contents

@@ -12,8 +12,8 @@ HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with half of its 95 % interval (0: exact); ``n`` seeds, trained for ``epochs``, each number once. Without
-    an interval ``half`` is ``assumed``.
+    """A mean with half of its 95 % interval (0: exact); ``n`` seeds, ``epochs`` trained. Without an interval ``half``
+    is ``assumed``.
     """
 
     value: float

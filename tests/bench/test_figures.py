@@ -262,16 +262,16 @@ def finished(table: Table, lines: list[store.Line], monkeypatch: pytest.MonkeyPa
     """The matplotlib figure of ``table`` as it is saved, laid out."""
     from bench.report.figures import style
 
-    kept: list[Any] = []
-    monkeypatch.setattr(style, "file_content", lambda picture, ending, salt: kept.append(picture) or "")
+    pictures: list[Any] = []
+    monkeypatch.setattr(style, "file_content", lambda picture, ending, salt: pictures.append(picture) or "")
     contents(table, lines)
     with style.figure_settings():
-        kept[0].set_dpi(200)  # as PNGs are saved
-        kept[0].canvas.draw()
-    return kept[0]
+        pictures[0].set_dpi(200)  # as PNGs are saved
+        pictures[0].canvas.draw()
+    return pictures[0]
 
 
-def here(table: Table, lines: list[store.Line]) -> list[store.Line]:
+def laptop_lines(table: Table, lines: list[store.Line]) -> list[store.Line]:
     """Without the real N-MNIST and all but one length of a task: about what a laptop has."""
     return [line for line in lines if line.data != "nmnist" and not line.task.endswith(("200", "400", "500", "800"))]
 
@@ -281,27 +281,28 @@ def here(table: Table, lines: list[store.Line]) -> list[store.Line]:
 def test_figures_fit_a_page_and_no_text_is_small_cut_off_or_touches_another(
     places: Path, monkeypatch: pytest.MonkeyPatch, name: str, some: bool
 ) -> None:
-    table, lines = FIGURES[name], measured(FIGURES[name])
-    picture = finished(table, here(table, lines) if some else lines, monkeypatch)
+    table = FIGURES[name]
+    lines = measured(table)
+    picture = finished(table, laptop_lines(table, lines) if some else lines, monkeypatch)
     assert picture.get_figwidth() <= 6.9
-    whole, gap = picture.bbox, 0.03 * picture.dpi
+    page = picture.bbox
+    gap = 0.03 * picture.dpi
     texts = {"title": picture._suptitle, "caption": picture._supxlabel}
     for number, axis in enumerate(picture.axes):
         names = [
             ("title", axis.title),
             *((f"{n} label", getattr(axis, f"{n}axis").label) for n in "xyz" if hasattr(axis, f"{n}axis")),
         ]
-        texts |= {f"{said} of panel {number}": text for said, text in names if axis.axison and text.get_text()}
+        texts |= {f"{label} of panel {number}": text for label, text in names if axis.axison and text.get_text()}
         legend = axis.get_legend()
         texts |= {f"legend {i} of panel {number}": text for i, text in enumerate(legend.get_texts() if legend else ())}
-        if (
-            axis.name != "3d" and axis.axison and axis.get_label() != "<colorbar>"
-        ):  # these move their ticks while they are drawn
+        # 3d axes and colour bars move their ticks while they are drawn
+        if axis.name != "3d" and axis.axison and axis.get_label() != "<colorbar>":
             drawn = [
-                label
+                text
                 for n in "xy"
                 for tick in getattr(axis, f"{n}axis")._update_ticks()
-                for label in (tick.label1, tick.label2)
+                for text in (tick.label1, tick.label2)
             ]
             texts |= {
                 f"tick {t.get_text()} {i} of panel {number}": t
@@ -309,23 +310,23 @@ def test_figures_fit_a_page_and_no_text_is_small_cut_off_or_touches_another(
                 if t.get_visible() and t.get_text()
             }
     texts |= {f"legend {i}": text for legend in picture.legends for i, text in enumerate(legend.get_texts())}
-    boxes = {said: text.get_window_extent() for said, text in texts.items()}
-    assert not [said for said, text in texts.items() if text.get_fontsize() < 7]
+    boxes = {label: text.get_window_extent() for label, text in texts.items()}
+    assert not [label for label, text in texts.items() if text.get_fontsize() < 7]
     assert not [
-        said
-        for said, b in boxes.items()
-        if b.xmin < 1 or b.ymin < 1 or b.xmax > whole.xmax - 1 or b.ymax > whole.ymax - 1
+        label
+        for label, b in boxes.items()
+        if b.xmin < 1 or b.ymin < 1 or b.xmax > page.xmax - 1 or b.ymax > page.ymax - 1
     ]
-    apart = [
+    close = [
         (a, b)
         for (a, x), (b, y) in itertools.combinations(boxes.items(), 2)
         if x.padded(gap / 2).overlaps(y.padded(gap / 2))
     ]
-    assert not [pair for pair in apart if not all(said.startswith(("tick", "legend")) for said in pair)]
+    assert not [pair for pair in close if not all(label.startswith(("tick", "legend")) for label in pair)]
     assert not [
         pair
-        for pair in apart
-        if all(said.startswith("tick") for said in pair) and boxes[pair[0]].overlaps(boxes[pair[1]])
+        for pair in close
+        if all(label.startswith("tick") for label in pair) and boxes[pair[0]].overlaps(boxes[pair[1]])
     ]
     panels = [axis.get_tightbbox() for axis in picture.axes if axis.axison]
     assert all(boxes["caption"].ymax + gap < p.ymin and p.ymax + gap < boxes["title"].ymin for p in panels)
@@ -333,7 +334,7 @@ def test_figures_fit_a_page_and_no_text_is_small_cut_off_or_touches_another(
 
 def test_the_five_t_sne_maps_of_a_laptop_stand_in_two_lines(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = FIGURES["roles-fig-6"]
-    picture = finished(table, here(table, measured(table)), monkeypatch)
+    picture = finished(table, laptop_lines(table, measured(table)), monkeypatch)
     lines = Counter(round(axis.get_position().y0, 2) for axis in picture.axes if axis.collections)
     assert list(lines.values()) == [3, 2]
 
