@@ -19,6 +19,8 @@ from bench.ledger import store
 from bench.papers.registry import TABLES
 from bench.report import facts as stating
 from bench.report import render as rendering
+from bench.report.findings import find_results
+from bench.report.markdown import markdown_grid
 from sweeps import table as sweep
 
 
@@ -115,7 +117,7 @@ def train(
     outcome = sweep.run(replan, workers, threads, **where) if made.jobs else sweep.Outcome()
     left = replan()
     if official:
-        if stating.lacking(cell for _, cell in chosen):
+        if stating.incomplete(cell for _, cell in chosen):
             from bench.report import census  # loads torch
 
             census.update(fresh=False)
@@ -127,7 +129,7 @@ def train(
             if (picture := paths.results() / "figures" / f"{name}.png").exists():
                 click.echo(f"drawn {picture} (and .svg, .csv: the data in it)", err=True)
         for name in dict.fromkeys(tables):
-            click.echo("\n".join(rendering.markdown_grid(TABLES[name], rendering.findings(TABLES[name], store.read()))))
+            click.echo("\n".join(markdown_grid(TABLES[name], find_results(TABLES[name], store.read()))))
     if profile:
         _profile(outcome.profiles)
     for identity, reason in outcome.failed.items():

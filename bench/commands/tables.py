@@ -17,9 +17,8 @@ from bench.ledger import store
 from bench.ledger.index import Index
 from bench.measures import MEASURES
 from bench.papers.registry import MODELS, PAPERS, TABLES, TASKS
-from bench.report import render as rendering
-from bench.report.references import Lookup
-from bench.report.verdict import status_of
+from bench.report.findings import coverage, find_results
+from bench.report.markdown import to_markdown
 from bench.spec.table import Table
 from bench.spec.task import BUDGETS
 from datamodules import sources
@@ -53,7 +52,7 @@ def list_tables(kind: str, as_json: bool) -> None:
 
 def _counts(table: Table, index: Index) -> dict[str, Any]:
     """Cells of a table by status, as things are at this moment."""
-    states = Counter(status_of(table, cell, index, live=True) for cell in table.cells)
+    states = coverage(table, index, live=True)
     runnable = sum(cell.runnable for cell in table.cells)
     return {"table": table.id, "title": table.title, "cells": len(table.cells), "runnable": runnable, **states}
 
@@ -99,7 +98,7 @@ def show(table: str, row: str | None, column: str | None, budget: str, as_json: 
 
 def _show_table(table: Table, as_json: bool) -> None:
     index = Index(store.read())
-    findings = rendering.findings(table, index, live=True)
+    findings = find_results(table, index, live=True)
     if as_json:
         fields = ("status", "text", "value", "low", "high", "n", "budget", "protocol", "verdict", "note")
         return print_json(
@@ -109,7 +108,7 @@ def _show_table(table: Table, as_json: bool) -> None:
                 for f in findings
             ]
         )
-    click.echo(rendering.to_markdown(table, findings, Lookup(index)))
+    click.echo(to_markdown(table, findings, index))
 
 
 @click.command()

@@ -11,61 +11,71 @@ from bench.papers.registry import MODELS, TABLES, TASKS
 from bench.report import facts, terms
 from bench.report.facts import Question
 from bench.spec.experiment import Experiment
+from bench.spec.table import COUNTED
 from datamodules import census, sources
 from lightning_modules import networks
 from lightning_modules.networks.base import neuron_of
 
 
-def _network(question: Question) -> str:
+def compute(questions: Iterable[Question]) -> dict[Question, str]:
+    """The values of ``questions``, without those about data sets that are missing. Each data set is read once. Raises
+    ``DataError`` for a damaged one.
+    """
+    counts: dict[str, dict[str, Any]] = {}
+    values = {}
+    for question in sorted(questions):
+        if question.fact not in COUNTED:
+            values[question] = _network_value(question)
+        elif not sources.missing(question.subject):
+            if question.subject not in counts:
+                counts[question.subject] = census.count(question.subject)
+            values[question] = counts[question.subject][question.fact]
+    return values
+
+
+def _network_value(question: Question) -> str:
     task, model = question.subject.split("/")
     config = Experiment(TASKS[task], MODELS[model], 0, "paper").config
-    if question.fact in ("parameters", "te"):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            network = networks.build(config)
-        if question.of == facts.WHOLE:
-            return str(sum(p.numel() for p in network.parameters() if p.requires_grad))
-        if question.fact == "parameters":
-            return str(network.parameter_count)
-        te = next(p for name, p in network.named_parameters() if name.endswith(".te"))
-        return f"N({te.mean():.2f}, {te.std():.2f})"
-    name, settings = config["neuron"]["name"], {k: v for k, v in config["neuron"].items() if k != "name"}
-    return terms.setting(question.of, getattr(neuron_of(name, settings)[1], question.of.removeprefix("neuron.")))
+    if question.fact == "setting":
+        return _default_setting(question.of, config["neuron"])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = networks.build(config)
+    if question.of == facts.WHOLE_NETWORK:
+        return str(sum(p.numel() for p in network.parameters() if p.requires_grad))
+    if question.fact == "parameters":
+        return str(network.parameter_count)
+    te = next(p for name, p in network.named_parameters() if name.endswith(".te"))
+    return f"N({te.mean():.2f}, {te.std():.2f})"
 
 
-def compute(questions: Iterable[Question]) -> dict[Question, str]:
-    """Answers; data sets that are not here are left out, and each is read once. Raises ``DataError`` for one that is
-    damaged.
-    """
-    counted: dict[str, dict[str, Any]] = {}
-    found = {}
-    for question in sorted(questions):
-        if question.fact not in facts.COUNTED:
-            found[question] = _network(question)
-        elif not sources.missing(question.subject):
-            if question.subject not in counted:
-                counted[question.subject] = census.count(question.subject)
-            found[question] = counted[question.subject][question.fact]
-    return found
+def _default_setting(path: str, neuron: dict[str, Any]) -> str:
+    """The default of the neuron's setting at ``path``, such as "neuron.threshold"."""
+    settings = {name: value for name, value in neuron.items() if name != "name"}
+    _, neuron_config = neuron_of(neuron["name"], settings)
+    return terms.setting_text(path, getattr(neuron_config, path.removeprefix("neuron.")))
 
 
 def update(fresh: bool = True) -> dict[Question, str]:
-    """Bring facts.csv up to date and return it. Lines of data that is not here stay; those of old recipes go.
+    """Bring facts.csv up to date and return it. Lines about missing data sets stay; those of old recipes go.
 
-    Without ``fresh`` only what is not there yet is computed.
+    Without ``fresh`` only what facts.csv lacks is computed.
     """
-    asked = facts.all_questions(TABLES)
-    known = {question: value for question, value in facts.read().items() if question in asked}
-    known |= compute(asked if fresh else asked - set(known))
-    facts.save(known)
-    return known
+    questions = facts.all_questions(TABLES)
+    values = {question: value for question, value in facts.read().items() if question in questions}
+    values |= compute(questions if fresh else questions - values.keys())
+    facts.save(values)
+    return values
 
 
 def differing() -> list[str]:
-    """What facts.csv says otherwise than the code and the data that is here, or lacks."""
-    known, asked = facts.read(), facts.all_questions(TABLES)
-    found = compute(asked)
-    wrong = [q for q, value in found.items() if known.get(q) != value] + [q for q in known if q not in asked]
+    """The lines of facts.csv that differ from the code and the data, are missing, or belong to no table."""
+    values = facts.read()
+    questions = facts.all_questions(TABLES)
+    computed = compute(questions)
+    wrong = [question for question, value in computed.items() if values.get(question) != value]
+    wrong += [question for question in values if question not in questions]
     return [
-        f"{q.fact} {q.of} of {q.subject}: {known.get(q, 'nothing')}, now {found.get(q, 'not asked')}" for q in wrong
+        f"{q.fact} {q.of} of {q.subject}: {values.get(q, 'nothing')}, now {computed.get(q, 'in no table')}"
+        for q in wrong
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -12,11 +12,12 @@ from bench.papers.registry import CLAIMS, PAPERS, TABLES, substitutes
 from bench.report.facts import answer
 from bench.report.verdict import interval, published_number, results
 from bench.spec.claim import Claim
-from bench.spec.predicates import FAILS, HOLDS, UNDECIDED, Estimate
+from bench.spec.predicates import Estimate, all_of
 from bench.spec.table import Cell
 from datamodules.sources import SOURCES
 
 UNTESTED = "untested"
+NOT_COMPARABLE = "not comparable"  # at a reduced budget trained for different numbers of epochs
 PROTOCOL = "best_test"  # as the papers report; the last epoch where a measure has no other
 KINDS = ("full", "subset", "stand-in")
 
@@ -34,14 +35,18 @@ class Judgement:
     text: str = ""
 
 
-def published(cell: Cell) -> Estimate | None:
+Estimates = Mapping[int, Estimate | None]  # of a claim's cells, by the cell's id()
+
+
+def published_estimate(cell: Cell) -> Estimate | None:
+    """The published value as an exact number, ``None`` where it is not one."""
     number = published_number(cell)
-    return (
-        None if number is None else Estimate(number * (1000 if cell.unit == "k" else 1), 0.0, name(cell), digits(cell))
-    )
+    if number is None:
+        return None
+    return Estimate(number * (1000 if cell.unit == "k" else 1), 0.0, cell_name(cell), digits(cell))
 
 
-def name(cell: Cell) -> str:
+def cell_name(cell: Cell) -> str:
     return f"{cell.row}, {cell.column}"
 
 
@@ -49,52 +54,54 @@ def digits(cell: Cell) -> int:
     return cell.measure.digits if cell.measure else 0
 
 
-def measured(cell: Cell, budget: str, lines: Iterable[Line]) -> Estimate | None:
+def measured_estimate(cell: Cell, budget: str, lines: Iterable[Line]) -> Estimate | None:
     """The value at ``budget`` with half its interval; where it has none, the measure's tolerance is ``assumed``."""
     if cell.fact:
         number = answer(cell).params
-        return None if number is None else Estimate(float(number), 0.0, name(cell), 0)
+        return None if number is None else Estimate(float(number), 0.0, cell_name(cell), 0)
     if not cell.runnable:
         return None
-    found = results(cell, budget, lines)
-    if not found:
+    by_protocol = results(cell, budget, lines)
+    if not by_protocol:
         return None
-    by_seed = found.get(PROTOCOL) or found[min(found)]
+    by_seed = by_protocol.get(PROTOCOL) or by_protocol[min(by_protocol)]
     mean, low, high = interval(cell, [line for _, line in sorted(by_seed.items())])
     assert cell.measure is not None
     assumed = low is None or high is None
     half = cell.measure.tolerance if low is None or high is None else (high - low) / 2
-    epochs = {line.epochs for line in by_seed.values()}
-    return Estimate(
-        mean, half, name(cell), digits(cell), len(by_seed), next(iter(epochs)) if len(epochs) == 1 else None, assumed
-    )
+    epochs = sorted({line.epochs for line in by_seed.values() if line.epochs is not None})
+    return Estimate(mean, half, cell_name(cell), digits(cell), len(by_seed), tuple(epochs), assumed)
 
 
 def variants(claim: Claim) -> Iterator[tuple[str, Claim]]:
     """The claim on the paper's data, and on subsets and stand-ins where tables have a column for each of its cells."""
     yield "full", claim
     for kind in KINDS[1:]:
-        moved = {id(c): cell for c in claim.cells if (cell := _moved(c, kind))}
-        if len(moved) == len({id(c) for c in claim.cells}):
-            conditions = (replace(c, cells=tuple(moved[id(x)] for x in c.cells)) for c in claim.conditions)
+        substitute = {id(cell): other for cell in claim.cells if (other := _substitute(cell, kind))}
+        if len(substitute) == len({id(cell) for cell in claim.cells}):
+            conditions = (
+                replace(condition, cells=tuple(substitute[id(cell)] for cell in condition.cells))
+                for condition in claim.conditions
+            )
             yield kind, replace(claim, conditions=tuple(conditions))
 
 
-def _moved(cell: Cell, kind: str) -> Cell | None:
+def _substitute(cell: Cell, kind: str) -> Cell | None:
+    """The cell on data of ``kind``, ``None`` where no table has it."""
     if not cell.runnable:
         return None
     assert cell.task is not None and cell.model is not None and cell.measure is not None
-    tasks = [t for t in substitutes(cell.task) if SOURCES[t.data].kind == kind]
-    moved = [
-        replace(cell, task=t, published=None) for t in tasks if (t.name, cell.model.name, cell.measure.name) in tabled()
-    ]
-    return moved[0] if moved else None
+    for task in substitutes(cell.task):
+        names = (task.name, cell.model.name, cell.measure.name)
+        if SOURCES[task.data].kind == kind and names in runnable_names():
+            return replace(cell, task=task, published=None)
+    return None
 
 
 @cache
-def tabled() -> frozenset[tuple[str, str, str]]:
+def runnable_names() -> frozenset[tuple[str, str, str]]:
     """Task, model and measure of every cell that a table can run."""
-    cells = (c for table in TABLES.values() for c in table.cells)
+    cells = (cell for table in TABLES.values() for cell in table.cells)
     return frozenset(
         (c.task.name, c.model.name, c.measure.name) for c in cells if c.task and c.model and c.measure and c.runnable
     )
@@ -103,49 +110,66 @@ def tabled() -> frozenset[tuple[str, str, str]]:
 def judge(claim: Claim, lines: Iterable[Line]) -> list[Judgement]:
     """On the paper's own numbers where it prints them all, then on each kind of data."""
     lines = Index.of(lines)
-    out = []
-    printed = {id(c): published(c) for c in claim.cells}
+    judgements = []
+    printed = {id(cell): published_estimate(cell) for cell in claim.cells}
     if all(printed.values()):
-        out.append(_judged(claim, "published", "", printed))
-    for kind, moved in variants(claim):
-        budgets = (claim.budget,) if claim.budget else ("paper", "laptop")
-        tried = {budget: {id(c): measured(c, budget, lines) for c in moved.cells} for budget in budgets}
-        whole = next((budget for budget in budgets if all(tried[budget].values())), None)
-        if whole is not None:
-            out.append(_judged(moved, kind, whole, tried[whole]))
-            continue
-        most = max(budgets, key=lambda budget: sum(e is not None for e in tried[budget].values()))
-        lacking = list(dict.fromkeys(name(c) for c in moved.cells if tried[most][id(c)] is None))
-        have = len(tried[most]) - sum(e is None for e in tried[most].values())
-        if have or kind == "full":
-            more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
-            text = f"{have} of {len(tried[most])} values measured; not: {'; '.join(lacking[:3])}{more}"
-            out.append(Judgement(claim, kind, UNTESTED, most if have else "", text))
-    return out
+        judgements.append(_judge(claim, "published", "", printed))
+    for data, variant in variants(claim):
+        if judgement := _judge_measured(variant, data, lines):
+            judgements.append(judgement)
+    return judgements
 
 
-def _judged(claim: Claim, kind: str, budget: str, known: dict[int, Estimate | None]) -> Judgement:
-    verdicts, texts = [], []
+def _judge_measured(claim: Claim, data: str, lines: Iterable[Line]) -> Judgement | None:
+    """At the first budget that has all values; ``None`` for a substitute of the data without any."""
+    budgets = (claim.budget,) if claim.budget else ("paper", "laptop")
+    by_budget = {budget: {id(c): measured_estimate(c, budget, lines) for c in claim.cells} for budget in budgets}
+    for budget in budgets:
+        if all(by_budget[budget].values()):
+            return _judge(claim, data, budget, by_budget[budget])
+    numbers = {budget: sum(e is not None for e in by_budget[budget].values()) for budget in budgets}
+    budget = max(budgets, key=lambda budget: numbers[budget])
+    if not numbers[budget] and data != "full":
+        return None
+    missing = list(dict.fromkeys(cell_name(c) for c in claim.cells if by_budget[budget][id(c)] is None))
+    others = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    text = f"{numbers[budget]} of {len(by_budget[budget])} values measured; not: {'; '.join(missing[:3])}{others}"
+    return Judgement(claim, data, UNTESTED, budget if numbers[budget] else "", text)
+
+
+def _judge(claim: Claim, data: str, budget: str, estimates: Estimates) -> Judgement:
+    """The verdict on a claim that has all its values."""
+    verdicts = []
+    texts = []
+    unequal: set[int] = set()
     for condition in claim.conditions:
-        estimates = [e for c in condition.cells if (e := known[id(c)]) is not None]
-        verdict, text = condition.predicate.judge(estimates)
+        values = [estimate for cell in condition.cells if (estimate := estimates[id(cell)]) is not None]
+        verdict, text = condition.predicate.judge(values)
         verdicts.append(verdict)
         texts.append(text)
-    every = FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
-    epochs = sorted({e.epochs for e in known.values() if e and e.epochs is not None})
-    seeds = sorted({e.n for e in known.values() if e and e.n})
-    about = [f"seeds a value: {'–'.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))}"] if seeds else []
-    assumed = sorted({e.half for e in known.values() if e and e.assumed})
-    about += (
-        [f"no interval (one seed): {' or '.join(f'{half:g}' for half in assumed)} assumed for half of one"]
-        if assumed
-        else []
-    )
-    about += [f"trained for different numbers of epochs: {', '.join(map(str, epochs))}"] if len(epochs) > 1 else []
-    return Judgement(claim, kind, every, budget, "; ".join([*texts, *about]))
+        epochs = {number for value in values for number in value.epochs}
+        unequal |= epochs if len(epochs) > 1 else set()
+    verdict = NOT_COMPARABLE if unequal and budget != "paper" else all_of(verdicts)
+    return Judgement(claim, data, verdict, budget, "; ".join([*texts, *_remarks(estimates, unequal)]))
 
 
-def judgements(lines: Iterable[Line], papers: Iterable[str] = tuple(PAPERS)) -> dict[str, list[Judgement]]:
-    """By paper."""
+def _remarks(estimates: Estimates, unequal: set[int]) -> Iterator[str]:
+    """What the numbers stand on: seeds, assumed intervals, and the ``unequal`` numbers of epochs."""
+    measured = [estimate for estimate in estimates.values() if estimate and estimate.n]
+    if measured:
+        fewest = min(estimate.n for estimate in measured)
+        most = max(estimate.n for estimate in measured)
+        yield f"seeds a value: {fewest}" if fewest == most else f"seeds a value: {fewest}–{most}"
+    assumed = sorted({estimate.half for estimate in measured if estimate.assumed})
+    if assumed:
+        halves = " or ".join(f"{half:g}" for half in assumed)
+        yield f"no interval (one seed): {halves} assumed for half of one"
+    if unequal:
+        yield f"trained for different numbers of epochs: {', '.join(map(str, sorted(unequal)))}"
+
+
+def judgements(lines: Iterable[Line], papers: Iterable[str] | None = None) -> dict[str, list[Judgement]]:
+    """By paper, of all papers where none is named; a paper may have no claims."""
     lines = Index.of(lines)
-    return {paper: [j for claim in CLAIMS[paper] for j in judge(claim, lines)] for paper in papers}
+    names = PAPERS if papers is None else papers
+    return {paper: [j for claim in CLAIMS.get(paper, ()) for j in judge(claim, lines)] for paper in names}

@@ -35,8 +35,9 @@ from pathlib import Path
 
 from bench import papers
 from bench.errors import BenchError, unknown
+from bench.ledger.index import Index
 from bench.paths import ROOT
-from bench.report.references import Lookup, plain, resolve
+from bench.report.references import plain, resolve
 from bench.spec.table import Table
 
 _REFERENCE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -53,12 +54,12 @@ def source(table: Table) -> str:
     return " ".join(" ".join(_read(table, name).split()) for name in table.notes)
 
 
-def markdown(table: Table, lookup: Lookup) -> str:
+def markdown(table: Table, index: Index) -> str:
     """The notes of ``table`` with their references filled in, files one below the other.
 
     A paragraph, list item or table row is one line, so that a table row may have several lines in its file.
     """
-    parts = [fill(_read(table, name), path(table.paper.id, name), lookup) for name in table.notes]
+    parts = [fill(_read(table, name), path(table.paper.id, name), index) for name in table.notes]
     return "\n\n".join(_CONTINUED.sub(" ", part.strip()) for part in parts)
 
 
@@ -74,12 +75,12 @@ def _short(where: Path) -> Path:
     return where.relative_to(ROOT) if where.is_relative_to(ROOT) else where
 
 
-def fill(text: str, where: Path, lookup: Lookup) -> str:
+def fill(text: str, where: Path, index: Index) -> str:
     """``text`` of the file ``where`` with its references filled in. Raises ``BenchError`` with file and line."""
 
     def value(match: re.Match[str]) -> str:
         try:
-            return resolve(match[1], lookup)
+            return resolve(match[1], index)
         except BenchError as error:
             raise BenchError(f"{_line(text, match.start(), where)}: {{{{{plain(match[1])}}}}}: {error}") from None
 

@@ -10,6 +10,7 @@ from statistics import fmean
 from bench import plan
 from bench.errors import BenchError, unknown
 from bench.ledger import series
+from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.measures import LEARNING_CURVE, MEASURES
 from bench.report import facts
@@ -40,31 +41,6 @@ class Reference:
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     options: dict[str, str]
-
-
-class Lookup:
-    """The ledger's lines as references need them. Each cell is looked up once."""
-
-    def __init__(self, lines: Iterable[Line]) -> None:
-        self._by_measure: dict[str, list[Line]] = {}
-        self._by_experiment: dict[str, list[Line]] = {}
-        self._known: dict[tuple[str, str, str, str], dict[str, dict[int, Line]]] = {}
-        for line in lines:
-            self._by_measure.setdefault(line.measure, []).append(line)
-            self._by_experiment.setdefault(line.experiment, []).append(line)
-
-    def cell(self, table: Table, cell: Cell, budget: str) -> dict[str, dict[int, Line]]:
-        """Current lines of a runnable ``cell`` at ``budget``: protocol -> seed -> line."""
-        assert cell.measure is not None
-        key = (table.id, cell.row, cell.column, budget)
-        if key not in self._known:
-            self._known[key] = results(cell, budget, self._by_measure.get(cell.measure.name, ()))
-        return self._known[key]
-
-    def experiment(self, name: str, measure: str) -> dict[str, Line]:
-        """Finished lines of ``measure`` of an experiment, current or not: protocol -> the newest line."""
-        lines = [x for x in self._by_experiment.get(name, ()) if (x.measure, x.status) == (measure, "ok")]
-        return {line.protocol: line for line in sorted(lines, key=lambda line: line.started_utc)}
 
 
 def plain(text: str) -> str:
@@ -104,11 +80,11 @@ def _options(parts: Iterable[str]) -> dict[str, str]:
     return options
 
 
-def resolve(text: str, lookup: Lookup) -> str:
+def resolve(text: str, index: Index) -> str:
     """What is printed for the reference between the braces. Raises ``BenchError`` for one that names nothing."""
     reference = parse(text)
     if reference.of.startswith("experiment "):
-        return _of_experiment(reference, lookup)
+        return _of_experiment(reference, index)
     table = plan.find_table(reference.of)
     cells = _cells(table, reference)
     if reference.function == "value" and len(cells) == 1 and cells[0].fact:
@@ -120,7 +96,7 @@ def resolve(text: str, lookup: Lookup) -> str:
     labels, numbers = [], []
     several = len(reference.rows) > 1 or "*" in reference.rows
     for cell in cells:
-        values = _numbers(table, cell, reference, lookup)
+        values = _numbers(table, cell, reference, index)
         if not values:
             return NOT_MEASURED
         numbers += values
@@ -146,11 +122,11 @@ def _form(reference: Reference, measure: Measure) -> Form:
     return lambda number: f"{number:.{digits}f}"
 
 
-def _numbers(table: Table, cell: Cell, reference: Reference, lookup: Lookup) -> list[float]:
+def _numbers(table: Table, cell: Cell, reference: Reference, index: Index) -> list[float]:
     """What a reference takes of a cell: one number, or with ``seed=*`` one a seed; none where it is not measured."""
     options = reference.options
     budgets = [options["budget"]] if "budget" in options else ["paper", "laptop"]
-    current = next(filter(None, (lookup.cell(table, cell, budget) for budget in budgets)), {})
+    current = next(filter(None, (results(cell, budget, index) for budget in budgets)), {})
     protocol = table.protocol if table.protocol in current else min(current, default="")
     lines = [line for _, line in sorted(current.get(options.get("protocol", protocol), {}).items())]
     if options.get("seed", "*") != "*":
@@ -176,13 +152,14 @@ def _number(cell: Cell, line: Line, options: dict[str, str]) -> float | None:
     return by_epoch.get(float(options["epoch"]))
 
 
-def _of_experiment(reference: Reference, lookup: Lookup) -> str:
+def _of_experiment(reference: Reference, index: Index) -> str:
     name, measure = reference.of.split()[-1], reference.rows[0]
     if measure not in MEASURES:
         raise unknown("measure", measure, MEASURES)
     if useless := set(reference.options) - {"protocol", "digits", "show"}:
         raise BenchError(f"an experiment has no option {', '.join(sorted(useless))}")
-    by_protocol = lookup.experiment(name, measure)
+    lines = [x for x in index.by_experiment.get(name, ()) if (x.measure, x.status) == (measure, "ok")]
+    by_protocol = {line.protocol: line for line in sorted(lines, key=lambda line: line.started_utc)}
     protocol = reference.options.get("protocol", "best_test" if "best_test" in by_protocol else "last")
     line = by_protocol.get(protocol)
     number = getattr(line, reference.options.get("show", "value"), None)

@@ -1,5 +1,5 @@
-"""Recipes in the words of the papers' tables: architectures, networks, schedules. From an experiment's config alone, no
-torch.
+"""Recipes in the terms of the papers' tables: architectures, networks, schedules. They are read off an experiment's
+config alone, without torch.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ RNNS = ("rnn",)
 CAMERA = 2 * 128 * 128  # inputs of DVS128 Gesture before pixels are summed
 
 
-def value(config: Any, path: str) -> Any:
-    """``config`` at "neuron.threshold"; ``None`` where the recipe leaves it to the neuron's default."""
+def setting_value(config: Any, path: str) -> Any:
+    """The setting at a path such as "neuron.threshold"; ``None`` where the recipe leaves it to the neuron's default."""
     for name in path.split("."):
         config = config.get(name) if isinstance(config, Mapping) else None
     return config
 
 
-def setting(name: str, value: Any) -> str:
+def setting_text(name: str, value: Any) -> str:
     """One setting as the papers print it."""
     if name == "optimiser":
         return OPTIMISERS.get(value, str(value))
@@ -55,11 +55,8 @@ def widths(config: Config) -> str:
 def architecture(config: Config) -> str:
     if config["network"] == "tcn":
         return "Convolution"
-    return (
-        "Recurrent"
-        if config["recurrent"] or config["network"] in RNNS or config["neuron"]["name"] == "indrnn"
-        else "Feedforward"
-    )
+    recurrent = config["recurrent"] or config["network"] in RNNS or config["neuron"]["name"] == "indrnn"
+    return "Recurrent" if recurrent else "Feedforward"
 
 
 def snn(config: Config) -> str:
@@ -90,7 +87,9 @@ def formula(config: Config) -> str:
 
 def leakage(config: Config) -> str:
     neuron = config["neuron"]
-    return "Normal" if neuron["learn_leak"] else {1.0: "Without", 0.0: "Complete"}.get(neuron["leak"], "Normal")
+    if neuron["learn_leak"]:
+        return "Normal"
+    return {1.0: "Without", 0.0: "Complete"}.get(neuron["leak"], "Normal")
 
 
 def reset(config: Config) -> str:
@@ -107,34 +106,33 @@ def network(config: Config) -> str:
     neuron = config["neuron"]["name"].upper()
     if config["network"] == "resnet18":
         return f"Input({inputs * 32 * 32})-ResNet18_{neuron}-Output"
-    before = (
-        [f"Input({CAMERA})", f"Downsampling({inputs})"]
-        if config["data"].startswith("dvs-gesture")
-        else [f"Input({inputs})"]
-    )
+    input_layers = [f"Input({inputs})"]
+    if config["data"].startswith("dvs-gesture"):
+        input_layers = [f"Input({CAMERA})", f"Downsampling({inputs})"]
     layer = "RNN" if config["network"] in RNNS else f"FC_{neuron}"
-    last = {"spiking": layer, "leaky-readout": "FC_LI"}.get(config["readout"], "FC")
-    return "-".join([*before, *(f"{layer}({n})" for n in hidden), f"{last}({classes})", "Output"])
+    readout = {"spiking": layer, "leaky-readout": "FC_LI"}.get(config["readout"], "FC")
+    return "-".join([*input_layers, *(f"{layer}({n})" for n in hidden), f"{readout}({classes})", "Output"])
 
 
 def embedding(config: Config) -> str:
     """The contextual embedding of CE-LIF's threshold (celif Table 2)."""
     symbols = {"te": "TE[t]", "v": "V[t-1]", "s": "S[t-1]"}
     form = config["neuron"].get("embedding", "te*v")
-    for sign, word in (("*", " (Hadamard) "), ("+", " + ")):
+    for sign, text in (("*", " (Hadamard) "), ("+", " + ")):
         if sign in form:
             first, second = form.split(sign)
-            return symbols[second] + word + symbols[first]
+            return symbols[second] + text + symbols[first]
     return symbols[form]
 
 
 def decay(config: Config) -> str:
     """beta of copy memory: 1 - 1/T where it is that of the delay T (celif Table 5)."""
-    beta, delay = config["neuron"].get("beta"), config["data_settings"].get("delay")
+    beta = config["neuron"].get("beta")
+    delay = config["data_settings"].get("delay")
     return "1 - 1/T" if beta and delay and math.isclose(beta, 1 - 1 / delay) else str(beta)
 
 
-WORDS: dict[str, Callable[[Config], str]] = {
+TERMS: dict[str, Callable[[Config], str]] = {
     function.__name__: function
     for function in (widths, architecture, snn, kind, formula, leakage, reset, recurrence, network, embedding, decay)
 }

@@ -21,7 +21,7 @@ class Estimate:
     name: str
     digits: int = 2
     n: int = 0
-    epochs: int | None = None
+    epochs: tuple[int, ...] = ()
     assumed: bool = False
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from bench.ledger import series
 from bench.ledger.store import Line
 from bench.measures import MEASURES
 from bench.papers.registry import CLAIMS, MODELS, PAPERS, TABLES, TASKS, substitutes
-from bench.report import claims
+from bench.report import claims, claims_page
 from bench.report.claims import judge
 from bench.spec import predicates as p
 from bench.spec.claim import Claim, Condition, value
@@ -84,7 +84,7 @@ def test_claims_have_names_of_their_own_and_say_where_they_come_from() -> None:
 
 @pytest.mark.parametrize("claim", ALL, ids=lambda c: c.id)
 def test_every_cell_of_a_claim_can_be_measured_or_computed(claim: Claim) -> None:
-    assert [claims.name(c) for c in claim.cells if not c.runnable and not (c.fact and c.model)] == []
+    assert [claims.cell_name(c) for c in claim.cells if not c.runnable and not (c.fact and c.model)] == []
 
 
 @pytest.mark.parametrize("claim", ALL, ids=lambda c: c.id)
@@ -96,7 +96,7 @@ def test_a_claim_is_listed_only_for_data_on_which_tables_have_all_its_cells(clai
 
     tabled = [place(c) for table in TABLES.values() for c in table.cells]
     for _, moved in claims.variants(claim):
-        assert [claims.name(c) for c in moved.cells if not c.fact and place(c) not in tabled] == []
+        assert [claims.cell_name(c) for c in moved.cells if not c.fact and place(c) not in tabled] == []
 
 
 @pytest.mark.parametrize("claim", ALL, ids=lambda c: c.id)
@@ -273,9 +273,51 @@ def test_a_subset_without_columns_for_all_leaks_is_not_listed_however_many_were_
     assert [(j.data, j.verdict) for j in judge(spoken, lines)][1:] == [("full", "untested"), ("stand-in", "untested")]
 
 
-def test_values_of_different_lengths_of_training_say_so() -> None:
-    lines = [*results_of(A, 95), *(replace(line, epochs=1) for line in results_of(B, 90))]
-    assert "different numbers of epochs: 1, 5" in judge(CLAIM, lines)[0].text
+def trained_for(epochs: int, lines: list[Line]) -> list[Line]:
+    return [replace(line, epochs=epochs) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("budget", "epochs", "verdict"),
+    [
+        ("laptop", (1, 10), "not comparable"),
+        ("laptop", (5, 5), "holds"),
+        ("paper", (1, 10), "holds"),  # the papers' own recipes
+        ("paper", (5, 5), "holds"),
+    ],
+)
+def test_values_of_unequal_training_at_a_reduced_budget_are_not_compared(
+    budget: str, epochs: tuple[int, int], verdict: str
+) -> None:
+    lines = [*trained_for(epochs[0], results_of(A, 95, budget)), *trained_for(epochs[1], results_of(B, 90, budget))]
+    judgement = judge(CLAIM, lines)[0]
+    assert judgement.verdict == verdict
+    assert ("trained for different numbers of epochs: 1, 10" in judgement.text) == (epochs == (1, 10))
+    assert "95.00" in judgement.text
+
+
+def test_seeds_of_one_value_that_were_trained_unequally_are_not_compared() -> None:
+    first, second = results_of(A, 95, "laptop", seeds=2)
+    lines = [*trained_for(1, [first]), *trained_for(10, [second]), *results_of(B, 90, "laptop")]
+    assert judge(CLAIM, lines)[0].verdict == "not comparable"
+
+
+def test_conditions_that_are_each_trained_equally_are_judged() -> None:
+    others = named("mnist", "lif", "accuracy"), named("mnist", "lif-no-leak", "accuracy")
+    claim = replace(CLAIM, conditions=(*CLAIM.conditions, Condition(p.Highest(), others)))
+    lines = []
+    for cell, number in zip((A, B, *others), (95, 90, 95, 90), strict=True):
+        lines += results_of(cell, number, "laptop")
+    longer = [replace(line, epochs=10) if line.task == "mnist" else line for line in lines]
+    assert judge(claim, longer)[0].verdict == "holds"
+
+
+def test_the_page_counts_and_explains_claims_that_are_not_comparable() -> None:
+    claim = CLAIMS["celif"][0]
+    page = claims_page.markdown({"celif": [claims.Judgement(claim, "full", "not comparable", "laptop", "numbers")]})
+    assert "0 holds, 0 fails, 0 undecided, 1 not comparable, 0 untested" in page
+    assert "*not comparable*: at a reduced budget" in page and "| not comparable (laptop budget) |" in page
+    assert f"- {claim.id}, measured: not comparable (laptop budget): numbers" in page
 
 
 def test_the_command_prints_every_claim_of_a_paper(places: Path) -> None:

@@ -11,8 +11,9 @@ import pytest
 from bench.papers.registry import TABLES
 from bench.papers.roles.models import GRU_512, LIF, LIF_LEAK, LIF_NO_RESET, LIF_RECURRENT, LSTM_512, RNN_512
 from bench.papers.roles.tasks import DVS_GESTURE, MNIST, NMNIST, SHD, XOR
-from bench.report import census, facts, render
-from bench.report.facts import Question, same
+from bench.report import census, facts
+from bench.report.facts import Question, texts_agree
+from bench.report.text_table import cell_text, legend
 from bench.report.verdict import find_result
 from bench.spec.experiment import Experiment
 from bench.spec.table import Cell, Fact
@@ -47,7 +48,7 @@ def test_a_wrong_or_left_over_line_is_found(places: Path) -> None:
     facts.save({**known, question: "407051", Question("parameters", "", "mnist/gone", "0" * 12): "1"})
     assert census.differing() == [
         "parameters whole network of mnist/lif: 407051, now 407050",
-        "parameters  of mnist/gone: 1, now not asked",
+        "parameters  of mnist/gone: 1, now in no table",
     ]
     done = bench("facts", "--check")
     assert done.returncode == 1 and "out of date" in done.stderr and "Traceback" not in done.stderr
@@ -78,7 +79,7 @@ def test_a_broken_list_of_facts_is_one_message(places: Path) -> None:
 def test_numbers_are_compared_as_numbers_and_words_but_for_blanks_and_case(
     published: str, text: str, equal: bool
 ) -> None:
-    assert same(published, text) == equal
+    assert texts_agree(published, text) == equal
 
 
 @pytest.mark.parametrize(
@@ -93,10 +94,10 @@ def test_numbers_are_compared_as_numbers_and_words_but_for_blanks_and_case(
 def test_parameters_are_counted_in_the_built_network_and_compared_as_rounded(
     places: Path, published: str, verdict: str, note: str
 ) -> None:
-    asked = cell("parameters", published, unit="k", why="a reason")
-    assert facts.answer(asked).status == "ready to run"
-    facts.save(census.compute(facts.questions(asked)))
-    found = facts.answer(asked)
+    fact_cell = cell("parameters", published, unit="k", why="a reason")
+    assert facts.answer(fact_cell).status == "ready to run"
+    facts.save(census.compute(facts.questions(fact_cell)))
+    found = facts.answer(fact_cell)
     assert (found.text, found.verdict, found.note, found.params) == (
         "407,050",
         verdict,
@@ -106,18 +107,18 @@ def test_parameters_are_counted_in_the_built_network_and_compared_as_rounded(
 
 
 def test_a_changed_recipe_has_no_fact_until_it_is_computed_again(places: Path) -> None:
-    asked = cell("parameters", "407.1", unit="k")
-    facts.save(census.compute(facts.questions(asked)))
-    wider = replace(asked, task=replace(MNIST, layers=(784, 600, 10)))
+    fact_cell = cell("parameters", "407.1", unit="k")
+    facts.save(census.compute(facts.questions(fact_cell)))
+    wider = replace(fact_cell, task=replace(MNIST, layers=(784, 600, 10)))
     assert facts.answer(wider).status == "ready to run"
 
 
 def test_a_setting_that_the_recipe_leaves_to_the_neuron_is_looked_up_there(places: Path) -> None:
-    asked = cell("setting", "hard", "neuron.reset", task=replace(MNIST, neuron={}))
-    assert [q.of for q in facts.questions(asked)] == ["neuron.reset"]
-    assert facts.answer(asked).status == "ready to run"
-    facts.save({facts.questions(asked)[0]: "hard"})
-    assert facts.answer(asked).verdict == "equal"
+    fact_cell = cell("setting", "hard", "neuron.reset", task=replace(MNIST, neuron={}))
+    assert [q.of for q in facts.questions(fact_cell)] == ["neuron.reset"]
+    assert facts.answer(fact_cell).status == "ready to run"
+    facts.save({facts.questions(fact_cell)[0]: "hard"})
+    assert facts.answer(fact_cell).verdict == "equal"
 
 
 def test_a_deviation_is_shown_with_the_reason_of_the_recipe() -> None:
@@ -168,10 +169,10 @@ def test_networks_are_written_as_the_paper_writes_them() -> None:
 
 @pytest.mark.parametrize(("model", "gates"), [(RNN_512, 1), (GRU_512, 3), (LSTM_512, 4)])
 def test_the_parameters_beside_a_printed_network_are_all_that_is_trained(places: Path, model, gates: int) -> None:
-    asked = cell("network", "?", task=NMNIST, model=model)
-    facts.save(census.compute(facts.questions(asked)))
+    fact_cell = cell("network", "?", task=NMNIST, model=model)
+    facts.save(census.compute(facts.questions(fact_cell)))
     layers = gates * (512 * (2312 + 512) + 2 * 512), 512 * 10 + 10  # recurrent layer with torch's two biases; FC(10)
-    assert facts.answer(asked).params == sum(layers)
+    assert facts.answer(fact_cell).params == sum(layers)
     module = SpikingModule(Experiment(NMNIST, model, 0, "paper").config)
     assert sum(p.numel() for group in module.configure_optimizers().param_groups for p in group["params"]) == sum(
         layers
@@ -181,20 +182,20 @@ def test_the_parameters_beside_a_printed_network_are_all_that_is_trained(places:
 def test_data_is_counted_where_it_is_and_asked_for_where_it_is_not(
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = cell("samples", "70,000", task=NMNIST)
-    facts.save(census.compute(facts.questions(asked)))
-    assert facts.answer(asked).status == "data missing"
-    assert "bench data fetch nmnist, then python -m bench facts" in facts.answer(asked).note
+    fact_cell = cell("samples", "70,000", task=NMNIST)
+    facts.save(census.compute(facts.questions(fact_cell)))
+    assert facts.answer(fact_cell).status == "data missing"
+    assert "bench data fetch nmnist, then python -m bench facts" in facts.answer(fact_cell).note
     rng = np.random.default_rng(0)
     recordings = [(np.concatenate([camera(rng, 34, 30, 9000), [[33, 33, 9000, 1]]]), i % 4) for i in range(8)]
     install("nmnist", nmnist_archives(recordings[:6], recordings[6:]), {"train": 6, "test": 2}, monkeypatch)
     assert count("nmnist") == {"samples": "8", "classes": "4", "size": "34x34 pixels", "format": "DVS format"}
-    facts.save(census.compute(facts.questions(asked)))
-    found = facts.answer(asked)
+    facts.save(census.compute(facts.questions(fact_cell)))
+    found = facts.answer(fact_cell)
     assert (found.text, found.verdict) == ("8", "differs")
 
 
-COUNTED_BESIDE = {
+SUBSTITUTE_COLUMNS = {
     "roles-1": ("Recordings", {"SHD (spoken digits)": ("3,000", "stand-in")}),
     "roles-2": ("Images", {"CIFAR10 (4,000 images)": ("4,000", "subset")}),
     "roles-3": (
@@ -208,9 +209,9 @@ COUNTED_BESIDE = {
 }
 
 
-@pytest.mark.parametrize("name", COUNTED_BESIDE)
+@pytest.mark.parametrize("name", SUBSTITUTE_COLUMNS)
 def test_subsets_and_stand_ins_are_counted_in_columns_of_their_own_labelled_and_never_equal(name: str) -> None:
-    table, (row, columns) = TABLES[name], COUNTED_BESIDE[name]
+    table, (row, columns) = TABLES[name], SUBSTITUTE_COLUMNS[name]
     assert [c for c in table.columns if "(" in c] == list(columns)
     for column, (samples, kind) in columns.items():
         found = {c.row: find_result(table, c, []) for c in table.cells if c.column == column}
@@ -220,9 +221,9 @@ def test_subsets_and_stand_ins_are_counted_in_columns_of_their_own_labelled_and_
         assert {f.verdict for r, f in found.items() if r not in described} == {
             kind
         }  # N-MNIST's 70,000, 10 classes and pixels too
-        assert render.short(found[row]) == f"{samples} * (–)"
-    legend = render.legend([find_result(table, c, []) for c in table.cells])
-    assert "Nothing measured" not in legend and "not its data" in legend
+        assert cell_text(found[row]) == f"{samples} * (–)"
+    words = legend([find_result(table, c, []) for c in table.cells])
+    assert "Nothing measured" not in words and "not its data" in words
 
 
 def test_a_number_that_the_papers_data_set_lacks_is_said_without_the_subsets_count(places: Path) -> None:

@@ -20,6 +20,7 @@ from bench.ledger import series, store
 from bench.ledger.new_lines import new_lines
 from bench.papers.registry import TABLES
 from bench.report import figures, render
+from bench.report.findings import find_results
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
 from bench.spec.table import Table
@@ -145,7 +146,7 @@ def measured(table: Table, seeds: int = 1, budget: str = "laptop", with_series: 
 
 
 def contents(table: Table, lines: list[store.Line]) -> dict[str, Any]:
-    return {path.suffix: content for path, content in figures.files(table, render.findings(table, lines)).items()}
+    return {path.suffix: content for path, content in figures.files(table, find_results(table, lines)).items()}
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -231,10 +232,13 @@ def test_check_compares_data_and_svg_and_asks_for_a_png(places: Path) -> None:
     assert (folder / "roles-fig-5.png").stat().st_size > 10_000
 
 
-def test_the_caption_says_budget_data_seeds_and_what_is_missing(places: Path) -> None:
+def test_the_caption_says_budget_data_seeds_and_what_is_missing(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.report.verdict.missing", lambda name: [])
     lines = [line for line in measured(FIGURE, seeds=2) if line.data == "nmnist-standin"]
-    found = render.findings(FIGURE, lines)
-    text = figures.caption(found, figures.shown(FIGURE, found))
+    found = find_results(FIGURE, lines)
+    text = figures.caption(found, figures.plotted_cells(FIGURE, found))
     assert (
         "laptop budget (less training than in the paper)" in text
         and "stand-in for N-MNIST" in text
@@ -245,13 +249,8 @@ def test_the_caption_says_budget_data_seeds_and_what_is_missing(places: Path) ->
 
 def test_the_caption_says_of_parts_without_their_data_that_it_is_not_here(places: Path) -> None:
     lines = [line for line in measured(FIGURE) if line.data == "nmnist-standin"]
-    cell = next(c for c in FIGURE.cells if c.task and c.task.data == "nmnist")
-    assert cell.task and cell.model and cell.measure
-    lines += new_lines(
-        Experiment(cell.task, cell.model, 0, "laptop"), (cell.measure,), "data missing", "nmnist is not in BENCH_DATA"
-    )
-    found = render.findings(FIGURE, lines)
-    text = figures.caption(found, figures.shown(FIGURE, found))
+    found = find_results(FIGURE, lines)
+    text = figures.caption(found, figures.plotted_cells(FIGURE, found))
     assert (
         text.endswith("weights: last; the data of 3 of the figure's parts are not here.") and "not measured" not in text
     )
@@ -261,16 +260,16 @@ def finished(table: Table, lines: list[store.Line], monkeypatch: pytest.MonkeyPa
     """The matplotlib figure of ``table`` as it is saved, laid out."""
     from bench.report.figures import style
 
-    kept: list[Any] = []
-    monkeypatch.setattr(style, "saved", lambda picture, ending, salt: kept.append(picture) or "")
+    pictures: list[Any] = []
+    monkeypatch.setattr(style, "file_content", lambda picture, ending, salt: pictures.append(picture) or "")
     contents(table, lines)
-    with style.ours():
-        kept[0].set_dpi(200)  # as PNGs are saved
-        kept[0].canvas.draw()
-    return kept[0]
+    with style.figure_settings():
+        pictures[0].set_dpi(200)  # as PNGs are saved
+        pictures[0].canvas.draw()
+    return pictures[0]
 
 
-def here(table: Table, lines: list[store.Line]) -> list[store.Line]:
+def laptop_lines(table: Table, lines: list[store.Line]) -> list[store.Line]:
     """Without the real N-MNIST and all but one length of a task: about what a laptop has."""
     return [line for line in lines if line.data != "nmnist" and not line.task.endswith(("200", "400", "500", "800"))]
 
@@ -280,27 +279,28 @@ def here(table: Table, lines: list[store.Line]) -> list[store.Line]:
 def test_figures_fit_a_page_and_no_text_is_small_cut_off_or_touches_another(
     places: Path, monkeypatch: pytest.MonkeyPatch, name: str, some: bool
 ) -> None:
-    table, lines = FIGURES[name], measured(FIGURES[name])
-    picture = finished(table, here(table, lines) if some else lines, monkeypatch)
+    table = FIGURES[name]
+    lines = measured(table)
+    picture = finished(table, laptop_lines(table, lines) if some else lines, monkeypatch)
     assert picture.get_figwidth() <= 6.9
-    whole, gap = picture.bbox, 0.03 * picture.dpi
+    page = picture.bbox
+    gap = 0.03 * picture.dpi
     texts = {"title": picture._suptitle, "caption": picture._supxlabel}
     for number, axis in enumerate(picture.axes):
         names = [
             ("title", axis.title),
             *((f"{n} label", getattr(axis, f"{n}axis").label) for n in "xyz" if hasattr(axis, f"{n}axis")),
         ]
-        texts |= {f"{said} of panel {number}": text for said, text in names if axis.axison and text.get_text()}
+        texts |= {f"{label} of panel {number}": text for label, text in names if axis.axison and text.get_text()}
         legend = axis.get_legend()
         texts |= {f"legend {i} of panel {number}": text for i, text in enumerate(legend.get_texts() if legend else ())}
-        if (
-            axis.name != "3d" and axis.axison and axis.get_label() != "<colorbar>"
-        ):  # these move their ticks while they are drawn
+        # 3d axes and colour bars move their ticks while they are drawn
+        if axis.name != "3d" and axis.axison and axis.get_label() != "<colorbar>":
             drawn = [
-                label
+                text
                 for n in "xy"
                 for tick in getattr(axis, f"{n}axis")._update_ticks()
-                for label in (tick.label1, tick.label2)
+                for text in (tick.label1, tick.label2)
             ]
             texts |= {
                 f"tick {t.get_text()} {i} of panel {number}": t
@@ -308,23 +308,23 @@ def test_figures_fit_a_page_and_no_text_is_small_cut_off_or_touches_another(
                 if t.get_visible() and t.get_text()
             }
     texts |= {f"legend {i}": text for legend in picture.legends for i, text in enumerate(legend.get_texts())}
-    boxes = {said: text.get_window_extent() for said, text in texts.items()}
-    assert not [said for said, text in texts.items() if text.get_fontsize() < 7]
+    boxes = {label: text.get_window_extent() for label, text in texts.items()}
+    assert not [label for label, text in texts.items() if text.get_fontsize() < 7]
     assert not [
-        said
-        for said, b in boxes.items()
-        if b.xmin < 1 or b.ymin < 1 or b.xmax > whole.xmax - 1 or b.ymax > whole.ymax - 1
+        label
+        for label, b in boxes.items()
+        if b.xmin < 1 or b.ymin < 1 or b.xmax > page.xmax - 1 or b.ymax > page.ymax - 1
     ]
-    apart = [
+    close = [
         (a, b)
         for (a, x), (b, y) in itertools.combinations(boxes.items(), 2)
         if x.padded(gap / 2).overlaps(y.padded(gap / 2))
     ]
-    assert not [pair for pair in apart if not all(said.startswith(("tick", "legend")) for said in pair)]
+    assert not [pair for pair in close if not all(label.startswith(("tick", "legend")) for label in pair)]
     assert not [
         pair
-        for pair in apart
-        if all(said.startswith("tick") for said in pair) and boxes[pair[0]].overlaps(boxes[pair[1]])
+        for pair in close
+        if all(label.startswith("tick") for label in pair) and boxes[pair[0]].overlaps(boxes[pair[1]])
     ]
     panels = [axis.get_tightbbox() for axis in picture.axes if axis.axison]
     assert all(boxes["caption"].ymax + gap < p.ymin and p.ymax + gap < boxes["title"].ymin for p in panels)
@@ -332,7 +332,7 @@ def test_figures_fit_a_page_and_no_text_is_small_cut_off_or_touches_another(
 
 def test_the_five_t_sne_maps_of_a_laptop_stand_in_two_lines(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = FIGURES["roles-fig-6"]
-    picture = finished(table, here(table, measured(table)), monkeypatch)
+    picture = finished(table, laptop_lines(table, measured(table)), monkeypatch)
     lines = Counter(round(axis.get_position().y0, 2) for axis in picture.axes if axis.collections)
     assert list(lines.values()) == [3, 2]
 
@@ -365,7 +365,7 @@ def test_the_attacks_interval_is_the_same_in_picture_and_table(places: Path, see
         for r in csv.DictReader(contents(table, lines)[".csv"].splitlines())
         if r["ci_half"]
     }
-    found = {(f.cell.row, f.cell.column): f for f in render.findings(table, lines)}
+    found = {(f.cell.row, f.cell.column): f for f in find_results(table, lines)}
     assert len(drawn) > 4
     for place, half in drawn.items():
         low, high = found[place].low, found[place].high

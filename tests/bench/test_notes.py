@@ -13,14 +13,15 @@ import pytest
 
 from bench.errors import BenchError
 from bench.ledger import series, store
+from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.measures import LEARNING_CURVE
 from bench.papers.registry import PAPERS, TABLES
 from bench.papers.roles.models import LIF, LIF_NO_RESET, LIF_RECURRENT
 from bench.papers.roles.tasks import MNIST
-from bench.report import claims, notes, references, render
+from bench.report import claims, notes, render
 from bench.report.notes import fill
-from bench.report.references import NOT_MEASURED, Lookup, resolve
+from bench.report.references import NOT_MEASURED, resolve
 from bench.spec.experiment import Experiment
 from bench.spec.model import Model
 from tests.bench.test_plan import finished
@@ -97,7 +98,7 @@ def test_every_file_of_notes_is_shown_by_a_table() -> None:
 def test_a_table_that_names_a_file_that_is_not_there_names_those_that_are() -> None:
     table = replace(TABLES["roles-6"], notes=("xr",))
     with pytest.raises(BenchError, match=r"of roles-6 in bench/papers/roles/notes 'xr'; did you mean xor"):
-        notes.markdown(table, Lookup([]))
+        notes.markdown(table, Index([]))
 
 
 @pytest.mark.parametrize("path", FILES, ids=file_id)
@@ -107,13 +108,13 @@ def test_no_line_of_a_note_is_longer_than_120_characters(path: Path) -> None:
 
 def test_every_reference_has_its_value_in_the_committed_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_RESULTS", str(ROOT / "results"))
-    lookup = Lookup(store.read())
-    without = [table.id for table in TABLES.values() if NOT_MEASURED in notes.markdown(table, lookup)]
+    index = Index(store.read())
+    without = [table.id for table in TABLES.values() if NOT_MEASURED in notes.markdown(table, index)]
     assert without == []
 
 
 def test_the_notes_render_without_any_result(places: Path) -> None:
-    texts = {name: notes.markdown(table, Lookup([])) for name, table in TABLES.items()}
+    texts = {name: notes.markdown(table, Index([])) for name, table in TABLES.items()}
     assert NOT_MEASURED in texts["roles-6"] and NOT_MEASURED in texts["celif-4"]
     assert not any("{{" in text for text in texts.values())
 
@@ -165,17 +166,17 @@ LINES = [
     ],
 )
 def test_a_reference_prints_what_the_ledger_has(reference: str, text: str) -> None:
-    assert resolve(reference, Lookup(LINES)) == text
+    assert resolve(reference, Index(LINES)) == text
 
 
 def test_a_reference_to_an_epoch_reads_the_stored_learning_curve(places: Path) -> None:
     experiment = Experiment(MNIST, LIF, 1, "paper")
     curve = {"epoch": [1, 2], "step": [10, 20], "test_loss": [0.5, 0.4], "test_accuracy": [88.0, 89.5]}
     series.write_series(experiment, LEARNING_CURVE, "last", curve)
-    lookup = Lookup(LINES)
-    assert resolve("roles-6 | Baseline | MNIST | epoch=2", lookup) == "89.50"
-    assert resolve("roles-6 | Baseline | MNIST | epoch=3", lookup) == NOT_MEASURED
-    assert resolve("roles-6 | With recurrence | MNIST | epoch=2", lookup) == NOT_MEASURED
+    index = Index(LINES)
+    assert resolve("roles-6 | Baseline | MNIST | epoch=2", index) == "89.50"
+    assert resolve("roles-6 | Baseline | MNIST | epoch=3", index) == NOT_MEASURED
+    assert resolve("roles-6 | With recurrence | MNIST | epoch=2", index) == NOT_MEASURED
 
 
 @pytest.mark.parametrize(
@@ -206,7 +207,7 @@ def test_a_reference_to_what_does_not_exist_is_an_error_with_file_and_line(
     monkeypatch.setenv("BENCH_RESULTS", str(ROOT / "results"))
     where = ROOT / "bench" / "papers" / "roles" / "notes" / "xor.md"
     with pytest.raises(BenchError) as error:
-        fill(f"**XOR**\n\n- It has {{{{{reference}}}}} %.", where, Lookup(store.read(["mnist", "xor"])))
+        fill(f"**XOR**\n\n- It has {{{{{reference}}}}} %.", where, Index(store.read(only=["mnist", "xor"])))
     assert str(error.value).startswith("bench/papers/roles/notes/xor.md:3: {{")
     assert message in str(error.value)
 
@@ -214,7 +215,7 @@ def test_a_reference_to_what_does_not_exist_is_an_error_with_file_and_line(
 @pytest.mark.parametrize("text", ["\n{{roles-6 | Baseline | MNIST", "\nroles-6 | Baseline }} of"])
 def test_a_brace_without_its_other_is_an_error_with_file_and_line(text: str) -> None:
     with pytest.raises(BenchError, match=r"xor.md:2: .. belongs to no reference"):
-        fill(text, Path("xor.md"), Lookup([]))
+        fill(text, Path("xor.md"), Index([]))
 
 
 def test_check_fails_once_a_value_in_the_ledger_is_another_than_in_the_rendered_note(
@@ -238,16 +239,6 @@ def test_a_paragraph_a_list_item_and_a_table_row_are_one_line_when_rendered(
         "  Baseline | MNIST}} |\n"
     )
     monkeypatch.setattr(notes, "path", lambda paper, name: tmp_path / f"{name}.md")
-    text = notes.markdown(replace(TABLES["roles-6"], notes=("a", "a")), Lookup(LINES))
+    text = notes.markdown(replace(TABLES["roles-6"], notes=("a", "a")), Index(LINES))
     once = "**A**\n\nTwo lines.\n\n- one item\n- other\n\n| a | b |\n| --- | --- |\n| x | 98.25 |"
     assert text == f"{once}\n\n{once}"
-
-
-def test_a_cell_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[str] = []
-    results = references.results
-    monkeypatch.setattr(references, "results", lambda cell, *rest: calls.append(cell.row) or results(cell, *rest))
-    lookup = Lookup(LINES)
-    for _ in range(3):
-        assert resolve("roles-6 | Baseline | MNIST", lookup) == "98.25"
-    assert calls == ["Baseline"]

@@ -20,7 +20,7 @@ from bench.papers.registry import MODELS, TABLES
 from bench.papers.roles.models import LIF, LIF_FULL_LEAK, LIF_LEAK, LIF_NO_LEAK
 from bench.papers.roles.tasks import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, SSC, XOR
 from bench.report import notes
-from bench.report.render import findings
+from bench.report.findings import find_results
 from bench.spec.experiment import Experiment
 from bench.spec.grid import grid
 from bench.spec.model import Model
@@ -110,7 +110,7 @@ def test_no_cell_is_unexplained(name: str) -> None:
     measure: why.
     """
     unexplained = []
-    for f in findings(TABLES[name], store.read()):
+    for f in find_results(TABLES[name], store.read()):
         said = {
             "measured": f.value is not None or f.text,
             "stale": f.value is not None and "another version" in f.note,

@@ -19,9 +19,13 @@ from bench.papers.registry import MODELS, TABLES
 from bench.papers.roles.models import GRU_512, LIF, LSTM_512, RNN_512
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import CIFAR10_SUBSET, MNIST, NMNIST_STANDIN
-from bench.report import notes, render
+from bench.report import notes
+from bench.report.csv_table import to_csv
+from bench.report.findings import find_results
 from bench.report.intervals import mean_interval, sampling_interval
-from bench.report.references import Lookup
+from bench.report.latex import to_latex
+from bench.report.markdown import markdown_grid, to_markdown
+from bench.report.text_table import cell_text, legend, text_table
 from bench.report.verdict import Finding, find_result, status_of
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
@@ -103,18 +107,18 @@ def test_a_published_value_that_only_the_interval_over_seeds_reaches_is_said_so(
     lines = [result(value, seed) for seed, value in enumerate((92.0, 94.0, 96.0))]  # 94 ± 4.97
     found = find_result(TABLE, replace(CELL, published=published), lines)
     assert found.verdict == verdict
-    shown = render.short(found)
+    shown = cell_text(found)
     assert shown == f"94.00 ± 4.97{'' if verdict == 'within' else f' {verdict}'} ({published})"
-    assert ("not the measure's tolerance" in render.legend([found])) == (verdict == "in interval")
+    assert ("not the measure's tolerance" in legend([found])) == (verdict == "in interval")
 
 
 def test_one_seed_is_marked_where_others_have_more() -> None:
     one = find_result(TABLE, CELL, [result(94.0)])
     more = find_result(TABLE, replace(CELL, row="Other"), [result(94.0), result(95.0, 1)])
     both = replace(TABLE, cells=(one.cell, more.cell))
-    assert ["†" in row[1] for row in render.texts(both, [one, more])[1:]] == [True, False]
-    assert "with one seed (†)" in render.legend([one, more])
-    assert "†" not in render.texts(TABLE, [one])[1][1] + render.legend([one])
+    assert ["†" in row[1] for row in text_table(both, [one, more])[1:]] == [True, False]
+    assert "with one seed (†)" in legend([one, more])
+    assert "†" not in text_table(TABLE, [one])[1][1] + legend([one])
 
 
 def test_a_reduced_budget_gets_a_label_and_no_verdict() -> None:
@@ -132,7 +136,7 @@ def test_paper_budget_is_shown_before_laptop_and_the_tables_protocol_before_othe
 def test_results_of_another_version_are_stale_and_get_no_verdict() -> None:
     found = find_result(TABLE, CELL, [result(94.0, config_hash="old", version="task=0")])
     assert (found.status, found.value, found.verdict) == ("stale", 94.0, "")
-    assert "stale" in render.short(found)
+    assert "stale" in cell_text(found)
 
 
 def test_the_same_training_counts_under_whatever_name_it_was_recorded() -> None:
@@ -196,8 +200,8 @@ def test_the_csv_has_one_line_a_cell_with_the_documented_columns() -> None:
     table = replace(
         TABLE, cells=(CELL, Cell("With recurrence", "CIFAR10", None, absent="not applicable", note="left out"))
     )
-    found = render.findings(table, [result(94.0)])
-    rows = list(csv.DictReader(io.StringIO(render.to_csv(table, found))))
+    found = find_results(table, [result(94.0)])
+    rows = list(csv.DictReader(io.StringIO(to_csv(table, found))))
     expected = (
         "table row column measure unit published measured ci_low ci_high n budget protocol data params status verdict"
         " note"
@@ -214,11 +218,11 @@ def test_the_csv_has_one_line_a_cell_with_the_documented_columns() -> None:
 
 def test_markdown_marks_what_is_no_reproduction_and_latex_escapes() -> None:
     table = replace(TABLE, cells=(replace(CELL, row="k_tau & 5 %"),))
-    found = render.findings(table, [result(94.0, budget="laptop")])
-    assert "94.00 ± 0.47 * (94.85)" in render.to_markdown(table, found, Lookup([])).replace("\\*", "*")
-    assert "no verdict" in render.legend(found)
-    latex = render.to_latex(table, found)
-    assert r"k\_tau \& 5 \% & 94.00 $\pm$ 0.47 * (94.85) \\" in latex
+    found = find_results(table, [result(94.0, budget="laptop")])
+    assert "94.00 ± 0.47 * (94.85)" in to_markdown(table, found, []).replace("\\*", "*")
+    assert "no verdict" in legend(found)
+    latex = to_latex(table, found)
+    assert r"$k_\tau$ \& 5 \% & 94.00 $\pm$ 0.47 * (94.85) \\" in latex
 
 
 def test_a_cell_says_every_setting_that_its_budget_changes() -> None:
@@ -250,10 +254,10 @@ def test_a_unit_is_in_the_header_where_the_whole_column_has_it_and_else_in_the_c
     units, header: str, cells: tuple[str, ...]
 ) -> None:
     table, found = with_units(*units)
-    assert render.markdown_grid(table, found) == [
+    assert markdown_grid(table, found) == [
         f"| | {header} |", "| --- | --- |", *(f"| row {n} | {cell} |" for n, cell in enumerate(cells)),
     ]  # fmt: skip
-    latex = render.to_latex(table, found)
+    latex = to_latex(table, found)
     assert f" & {header.replace('%', chr(92) + '%')} " in latex and f"row 0 & {cells[0]} " in latex
 
 

@@ -1,8 +1,8 @@
-"""Figures: a picture and the data drawn in it, from the ledger and the stored series alone. No torch; matplotlib only
-to draw.
+"""Figures: a picture and the data drawn in it, from the ledger and the stored series alone. No torch; matplotlib is
+loaded only to draw.
 
-A figure is a ``Table`` whose ``draw`` names "module:function" of this package: ``function(table, shown) -> (picture,
-points)`` gets what is measured and gives the matplotlib figure and the points drawn in it, each with the ``row`` and
+A figure is a ``Table`` whose ``draw`` names "module:function" of this package. ``function(table, cells)`` gets the
+measured cells and returns the matplotlib figure and the points drawn in it. Each point has the ``row`` and the
 ``column`` of its cell.
 """
 
@@ -21,16 +21,23 @@ from bench.errors import BenchError
 from bench.ledger import series
 from bench.report.verdict import Finding
 from bench.spec.experiment import Experiment
+from bench.spec.model import Model
 from bench.spec.table import Table
 from bench.spec.task import BUDGETS, Task
 from datamodules.sources import SOURCES
 
 PICTURES = ("svg", "png")
 
+# What the caption says about cells that are not in the picture, by status
+ABSENT = {
+    "data missing": "the data of {} of the figure's parts are not here",
+    "": "{} of the figure's parts not measured yet",
+}
+
 
 @dataclass(frozen=True)
-class Shown:
-    """A measured cell: what the ledger says and one series (columns of equal length) a seed, in the order of
+class PlottedCell:
+    """A measured cell: its finding, and one series (columns of equal length) a seed, in the order of
     ``finding.seeds``.
     """
 
@@ -50,80 +57,83 @@ class Shown:
         assert self.finding.cell.task is not None
         return self.finding.cell.task
 
-    def points(self, *names: str, **more: Any) -> list[dict[str, Any]]:
+    @property
+    def model(self) -> Model:
+        assert self.finding.cell.model is not None
+        return self.finding.cell.model
+
+    def points(self, *names: str) -> list[dict[str, Any]]:
         """The columns ``names`` of every seed's series as points."""
-        self.first(*names)
+        self.first_series(*names)
         return [
-            {"row": self.row, "column": self.column, "seed": seed, **more, **dict(zip(names, values, strict=True))}
+            {"row": self.row, "column": self.column, "seed": seed, **dict(zip(names, values, strict=True))}
             for seed, columns in zip(self.finding.seeds, self.series, strict=True)
             for values in zip(*(columns[name] for name in names), strict=True)
         ]
 
-    def first(self, *needed: str) -> dict[str, list[float]]:
-        """The first seed's series. Raises ``BenchError`` if it lacks one of the columns ``needed``."""
+    def first_series(self, *names: str) -> dict[str, list[float]]:
+        """The first seed's series. Raises ``BenchError`` if any seed's series lacks one of the columns ``names``."""
         for columns in self.series:
-            if lacking := [name for name in needed if name not in columns]:
-                there = f"it has {', '.join(columns)}"
+            if missing := [name for name in names if name not in columns]:
                 raise BenchError(
-                    f"the series of {self.row} / {self.column} has no column {', '.join(lacking)}; {there}"
+                    f"the series of {self.row} / {self.column} has no column {', '.join(missing)}; "
+                    f"it has {', '.join(columns)}"
                 )
         return self.series[0]
 
 
-def shown(table: Table, found: list[Finding]) -> list[Shown]:
-    """The measured cells of ``found`` with their series. Raises ``BenchError`` naming every series that is not
-    there.
+def plotted_cells(table: Table, findings: list[Finding]) -> list[PlottedCell]:
+    """The measured cells of ``findings`` with their series. Raises ``BenchError`` with the path of every series that
+    does not exist.
     """
-    chosen, lost = [], []
-    for finding in (f for f in found if f.status == "measured"):
+    cells = []
+    missing = []
+    for finding in (f for f in findings if f.status == "measured"):
         cell = finding.cell
         assert cell.task is not None and cell.model is not None and cell.measure is not None
-        kept = []
+        by_seed = []
         for seed in finding.seeds:
             experiment = Experiment(cell.task, cell.model, seed, finding.budget)
             columns = series.read(experiment, cell.measure, finding.protocol)
             if columns is None and cell.measure.series:
-                lost.append(str(series.path(experiment, cell.measure, finding.protocol).relative_to(paths.results())))
-            else:
-                kept.append(columns or {})
-        chosen.append(Shown(finding, tuple(kept)))
-    if lost:
+                path = series.path(experiment, cell.measure, finding.protocol)
+                missing.append(str(path.relative_to(paths.results())))
+            by_seed.append(columns or {})
+        cells.append(PlottedCell(finding, tuple(by_seed)))
+    if missing:
         raise BenchError(
-            f"{table.id}: in the ledger, but without the series behind it: {', '.join(lost)} (in {paths.results()}); "
-            "take it back from git, or delete the line from the ledger and run again"
+            f"{table.id}: in the ledger, but without the series behind it: {', '.join(missing)} (in {paths.results()});"
+            " take it back from git, or delete the line from the ledger and run again"
         )
-    return chosen
+    return cells
 
 
-# How the caption says that parts are not in the picture, by status
-ABSENT = {
-    "data missing": "the data of {} of the figure's parts are not here",
-    "": "{} of the figure's parts not measured yet",
-}
-
-
-def caption(everything: list[Finding], drawn: list[Shown]) -> str:
-    """Says of the picture what budget, data, seeds and protocol it stands on, and what of ``everything`` is not in
-    it.
-    """
-    found = [s.finding for s in drawn]
-    parts = [f"{b} budget ({BUDGETS[b]})" for b in sorted({f.budget for f in found})]
-    for name in dict.fromkeys(f.data for f in found):
-        source = SOURCES[name]
-        parts.append(
-            source.title if source.kind == "full" or source.kind in source.title else f"{source.kind}: {source.title}"
-        )
-    most, least = max(f.n for f in found), min(f.n for f in found)
-    parts.append(f"{least} to {most} seeds" if most > least else f"{most} seed{'s' if most > 1 else ''}")
-    parts.append("weights: " + ", ".join(sorted({f.protocol for f in found})))
-    others = Counter(
-        f.status if f.status in ABSENT else "" for f in everything if f.cell.runnable and f.status != "measured"
+def caption(findings: list[Finding], cells: list[PlottedCell]) -> str:
+    """Budget, data, seeds and protocol of the plotted ``cells``, and how many ``findings`` are not among them."""
+    measured = [cell.finding for cell in cells]
+    parts = [f"{budget} budget ({BUDGETS[budget]})" for budget in sorted({f.budget for f in measured})]
+    parts += [_data_title(name) for name in dict.fromkeys(f.data for f in measured)]
+    most = max(f.n for f in measured)
+    least = min(f.n for f in measured)
+    if most > least:
+        parts.append(f"{least} to {most} seeds")
+    else:
+        parts.append(f"{most} seed{'s' if most > 1 else ''}")
+    parts.append("weights: " + ", ".join(sorted({f.protocol for f in measured})))
+    absent = Counter(
+        f.status if f.status in ABSENT else "" for f in findings if f.cell.runnable and f.status != "measured"
     )
-    return "; ".join([*parts, *(ABSENT[status].format(n) for status, n in others.items())]) + "."
+    return "; ".join([*parts, *(ABSENT[status].format(n) for status, n in absent.items())]) + "."
+
+
+def _data_title(name: str) -> str:
+    """Title of a data set, which says so if it is a subset or a stand-in."""
+    source = SOURCES[name]
+    return source.title if source.kind == "full" or source.kind in source.title else f"{source.kind}: {source.title}"
 
 
 def to_csv(points: list[dict[str, Any]]) -> str:
-    """The data drawn, numbers to 6 digits; a column that a point does not have stays empty."""
+    """The points, with numbers to 6 digits; a column that a point does not have stays empty."""
     out = io.StringIO()
     writer = csv.DictWriter(out, list(dict.fromkeys(name for point in points for name in point)), lineterminator="\n")
     writer.writeheader()
@@ -131,19 +141,19 @@ def to_csv(points: list[dict[str, Any]]) -> str:
     return out.getvalue()
 
 
-def files(table: Table, found: list[Finding]) -> dict[Path, str | bytes | None]:
+def files(table: Table, findings: list[Finding]) -> dict[Path, str | bytes | None]:
     """Content of ``results/figures/<table>.{csv,svg,png}``, the same for the same data; ``None`` (no file) while
     nothing is measured.
     """
     places = {ending: paths.results() / "figures" / f"{table.id}.{ending}" for ending in ("csv", *PICTURES)}
-    drawn = shown(table, found)
-    if not drawn:
+    cells = plotted_cells(table, findings)
+    if not cells:
         return dict.fromkeys(places.values())
     from bench.report.figures import style  # loads matplotlib
 
     module, function = table.draw.split(":")
-    with style.ours():
-        picture, points = getattr(import_module(f"bench.report.figures.{module}"), function)(table, drawn)
-        style.finish(picture, table, caption(found, drawn))
-        content = {"csv": to_csv(points), **{ending: style.saved(picture, ending, table.id) for ending in PICTURES}}
-    return {places[ending]: made for ending, made in content.items()}
+    with style.figure_settings():
+        picture, points = getattr(import_module(f"bench.report.figures.{module}"), function)(table, cells)
+        style.finish(picture, table, caption(findings, cells))
+        contents = {ending: style.file_content(picture, ending, table.id) for ending in PICTURES}
+    return {places["csv"]: to_csv(points), **{places[ending]: content for ending, content in contents.items()}}

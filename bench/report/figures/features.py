@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from bench.ledger import series
-from bench.report.figures import Shown
+from bench.report.figures import PlottedCell
 from bench.report.figures.landscapes import Points
-from bench.report.figures.style import COLOURS, look, spread
+from bench.report.figures.model_styles import model_style
+from bench.report.figures.style import COLOURS, wrapped_panels
 from bench.spec.table import Table
 
 BINS = 40
 
 
-def rates(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
+def rates(table: Table, cells: list[PlottedCell]) -> tuple[Figure, Points]:
     """Distribution of the hidden neurons' rates, all seeds together, a panel a column (roles Figure 3)."""
-    columns = list(dict.fromkeys(s.column for s in shown))
-    figure, axes = spread(len(columns), 2, width=3.4, height=2.3)
+    columns = list(dict.fromkeys(cell.column for cell in cells))
+    figure, axes = wrapped_panels(len(columns), 2, width=3.4, height=2.3)
     points: Points = []
     for axis, column in zip(axes, columns, strict=True):
-        inside = [s for s in shown if s.column == column]
-        found = []
-        for cell in inside:
-            cell.first("layer", "rate")
-            found.append([r for s in cell.series for layer, r in zip(s["layer"], s["rate"], strict=True) if layer == 1])
-        top = max(max(values) for values in found) or 1.0
+        panel = [(cell, _hidden_rates(cell)) for cell in cells if cell.column == column]
+        top = max(max(values) for _, values in panel) or 1.0
         edges = np.linspace(0, top, BINS + 1)
-        for cell, values in zip(inside, found, strict=True):
+        for cell, values in panel:
             share = np.histogram(values, edges)[0] / len(values)
-            style = look(table.rows, cell.row)
+            style = model_style(cell.model)
             axis.stairs(
                 100 * share,
                 edges,
@@ -50,36 +48,36 @@ def rates(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
     return figure, points
 
 
-def embeddings(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
-    """t-SNE of the last hidden layer, a panel a model, classes named at their medians, the silhouette above (roles
-    Figure 6).
-    """
-    scores = {(s.row, s.task.name): s for s in shown if "silhouette" in s.series[0]}
-    maps = [s for s in shown if "x" in s.series[0]]
-    figure, places = spread(len(maps), 3, width=2.3, height=2.4)
-    points: Points = [
-        {"row": s.row, "column": s.column, "silhouette": float(s.finding.value or 0)} for s in scores.values()
+def _hidden_rates(cell: PlottedCell) -> list[float]:
+    """Rates of the first hidden layer's neurons, of all seeds."""
+    cell.first_series("layer", "rate")
+    return [
+        rate
+        for columns in cell.series
+        for layer, rate in zip(columns["layer"], columns["rate"], strict=True)
+        if layer == 1
     ]
-    for axis, cell in zip(places, maps, strict=True):
-        axis.axis("off")
-        columns = cell.first("x", "y", "class")
-        x, y, kind = (np.array(columns[name]) for name in ("x", "y", "class"))
-        for k in np.unique(kind):
-            mine = kind == k
-            axis.scatter(x[mine], y[mine], s=2, color=COLOURS[int(k) % len(COLOURS)], linewidths=0, rasterized=True)
-        for k in np.unique(kind):
-            middle = float(np.median(x[kind == k])), float(np.median(y[kind == k]))
-            axis.text(
-                *middle,
-                f"{k:.0f}",
-                ha="center",
-                va="center",
-                fontsize=7,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
-            )
-        task = cell.task
-        score = scores.get((cell.row, task.name))
-        axis.set_title(f"{cell.row}\n{task.title}" + (f"\nsilhouette {score.finding.value:.3f}" if score else ""))
+
+
+def embeddings(table: Table, cells: list[PlottedCell]) -> tuple[Figure, Points]:
+    """t-SNE of the last hidden layer, a panel a model (roles Figure 6).
+
+    The classes are named at their medians, and the silhouette stands above the panel.
+    """
+    silhouettes = {(cell.row, cell.task.name): cell for cell in cells if "silhouette" in cell.series[0]}
+    maps = [cell for cell in cells if "x" in cell.series[0]]
+    figure, axes = wrapped_panels(len(maps), 3, width=2.3, height=2.4)
+    points: Points = [
+        {"row": cell.row, "column": cell.column, "silhouette": float(cell.finding.value or 0)}
+        for cell in silhouettes.values()
+    ]
+    for axis, cell in zip(axes, maps, strict=True):
+        columns = cell.first_series("x", "y", "class")
+        _plot_map(axis, columns)
+        title = [cell.row, cell.task.title]
+        if silhouette := silhouettes.get((cell.row, cell.task.name)):
+            title.append(f"silhouette {silhouette.finding.value:.3f}")
+        axis.set_title("\n".join(title))
         points += [
             {"row": cell.row, "column": cell.column, "x": a, "y": b, "class": int(k)}
             for a, b, k in zip(columns["x"], columns["y"], columns["class"], strict=True)
@@ -87,50 +85,81 @@ def embeddings(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
     return figure, points
 
 
-def attacks(table: Table, shown: list[Shown]) -> tuple[Figure, Points]:
-    """Share of flipped input entries that fools a model: mean and interval as tabled, quartiles of all samples as a box
-    (roles Figure 8).
+def _plot_map(axis: Any, columns: dict[str, list[float]]) -> None:
+    """Samples as dots in their class's colour, and the class's name at the median of its samples."""
+    axis.axis("off")
+    x, y, classes = (np.array(columns[name]) for name in ("x", "y", "class"))
+    for k in np.unique(classes):
+        samples = classes == k
+        axis.scatter(x[samples], y[samples], s=2, color=COLOURS[int(k) % len(COLOURS)], linewidths=0, rasterized=True)
+    for k in np.unique(classes):
+        samples = classes == k
+        axis.text(
+            float(np.median(x[samples])),
+            float(np.median(y[samples])),
+            f"{k:.0f}",
+            ha="center",
+            va="center",
+            fontsize=7,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
+        )
 
-    The share of samples that was fooled stands beside the model's name.
+
+def attacks(table: Table, cells: list[PlottedCell]) -> tuple[Figure, Points]:
+    """Share of flipped input entries that fools a model: mean and interval as in the tables, and a box from the first
+    to the third quartile of all samples (roles Figure 8).
+
+    The share of samples that was fooled stands below the model's name.
     """
-    fooled = {(s.row, s.task.name): s.finding.value for s in shown if s.finding.cell.unit == "%"}
-    found = [s for s in shown if "flipped" in s.series[0]]
-    points: Points = [{"row": s.row, "column": s.column, "value": s.finding.value} for s in shown]
-    tasks = list(dict.fromkeys(s.task.title for s in shown))
-    figure, axes = spread(len(tasks), 2, width=3.9, height=0.6 + 0.32 * len(table.rows))
+    fooled = {(cell.row, cell.task.name): cell.finding.value for cell in cells if cell.finding.cell.unit == "%"}
+    flips = [cell for cell in cells if "flipped" in cell.series[0]]
+    points: Points = [{"row": cell.row, "column": cell.column, "value": cell.finding.value} for cell in cells]
+    tasks = list(dict.fromkeys(cell.task.title for cell in cells))
+    figure, axes = wrapped_panels(len(tasks), 2, width=3.9, height=0.6 + 0.32 * len(table.rows))
     for axis, title in zip(axes, tasks, strict=True):
-        inside = [s for s in found if s.task.title == title]
+        panel = [cell for cell in flips if cell.task.title == title]
         labels = []
-        for place, cell in enumerate(inside):
-            measure = cell.finding.cell.measure
-            assert measure is not None
-            values = [100 * v for columns in cell.series for v in series.repeats(columns, measure)]
+        for place, cell in enumerate(panel):
             share = fooled.get((cell.row, cell.task.name))
-            labels.append(cell.row + ("" if share is None else f"\n({share:.1f} % fooled)"))
-            if len(values) < 2:
-                continue
-            value, bottom, top = cell.finding.value, cell.finding.low, cell.finding.high
-            assert value is not None
-            mean, half = 100 * value, 0.0 if bottom is None or top is None else 50 * (top - bottom)
-            low, middle, high = (float(q) for q in np.quantile(values, (0.25, 0.5, 0.75)))
-            style = look(table.rows, cell.row)
-            axis.barh(place, high - low, left=low, height=0.5, color=style["color"], alpha=0.25, linewidth=0)
-            axis.plot([middle, middle], [place - 0.25, place + 0.25], color=style["color"], linewidth=0.8)
-            axis.errorbar(mean, place, xerr=half, fmt=style["marker"], color=style["color"], capsize=2)
-            drawn = {
-                "mean": mean,
-                "ci_half": half,
-                "quartile_1": low,
-                "median": middle,
-                "quartile_3": high,
-                "samples": len(values),
-            }
-            points.append({"row": cell.row, "column": cell.column, **drawn})
+            labels.append(cell.row if share is None else f"{cell.row}\n({share:.1f} % fooled)")
+            numbers = _flip_numbers(cell)
+            if numbers:
+                _plot_flips(axis, place, numbers, model_style(cell.model))
+                points.append({"row": cell.row, "column": cell.column, **numbers})
         axis.set(
             title=title,
             xlabel="flipped input entries (%)\nmean ± 95 % as tabled,\nbox: quartiles of samples",
             xlim=(0, None),
         )
-        axis.set(yticks=range(len(inside)), yticklabels=labels)
+        axis.set(yticks=range(len(panel)), yticklabels=labels)
         axis.invert_yaxis()
     return figure, points
+
+
+def _flip_numbers(cell: PlottedCell) -> dict[str, float]:
+    """Flipped entries in %: mean, half interval, quartiles and number of samples; empty for less than two samples."""
+    measure = cell.finding.cell.measure
+    value = cell.finding.value
+    assert measure is not None and value is not None
+    samples = [100 * share for columns in cell.series for share in series.repeats(columns, measure)]
+    if len(samples) < 2:
+        return {}
+    low = cell.finding.low
+    high = cell.finding.high
+    quartile_1, median, quartile_3 = (float(q) for q in np.quantile(samples, (0.25, 0.5, 0.75)))
+    return {
+        "mean": 100 * value,
+        "ci_half": 0.0 if low is None or high is None else 50 * (high - low),
+        "quartile_1": quartile_1,
+        "median": median,
+        "quartile_3": quartile_3,
+        "samples": len(samples),
+    }
+
+
+def _plot_flips(axis: Any, place: int, numbers: dict[str, float], style: dict[str, Any]) -> None:
+    color = style["color"]
+    width = numbers["quartile_3"] - numbers["quartile_1"]
+    axis.barh(place, width, left=numbers["quartile_1"], height=0.5, color=color, alpha=0.25, linewidth=0)
+    axis.plot([numbers["median"]] * 2, [place - 0.25, place + 0.25], color=color, linewidth=0.8)
+    axis.errorbar(numbers["mean"], place, xerr=numbers["ci_half"], fmt=style["marker"], color=color, capsize=2)
