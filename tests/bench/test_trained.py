@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from pytorch_lightning.callbacks import Callback
 
 from bench import plan
 from bench.ledger import series
@@ -15,7 +17,7 @@ from bench.papers.roles.models import LIF
 from bench.papers.roles.tasks import XOR
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
-from bench.training import run, tracking, trained
+from bench.training import memory, run, tracking, trained
 
 XOR_TINY = replace(
     XOR, budgets={"smoke": {"epochs": 2, "batch_size": 20, "data_settings": {"batches": 1, "test": 40, "steps": 20}}}
@@ -113,6 +115,33 @@ def test_what_the_history_gives_says_what_the_training_cost_so_that_plans_know(p
     assert len({(line.wall_s, line.peak_mb, line.started_utc) for line in lines}) == 1
     curve = next(line for line in lines if line.measure == "loss-curve")
     assert plan.usual_seconds(E, [LOSS_CURVE], [curve]) == pytest.approx(curve.wall_s) and curve.wall_s > 0
+
+
+class Slow(Callback):
+    """Makes an attempt last one second more."""
+
+    def on_train_start(self, *_: object) -> None:
+        time.sleep(1.0)
+
+
+def test_the_cost_of_a_training_that_was_stopped_is_that_of_all_its_attempts(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop() -> None:
+        if trained.checkpoint_file(E).exists():
+            raise SystemExit(143)
+
+    monkeypatch.setattr(memory, "peak_mb", lambda: 900.0)
+    with pytest.raises(SystemExit):
+        run.run(E, (ACCURACY,), check=stop, callbacks=(Slow(),))
+    monkeypatch.setattr(memory, "peak_mb", lambda: 500.0)
+    started = time.perf_counter()
+    lines, profile = run.run(E, (ACCURACY,))
+    second = time.perf_counter() - started
+    assert {line.status for line in lines} == {"ok"} and lines[0].epochs == 2
+    assert all(line.wall_s is not None and line.wall_s > max(1.0, second) for line in lines)
+    assert {line.peak_mb for line in lines} == {900.0}
+    assert profile.total < second  # of this attempt alone
 
 
 @pytest.mark.parametrize("damage", ["cut off", "other experiment", "other weights"])
