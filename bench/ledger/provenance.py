@@ -124,6 +124,11 @@ def rows(keys: Collection[str]) -> list[list[str]]:
     return [row for row in _read() if row[0] in keys]
 
 
+def device_of(key: str) -> str:
+    """Device of the recorded environment with the hash ``key``, empty where it is not known. Raises as ``rows``."""
+    return next((row[COLUMNS.index("device")] for row in rows([key])), "")
+
+
 def _path() -> Path:
     return paths.results() / "environments.csv"
 

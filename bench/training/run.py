@@ -103,9 +103,25 @@ class _Attempt:
             known = [line for line in pending if valid(line, self.experiment, measure)]
             lines += known or self._read(self.trained, measure)
         if any(line.status == "ok" for line in lines):
-            self.tracker.start(parameters=self.trained.params)
-            self.tracker.summarise(self.trained.history, self.trained.origin | self.trained.fields, lines)
+            self._summarise(self.trained, lines)
         return lines
+
+    def _summarise(self, weights: Trained, lines: list[Line]) -> None:
+        """Give W&B everything that is known of ``weights``, in a run of its own where the training was an earlier
+        one.
+        """
+        if self.tracker.run is None:
+            environment = weights.origin.get("environment", "")
+            self.tracker.start(
+                resume=True,
+                parameters=weights.params,
+                commit=weights.origin.get("git_commit"),
+                dirty=weights.origin.get("git_dirty"),
+                environment=environment,
+                device=provenance.device_of(environment),
+            )
+            lines = [*_recorded(weights), *lines]
+        self.tracker.summarise(weights.history, weights.origin | weights.fields, lines)
 
     def _train(self, cost: Cost) -> Trained:
         memory.reset_peak()
@@ -173,20 +189,29 @@ def _pending_readings(weights: Trained) -> list[Line]:
     return [line for line in lines if line.checkpoint_sha256 == weights.sha256]
 
 
+def _recorded(weights: Trained) -> list[Line]:
+    """What the ledger has of these weights, as far as it can be read."""
+    experiment = weights.experiment
+    with suppress(BenchError):
+        lines = store.read([experiment.task.name])
+        return [x for x in lines if (x.experiment, x.checkpoint_sha256) == (experiment.id, weights.sha256)]
+    return []
+
+
 def check(experiments: Iterable[Experiment]) -> None:
     """Build what they would train, without data, and step its neurons once. Raises ``BenchError`` for a setting that a
     neuron, network, loss, optimiser, schedule or data module does not take.
     """
-    for one in {e.config_hash: e for e in experiments}.values():
-        config = {**one.config, "seed": one.seed}
+    for experiment in {e.config_hash: e for e in experiments}.values():
+        config = {**experiment.config, "seed": experiment.seed}
         try:
-            datamodules.build(config["data"], config["data_settings"], config["batch_size"], one.seed)
+            datamodules.build(config["data"], config["data_settings"], config["batch_size"], experiment.seed)
             module = SpikingModule(config)
             module.configure_optimizers()
             for neuron in module.network.neurons:
                 scan(neuron, *[torch.zeros(1, 1, neuron.size)] * neuron.inputs, backend="loop")
         except (TypeError, ValueError) as error:
-            raise BenchError(f"{one}: {error}") from None
+            raise BenchError(f"{experiment}: {error}") from None
 
 
 def _train(
@@ -200,7 +225,8 @@ def _train(
     pl.seed_everything(experiment.seed, verbose=False)
     module = SpikingModule(config)
     data.form = "events" if data.has_events and module.network.takes_events else "dense"
-    tracker.start(parameters=module.network.parameter_count)
+    usable = _usable(checkpoint, config)
+    tracker.start(resume=usable, parameters=module.network.parameter_count)
     trainer = pl.Trainer(
         max_epochs=config["epochs"],
         accelerator="auto",
@@ -215,7 +241,7 @@ def _train(
         num_sanity_val_steps=0,
         log_every_n_steps=50,
     )
-    trainer.fit(module, datamodule=data, ckpt_path=str(checkpoint) if _usable(checkpoint, config) else None)
+    trainer.fit(module, datamodule=data, ckpt_path=str(checkpoint) if usable else None)
     if trainer.interrupted:
         raise KeyboardInterrupt
     profile.data = data.seconds

@@ -78,22 +78,32 @@ def settings(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def start(experiment: Experiment, kind: str = "", more: Mapping[str, Any] | None = None) -> Any:
-    """Start the run of ``experiment``, with the experiment's id and with ``more`` in its config.
+def start(
+    experiment: Experiment,
+    kind: str = "",
+    facts: Mapping[str, Any] | None = None,
+    context: Mapping[str, Any] | None = None,
+    resume: bool = False,
+) -> Any:
+    """Start the run of ``experiment``, with the experiment's id. Its config has the ``settings``, with ``facts`` in
+    their place where the names are equal, and the rest of ``context``.
 
-    Where W&B refuses, the run is a disabled one: an experiment never fails for its tracking.
+    With ``resume`` a run online goes on; without, W&B replaces it. Where W&B refuses, the run is a disabled one: an
+    experiment never fails for its tracking.
     """
     folder = paths.home() / "wandb"
     os.environ.setdefault("WANDB_SILENT", "true")
     about: dict[str, Any] = dict(
         project=os.environ.get("WANDB_PROJECT", PROJECT),
         id=experiment.id,
-        config={**(more or {}), **settings(experiment)},
+        config={**(context or {}), **settings(experiment), **(facts or {})},
         dir=str(folder),
         reinit="finish_previous",
         settings=wandb.Settings(console="off", x_disable_stats=True, save_code=False, disable_git=True),
         **labels(experiment, kind),
     )
+    if resume and mode() == "online":
+        about["resume"] = "allow"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         run = wandb.init(mode=mode(), **about)  # type: ignore[arg-type]
@@ -121,22 +131,23 @@ def _summary(metric: str, values: list[Any]) -> Any:
 
 
 class Tracker:
-    """The run of an experiment in this process. It starts at its first use and takes nothing more after an error.
+    """The run of an experiment in this process. After an error it takes nothing more.
 
-    ``context`` comes from the caller: lists by name, such as the tables that ask for the experiment and the values that
-    they publish.
+    ``facts`` are of this process (environment, device). ``context`` comes from the caller: lists by name, such as the
+    tables that ask for the experiment and the values that they publish.
     """
 
     def __init__(
         self,
         experiment: Experiment,
         kind: str = "",
-        environment: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None,
         context: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
         self.experiment = experiment
         self.kind = kind
-        self.more = {name: list(values) for name, values in (context or {}).items()} | dict(environment or {})
+        self.facts = dict(facts or {})
+        self.context = {name: list(values) for name, values in (context or {}).items()}
         self.run: Any = None
         self.failed = False
 
@@ -145,11 +156,11 @@ class Tracker:
         """Of the run as the ledger names it; empty without one."""
         return "" if self.run is None or self.run.disabled else self.experiment.id
 
-    def start(self, **more: Any) -> None:
-        """Start the run, if it has not started, with ``more`` in its config."""
+    def start(self, resume: bool, **facts: Any) -> None:
+        """Start the run, if it has not started, with ``facts`` in its config before those of this process."""
         if self.run is None and not self.failed:
             try:
-                self.run = start(self.experiment, self.kind, {**more, **self.more})
+                self.run = start(self.experiment, self.kind, self.facts | facts, self.context, resume)
             except Exception as error:
                 self._stop(error)
 
@@ -160,7 +171,8 @@ class Tracker:
         """Write the whole summary: the metrics of ``history`` (a record an epoch), ``cost``, and the values of
         ``lines`` as ``measure/<name>/<protocol>``, whose units are in the config.
 
-        Every attempt, and every later reading, writes a folder of its own until W&B merges them: each has all.
+        Every attempt, and every later reading, has an offline folder of its own. The last one to be uploaded replaces
+        the summary, so each holds all.
         """
         content = {
             name: _summary(name, [record[name] for record in history]) for name in history[-1].keys() - {"epoch"}

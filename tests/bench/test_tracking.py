@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from wandb.util import get_core_path
 
+from bench.ledger import provenance, store
 from bench.measures import ACCURACY
 from bench.training import run, tracking, trained
 from tests.bench import test_trained
@@ -86,6 +87,40 @@ def test_a_run_holds_settings_provenance_and_every_measure_and_a_later_reading_i
     assert {name: second["config"][name] for name in same} == {name: config[name] for name in same}
     run.run(E, (readers["refused"],))
     assert len(runs(places)) == 2  # nothing was read
+
+    # values that only the ledger has are in it too, and the training's provenance stays
+    store.append(lines)
+    monkeypatch.setattr(provenance, "processor", lambda: "another")
+    monkeypatch.setattr(provenance, "git", lambda: ("0123456789ab", False))
+    later, _ = run.run(E, (replace(readers["probe"], name="probe@4"),))
+    third = runs(places)[2]
+    assert later[0].environment != third["config"]["environment"] == lines[0].environment
+    assert (third["config"]["commit"], third["config"]["device"]) == (lines[0].git_commit, "cpu")
+    assert third["summary"]["measure/loss/last"] == summary["measure/loss/last"]
+    assert third["summary"]["measure/probe@4/last"] == later[0].value
+
+
+def test_online_a_reading_or_a_resumed_training_goes_on_with_the_run_instead_of_replacing_it(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resumed: list[object] = []
+    init = tracking.wandb.init
+
+    def start(**settings: object) -> object:
+        resumed.append(settings.pop("resume", None))
+        return init(**{**settings, "mode": "disabled"})
+
+    def stop() -> None:
+        if trained.checkpoint_file(E).exists():
+            raise SystemExit(143)
+
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setattr(tracking.wandb, "init", start)
+    with pytest.raises(SystemExit):
+        run.run(E, (ACCURACY,), check=stop)
+    for _ in range(2):
+        run.run(E, (ACCURACY,))
+    assert resumed == [None, "allow", "allow"]
 
 
 @pytest.mark.parametrize(

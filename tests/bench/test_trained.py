@@ -83,30 +83,30 @@ def test_what_was_read_before_a_stop_is_not_read_again(
     places: Path, readers: dict[str, Measure], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run.run(E, (ACCURACY,))
-    asked: list[float] = []
+    factors: list[float] = []
     monkeypatch.setitem(
-        globals(), "probe", lambda kept, protocol, factor: asked.append(factor) or trained.Reading(factor, 3)
+        globals(), "probe", lambda kept, protocol, factor: factors.append(factor) or trained.Reading(factor, 3)
     )
     measures = tuple(replace(readers["probe"], name=f"probe@{n}", settings={"factor": float(n)}) for n in (1, 2, 3))
 
     def stop() -> None:
-        if len(asked) == 2:
+        if len(factors) == 2:
             raise SystemExit(143)
 
     with pytest.raises(SystemExit):
         run.run(E, measures, check=stop)
-    assert asked == [1.0, 2.0]
+    assert factors == [1.0, 2.0]
     lines, _ = run.run(E, measures)
-    assert asked == [1.0, 2.0, 3.0]
+    assert factors == [1.0, 2.0, 3.0]
     assert [(line.measure, line.value, line.status) for line in lines] == [
         (f"probe@{n}", float(n), "ok") for n in (1, 2, 3)
     ]
 
     newer = replace(measures[0], version=2)
-    assert run.run(E, (newer,))[0][0].version != lines[0].version and asked[3:] == [1.0]
-    waiting = trained.readings(E)
-    waiting.write_bytes(waiting.read_bytes()[:-20])  # a power failure
-    assert len(run.run(E, measures)[0]) == 3 and asked[4:] == [1.0, 2.0, 3.0]
+    assert run.run(E, (newer,))[0][0].version != lines[0].version and factors[3:] == [1.0]
+    file = trained.readings(E)
+    file.write_bytes(file.read_bytes()[:-20])  # a power failure
+    assert len(run.run(E, measures)[0]) == 3 and factors[4:] == [1.0, 2.0, 3.0]
 
 
 def test_what_the_history_gives_says_what_the_training_cost_so_that_plans_know(places: Path) -> None:
@@ -182,12 +182,12 @@ def test_an_experiment_that_w_and_b_refuses_is_trained_untracked(
 ) -> None:
     init = tracking.wandb.init
 
-    def held(**settings: object) -> object:
+    def refuse_run(**settings: object) -> object:
         if settings["mode"] != "disabled":
             raise RuntimeError("run ID is in use")
         return init(**settings)
 
-    monkeypatch.setattr(tracking.wandb, "init", held)
+    monkeypatch.setattr(tracking.wandb, "init", refuse_run)
     lines, _ = run.run(E, (ACCURACY,))
     assert [line.status for line in lines] == ["ok", "ok"]
     assert {line.wandb_run for line in lines} == {""}
