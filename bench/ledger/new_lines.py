@@ -16,8 +16,8 @@ def now() -> str:
 
 
 def new_lines(experiment: Experiment, measures: tuple[Measure, ...], status: str, error: str) -> list[Line]:
-    """One line a measure, without a value yet: ``status`` as in the ledger, ``error`` says to people why there is
-    none.
+    """One line for each measure, without a value. ``status`` is the ledger's word; ``error`` is the reason, for people,
+    why there is no value.
     """
     commit, dirty = provenance.git()
     return [

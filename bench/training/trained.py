@@ -1,4 +1,4 @@
-"""A trained experiment: its kept weights and history, and how measures are read from them."""
+"""A trained experiment: its saved weights and history, and how measures are read off them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -27,6 +26,7 @@ from datamodules.base import SequenceData
 from lightning_modules.spiking import SpikingModule
 
 log = logging.getLogger(__name__)
+_SAVED = ("states", "history", "steps", "origin")  # fields of ``Trained`` in a file of weights, in the class's order
 
 
 class NotApplicable(Exception):
@@ -52,7 +52,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Trained:
-    """What is kept of a finished training. ``states``: weights of the network by protocol (last, best_test; best_val
+    """What is saved of a finished training. ``states``: weights of the network by protocol (last, best_test; best_val
     where there is validation data).
     """
 
@@ -71,7 +71,20 @@ class Trained:
             digest.update(value.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    @property
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """Its part of the ledger line of each measure that is read off it."""
+        last = self.history[-1]
+        return {
+            "epochs": len(self.history),
+            "steps": self.steps,
+            "params": self.params,
+            "spike_rate": round(last["spike_rate"], 6) if "spike_rate" in last else None,
+            "synops": round(last["synops"], 1) if "synops" in last else None,
+            "checkpoint_sha256": self.sha256,
+        }
+
+    @cached_property
     def params(self) -> int:
         return self.module("last", "cpu").network.parameter_count
 
@@ -94,47 +107,53 @@ class Trained:
 
 
 def folder(experiment: Experiment) -> Path:
-    """Where checkpoints and weights of ``experiment`` are kept."""
+    """Where checkpoint and weights of ``experiment`` are saved."""
     return paths.home() / "experiments" / experiment.id
 
 
-def keep(experiment: Experiment, module: SpikingModule, steps: int, origin: dict[str, Any]) -> Trained:
+def checkpoint_file(experiment: Experiment) -> Path:
+    """The state after the last whole epoch, while ``experiment`` is trained."""
+    return folder(experiment) / "last.ckpt"
+
+
+def _weights_file(experiment: Experiment) -> Path:
+    return folder(experiment) / "weights.pt"
+
+
+def save(experiment: Experiment, module: SpikingModule, steps: int, origin: dict[str, Any]) -> Trained:
     """Save weights and history of a finished training, whole or not at all; the training checkpoint is no longer
     needed.
     """
     last = {name: value.detach().cpu().contiguous() for name, value in module.network.state_dict().items()}
-    kept = Trained(experiment, {"last": last, **module.best}, module.history, steps, origin)
-    path = folder(experiment) / "weights.pt"
+    trained = Trained(experiment, {"last": last, **module.best}, module.history, steps, origin)
+    path = _weights_file(experiment)
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {name: getattr(kept, name) for name in ("states", "history", "steps", "origin", "sha256")} | {
-        "id": experiment.id
-    }
+    content = {name: getattr(trained, name) for name in (*_SAVED, "sha256")} | {"id": experiment.id}
     torch.save(content, path.with_suffix(".new"))
     os.replace(path.with_suffix(".new"), path)
-    with suppress(FileNotFoundError):
-        (folder(experiment) / "last.ckpt").unlink()
-    return kept
+    checkpoint_file(experiment).unlink(missing_ok=True)
+    return trained
 
 
 def load(experiment: Experiment) -> Trained | None:
-    """The kept weights of ``experiment``, or ``None``. Damaged ones are set aside with a message: training repeats
+    """The saved weights of ``experiment``, or ``None``. Damaged ones are set aside with a message: training repeats
     them.
     """
-    path = folder(experiment) / "weights.pt"
+    path = _weights_file(experiment)
     if not path.exists():
         return None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         if content["id"] != experiment.id:  # the folder's name holds config, data and versions
             raise ValueError(f"of experiment {content['id']}")
-        kept = Trained(experiment, *(content[name] for name in ("states", "history", "steps", "origin")))
-        if kept.sha256 != content["sha256"]:
+        trained = Trained(experiment, *(content[name] for name in _SAVED))
+        if trained.sha256 != content["sha256"]:
             raise ValueError("another sha256 than when it was written")
     except Exception as error:
         log.warning("weights %s are unusable (%s: %s): training starts over", path, type(error).__name__, error)
         shutil.move(path, path.with_suffix(".damaged"))
         return None
-    return kept
+    return trained
 
 
 def readings(experiment: Experiment) -> Path:
@@ -142,37 +161,41 @@ def readings(experiment: Experiment) -> Path:
     return folder(experiment) / f"readings-{folder_key(paths.results())}.csv"
 
 
+def read(trained: Trained, measure: Measure) -> Iterator[tuple[str, Reading]]:
+    """``(protocol, reading)`` of ``measure``. Raises ``NotApplicable``."""
+    return _from_weights(trained, measure) if measure.reader else _from_history(trained, measure)
+
+
+def _from_weights(trained: Trained, measure: Measure) -> Iterator[tuple[str, Reading]]:
+    """Call the measure's reader for each protocol, once for those with equal weights."""
+    module, function = measure.reader.split(":")
+    reader = getattr(import_module(f"bench.measures.{module}"), function)
+    known: list[tuple[dict[str, Tensor], Reading]] = []
+    for protocol in measure.protocols:
+        weights = trained.states.get(protocol, {})
+        reading = next((reading for others, reading in known if _equal(others, weights)), None)
+        if reading is None:
+            torch.manual_seed(trained.experiment.seed)
+            np.random.seed(trained.experiment.seed)  # Tonic's transforms draw from it
+            reading = reader(trained, protocol, **measure.settings)
+            known.append((weights, reading))
+        yield protocol, reading
+
+
 def _equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(value, b[name]) for name, value in a.items())
 
 
-def read(kept: Trained, measure: Measure) -> Iterator[tuple[str, Reading]]:
-    """``(protocol, reading)`` of ``measure``, read once where the best epoch was the last. Raises ``NotApplicable``."""
-    if measure.reader:
-        module, function = measure.reader.split(":")
-        reader = getattr(import_module(f"bench.measures.{module}"), function)
-        known: list[tuple[dict[str, Tensor], Reading]] = []
-        for protocol in measure.protocols:
-            states = kept.states.get(protocol, {})
-            reading = next((r for others, r in known if _equal(others, states)), None)
-            if reading is None:
-                torch.manual_seed(kept.experiment.seed)
-                np.random.seed(kept.experiment.seed)  # Tonic's transforms draw from it
-                reading = reader(kept, protocol, **measure.settings)
-                known.append((states, reading))
-            yield protocol, reading
-        return
-    if measure.key not in kept.history[-1]:
-        raise NotApplicable(f"{measure.title} is not recorded for task {kept.experiment.task.name}")
-    pick = max if measure.best == "max" else min
-    chosen = {
-        "last": kept.history[-1],
-        "best_test": pick(kept.history, key=lambda record: record[measure.key]),
-    }  # the first of equals
-    if (validated := measure.key.replace("test/", "val/")) != measure.key and validated in kept.history[-1]:
-        chosen["best_val"] = pick(kept.history, key=lambda record: record[validated])
-    for protocol, record in chosen.items():
-        yield (
-            protocol,
-            Reading(round(record[measure.key], 4 if measure.unit else 7), int(record["n_test"]), int(record["epoch"])),
-        )
+def _from_history(trained: Trained, measure: Measure) -> Iterator[tuple[str, Reading]]:
+    """The measure's key at the epoch that each protocol chooses, the first of equals."""
+    history = trained.history
+    if measure.key not in history[-1]:
+        raise NotApplicable(f"{measure.title} is not recorded for task {trained.experiment.task.name}")
+    best = max if measure.best == "max" else min
+    records = {"last": history[-1], "best_test": best(history, key=lambda record: record[measure.key])}
+    validated = measure.key.replace("test/", "val/")
+    if validated != measure.key and validated in history[-1]:
+        records["best_val"] = best(history, key=lambda record: record[validated])
+    for protocol, record in records.items():
+        value = round(record[measure.key], 4 if measure.unit else 7)
+        yield protocol, Reading(value, int(record["n_test"]), int(record["epoch"]))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from pytorch_lightning.callbacks import Callback
 
 from bench import plan
 from bench.ledger import series
@@ -15,7 +17,7 @@ from bench.papers.roles.models import LIF
 from bench.papers.roles.tasks import XOR
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
-from bench.training import run, tracking, trained
+from bench.training import memory, run, tracking, trained
 
 XOR_TINY = replace(
     XOR, budgets={"smoke": {"epochs": 2, "batch_size": 20, "data_settings": {"batches": 1, "test": 40, "steps": 20}}}
@@ -81,30 +83,30 @@ def test_what_was_read_before_a_stop_is_not_read_again(
     places: Path, readers: dict[str, Measure], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run.run(E, (ACCURACY,))
-    asked: list[float] = []
+    factors: list[float] = []
     monkeypatch.setitem(
-        globals(), "probe", lambda kept, protocol, factor: asked.append(factor) or trained.Reading(factor, 3)
+        globals(), "probe", lambda kept, protocol, factor: factors.append(factor) or trained.Reading(factor, 3)
     )
     measures = tuple(replace(readers["probe"], name=f"probe@{n}", settings={"factor": float(n)}) for n in (1, 2, 3))
 
     def stop() -> None:
-        if len(asked) == 2:
+        if len(factors) == 2:
             raise SystemExit(143)
 
     with pytest.raises(SystemExit):
         run.run(E, measures, check=stop)
-    assert asked == [1.0, 2.0]
+    assert factors == [1.0, 2.0]
     lines, _ = run.run(E, measures)
-    assert asked == [1.0, 2.0, 3.0]
+    assert factors == [1.0, 2.0, 3.0]
     assert [(line.measure, line.value, line.status) for line in lines] == [
         (f"probe@{n}", float(n), "ok") for n in (1, 2, 3)
     ]
 
     newer = replace(measures[0], version=2)
-    assert run.run(E, (newer,))[0][0].version != lines[0].version and asked[3:] == [1.0]
-    waiting = trained.readings(E)
-    waiting.write_bytes(waiting.read_bytes()[:-20])  # a power failure
-    assert len(run.run(E, measures)[0]) == 3 and asked[4:] == [1.0, 2.0, 3.0]
+    assert run.run(E, (newer,))[0][0].version != lines[0].version and factors[3:] == [1.0]
+    file = trained.readings(E)
+    file.write_bytes(file.read_bytes()[:-20])  # a power failure
+    assert len(run.run(E, measures)[0]) == 3 and factors[4:] == [1.0, 2.0, 3.0]
 
 
 def test_what_the_history_gives_says_what_the_training_cost_so_that_plans_know(places: Path) -> None:
@@ -113,6 +115,33 @@ def test_what_the_history_gives_says_what_the_training_cost_so_that_plans_know(p
     assert len({(line.wall_s, line.peak_mb, line.started_utc) for line in lines}) == 1
     curve = next(line for line in lines if line.measure == "loss-curve")
     assert plan.ExpectedTimes([curve]).usual(E, [LOSS_CURVE]) == pytest.approx(curve.wall_s) and curve.wall_s > 0
+
+
+class Slow(Callback):
+    """Makes an attempt last one second more."""
+
+    def on_train_start(self, *_: object) -> None:
+        time.sleep(1.0)
+
+
+def test_the_cost_of_a_training_that_was_stopped_is_that_of_all_its_attempts(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop() -> None:
+        if trained.checkpoint_file(E).exists():
+            raise SystemExit(143)
+
+    monkeypatch.setattr(memory, "peak_mb", lambda: 900.0)
+    with pytest.raises(SystemExit):
+        run.run(E, (ACCURACY,), check=stop, callbacks=(Slow(),))
+    monkeypatch.setattr(memory, "peak_mb", lambda: 500.0)
+    started = time.perf_counter()
+    lines, profile = run.run(E, (ACCURACY,))
+    second = time.perf_counter() - started
+    assert {line.status for line in lines} == {"ok"} and lines[0].epochs == 2
+    assert all(line.wall_s is not None and line.wall_s > max(1.0, second) for line in lines)
+    assert {line.peak_mb for line in lines} == {900.0}
+    assert profile.total < second  # of this attempt alone
 
 
 @pytest.mark.parametrize("damage", ["cut off", "other experiment", "other weights"])
@@ -153,12 +182,12 @@ def test_an_experiment_that_w_and_b_refuses_is_trained_untracked(
 ) -> None:
     init = tracking.wandb.init
 
-    def held(**settings: object) -> object:
+    def refuse_run(**settings: object) -> object:
         if settings["mode"] != "disabled":
             raise RuntimeError("run ID is in use")
         return init(**settings)
 
-    monkeypatch.setattr(tracking.wandb, "init", held)
+    monkeypatch.setattr(tracking.wandb, "init", refuse_run)
     lines, _ = run.run(E, (ACCURACY,))
     assert [line.status for line in lines] == ["ok", "ok"]
     assert {line.wandb_run for line in lines} == {""}
