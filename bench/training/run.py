@@ -193,7 +193,7 @@ def _recorded(weights: Trained) -> list[Line]:
     """What the ledger has of these weights, as far as it can be read."""
     experiment = weights.experiment
     with suppress(BenchError):
-        lines = store.read([experiment.task.name])
+        lines = store.read(only=[experiment.task.name])
         return [x for x in lines if (x.experiment, x.checkpoint_sha256) == (experiment.id, weights.sha256)]
     return []
 
