@@ -158,7 +158,7 @@ def usual_seconds(experiment: Experiment, measures: Iterable[Measure], lines: It
         if line.data != data or line.status != "ok" or not line.wall_s or not line.epochs:
             continue
         task, measure = TASKS.get(line.task), MEASURES.get(line.measure)
-        if measure is None or not measure.costs_training or task is None or line.budget not in ("paper", *task.budgets):
+        if measure is None or not measure.from_history or task is None or line.budget not in ("paper", *task.budgets):
             continue
         size = epoch
         if line.config_hash == experiment.config_hash:
@@ -198,7 +198,7 @@ def _size(config: Mapping[str, Any]) -> float:
 
 def _reading(experiment: Experiment, measures: Iterable[Measure], lines: list[Line]) -> float:
     # a line has its share of the time, one of as many as there are protocols
-    return sum((_usual(experiment, m.name, lines) or 0.0) * len(m.protocols) for m in measures if not m.costs_training)
+    return sum((_usual(experiment, m.name, lines) or 0.0) * len(m.protocols) for m in measures if not m.from_history)
 
 
 def _usual(experiment: Experiment, measure: str, lines: list[Line]) -> float | None:

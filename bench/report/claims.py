@@ -11,7 +11,7 @@ from bench.papers.registry import CLAIMS, PAPERS, TABLES, substitutes
 from bench.report.facts import answer
 from bench.report.verdict import interval, published_number, results
 from bench.spec.claim import Claim
-from bench.spec.predicates import FAILS, HOLDS, UNDECIDED, Estimate
+from bench.spec.predicates import Estimate, all_of
 from bench.spec.table import Cell
 from datamodules.sources import SOURCES
 
@@ -130,7 +130,6 @@ def _judged(claim: Claim, kind: str, budget: str, known: dict[int, Estimate | No
         verdict, text = condition.predicate.judge(estimates)
         verdicts.append(verdict)
         texts.append(text)
-    every = FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
     epochs = sorted({e.epochs for e in known.values() if e and e.epochs is not None})
     seeds = sorted({e.n for e in known.values() if e and e.n})
     about = [f"seeds a value: {'–'.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))}"] if seeds else []
@@ -141,7 +140,7 @@ def _judged(claim: Claim, kind: str, budget: str, known: dict[int, Estimate | No
         else []
     )
     about += [f"trained for different numbers of epochs: {', '.join(map(str, epochs))}"] if len(epochs) > 1 else []
-    return Judgement(claim, kind, every, budget, "; ".join([*texts, *about]))
+    return Judgement(claim, kind, all_of(verdicts), budget, "; ".join([*texts, *about]))
 
 
 def judgements(lines: Iterable[Line], papers: Iterable[str] = tuple(PAPERS)) -> dict[str, list[Judgement]]:

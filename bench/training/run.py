@@ -193,14 +193,14 @@ def run(
         done += problem
         # what is read off the history comes from the training; anything else has its own time and place
         spent = kept.origin
-        if not measure.costs_training:
+        if not measure.from_history:
             spent = {**where, "wall_s": round((time.perf_counter() - begun) / max(1, len(readings or ())), 1)}
             spent["wandb_run"] = kept.origin.get("wandb_run", "")
         for protocol, reading in readings or ():
             (line,) = new_lines(experiment, (measure,), "ok", "")
             done.append(replace(line, **cost, **spent, protocol=protocol, **reading.fields))
             series.write_series(experiment, measure, protocol, reading.series)
-        if readings and not measure.costs_training:
+        if readings and not measure.from_history:
             with suppress(
                 BenchError
             ):  # no room to save them: they are handed in all the same if nothing stops this attempt

@@ -14,7 +14,7 @@ from bench.papers.roles.models import (
     LSTM_512,
 )
 from bench.papers.roles.tasks import NMNIST
-from bench.spec.claim import Claim, Condition, at, down, value
+from bench.spec.claim import Claim, Condition, column_cells, row_cells, value
 from bench.spec.measure import Measure
 from bench.spec.model import Model
 from bench.spec.predicates import Alike, Descending, Highest, LosesLess, Near, NotBelow, Predicate, Ratio
@@ -43,7 +43,7 @@ def _claim(
 
 
 def _six(column: str, *rows: str) -> tuple[Cell, ...]:
-    return down(table_6.TABLE, column, *rows)
+    return column_cells(table_6.TABLE, column, *rows)
 
 
 def _temporal() -> list[Claim]:
@@ -90,14 +90,14 @@ def _temporal() -> list[Claim]:
                 "4.1",
                 f"A learnable leak lies above every fixed one: {column}",
                 "read off Tables 6 and 7",
-                (Highest(), (*_six(column, BASE), *down(table_7.TABLE, column, *LEAKS))),
+                (Highest(), (*_six(column, BASE), *column_cells(table_7.TABLE, column, *LEAKS))),
             ),
             _claim(
                 f"collapse-{column.lower()}",
                 "4.1",
                 f"Without any leak, at k = 1, accuracy collapses: {column}",
                 "read off Table 7; collapses: to less than half of that at k = 0.9",
-                (Ratio(2.0), down(table_7.TABLE, column, "k_tau = 0.9", "k_tau = 1.0")),
+                (Ratio(2.0), column_cells(table_7.TABLE, column, "k_tau = 0.9", "k_tau = 1.0")),
             ),
         ]
     return claims
@@ -117,7 +117,7 @@ def _spatial() -> list[Claim]:
             "4.1",
             "From k = 0.4 on accuracy falls with every weaker leak: DVS128 Gesture",
             _TABLE.format(7),
-            (Descending(), down(table_7.TABLE, "DVS128 Gesture", *LEAKS[4:])),
+            (Descending(), column_cells(table_7.TABLE, "DVS128 Gesture", *LEAKS[4:])),
         ),
     ]
     for column in ("N-MNIST", "MNIST", "DVS128 Gesture"):
@@ -144,7 +144,10 @@ def _spatial() -> list[Claim]:
                 "4.1",
                 f"Spatial tasks hardly react to how strong a fixed leak is: {column}",
                 "read off Table 7; hardly: within 2 %",
-                (Alike(0.02), down(table_7.TABLE, column, "k_tau = 0.3", *(k for k in LEAKS if k != "k_tau = 0.3"))),
+                (
+                    Alike(0.02),
+                    column_cells(table_7.TABLE, column, "k_tau = 0.3", *(k for k in LEAKS if k != "k_tau = 0.3")),
+                ),
             ),
         ]
     return claims
@@ -171,7 +174,7 @@ def _every_task() -> list[Claim]:
                     "4.1",
                     f"The best fixed leak is k = {BEST_LEAK[column]}: {column}",
                     _TABLE.format(7),
-                    (Highest(), down(table_7.TABLE, column, best, *(k for k in LEAKS if k != best))),
+                    (Highest(), column_cells(table_7.TABLE, column, best, *(k for k in LEAKS if k != best))),
                 )
             )
     return claims
@@ -228,7 +231,10 @@ def _generalisation() -> list[Claim]:
             f"{sentence}: {ms}, {words}",
             _TABLE.format(8) + (f"; over {words}: ours" if end else ""),
             *(
-                (LosesLess(), tuple(c for r in (less, row) for c in at(table_8.TABLE, r, "3ms", column.format(ms))))
+                (
+                    LosesLess(),
+                    tuple(c for r in (less, row) for c in row_cells(table_8.TABLE, r, "3ms", column.format(ms))),
+                )
                 for row in more
             ),
         )
@@ -252,7 +258,7 @@ def _generalisation() -> list[Claim]:
             "At the resolution that all were trained at, LSTM and GRU are ahead of every SNN and of the vanilla"
             " RNN: 3ms",
             _TABLE.format(8),
-            *((Highest(), down(table_8.TABLE, "3ms", row, *spiking, "Vanilla RNN")) for row in ("LSTM", "GRU")),
+            *((Highest(), column_cells(table_8.TABLE, "3ms", row, *spiking, "Vanilla RNN")) for row in ("LSTM", "GRU")),
         )
     )
     return claims
@@ -280,15 +286,15 @@ _REST = [
         "5",
         "Features cluster best with recurrence, then without leakage; reset and complete leakage change little",
         "read off Table 9; little: within 20 %",
-        (Descending(), down(table_9.TABLE, "Silhouette Coefficient", RECURRENT, NO_LEAK, BASE)),
-        (Alike(0.2), down(table_9.TABLE, "Silhouette Coefficient", BASE, NO_RESET, FULL_LEAK)),
+        (Descending(), column_cells(table_9.TABLE, "Silhouette Coefficient", RECURRENT, NO_LEAK, BASE)),
+        (Alike(0.2), column_cells(table_9.TABLE, "Silhouette Coefficient", BASE, NO_RESET, FULL_LEAK)),
     ),
     _claim(
         "event-drop",
         "4.3",
         "Under EventDrop: without reset > complete leakage > baseline > recurrence > without leakage",
         _TABLE.format(10),
-        (Descending(), down(table_10.TABLE, "Accuracy", NO_RESET, FULL_LEAK, BASE, RECURRENT, NO_LEAK)),
+        (Descending(), column_cells(table_10.TABLE, "Accuracy", NO_RESET, FULL_LEAK, BASE, RECURRENT, NO_LEAK)),
     ),
     _claim(
         "attack-leakage",
