@@ -21,7 +21,7 @@ from bench.report.verdict import Finding, find_result
 from bench.spec.measure import PROTOCOLS
 from bench.spec.table import Table
 from bench.spec.task import BUDGETS
-from bench.speed import table as speed_table
+from bench.speed import timings
 
 COLUMNS = [
     "table",
@@ -310,7 +310,7 @@ def _speed() -> list[str]:
         f"Median of whole training steps, {rows[0]['threads']} CPU threads; `make speed` measures again. Raw:"
         " [speed.csv](speed.csv)."
     )
-    return ["## Speed", "", about, "", speed_table.markdown(rows), ""]
+    return ["## Speed", "", about, "", timings.markdown(rows), ""]
 
 
 def index(lines: list[Line]) -> str:
