@@ -11,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.measures import ENERGY, ENERGY_HONEST, ENERGY_INFERENCE, MACS, SPIKES, SYNOPS
 from bench.measures.energy import Counts, energy, layer, total
-from bench.papers.celif.models import ALIF_REC, CELIF, LSTM_256
+from bench.papers.celif.models import ALIF_REC, CELIF
+from bench.papers.celif.models_baselines import LSTM_256
 from bench.papers.celif.tasks import ADDING_100
 from bench.papers.registry import MODELS, TABLES
 from bench.papers.roles.models import LIF

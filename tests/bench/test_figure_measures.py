@@ -16,7 +16,8 @@ from bench.measures.gradient_reach import _unrolled, gradient_reach, hidden_grad
 from bench.measures.learning_curve import final_loss, plateau
 from bench.measures.neuron_trace import neuron_trace
 from bench.measures.te_similarity import by_lag, score, similarity, te_similarity
-from bench.papers.celif.models import ALIF_REC, CELIF, LSTM_256
+from bench.papers.celif.models import ALIF_REC, CELIF
+from bench.papers.celif.models_baselines import LSTM_256
 from bench.papers.celif.tasks import COPY_100
 from bench.spec.experiment import Experiment
 from bench.training import trained

@@ -6,7 +6,8 @@ import math
 
 from bench.measures import ACCURACY, GRADIENT_REACH, LANDSCAPE_SMALL, LEARNING_CURVE, LOSS_CURVE, TE_SIMILARITY
 from bench.papers.celif import table_1, table_2, table_3, table_4
-from bench.papers.celif.models import ALIF_REC, CELIF, CELIF_154K, LIF_REC, LSTM_256
+from bench.papers.celif.models import ALIF_REC, CELIF, CELIF_154K, LIF_REC
+from bench.papers.celif.models_baselines import LSTM_256
 from bench.papers.celif.tasks import ADDING, COPY, SEQ_MNIST
 from bench.spec.claim import Claim, Condition, column_cells, value
 from bench.spec.model import Model
