@@ -1,4 +1,4 @@
-"""The claims of the celif paper."""
+"""The claims of the celif paper as predicates over cells."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _claim(
 
 
 def baseline(delay: int) -> float:
-    """Copy memory: the loss of saying 0 and then any digit."""
+    """Loss of copy memory for a network that answers 0 and then guesses the digits."""
     return 10 * math.log(8) / (delay + 20)
 
 

@@ -48,7 +48,7 @@ def _celif(
 
 CELIF_84K = _celif("celif-84k", "CE-LIF, 83.5k", 88)
 CELIF_154K = _celif("celif-154k", "CE-LIF, 153.9k", 152, budgets={"laptop": {"epochs": 10}})
-# Figure 2: the output layer is CE-LIF too, its mean rate the decision
+# Figure 2: the output layer is CE-LIF too, and its mean rate is the decision
 CELIF_OUTPUT = replace(
     CELIF_154K,
     name="celif-154k-output",
@@ -64,8 +64,8 @@ CELIF_OUTPUT = replace(
 CELIF_REC_158K = _celif("celif-rec-158k", "CE-LIF, recurrent, 158.3k", 136, recurrent=True, budgets={})
 CELIF_REC_181K = _celif("celif-rec-181k", "CE-LIF, recurrent, 181.4k", 152, recurrent=True, budgets={})
 
-# celif Table 2 in its order: what stands in the place of TE[t] V[t-1]. The last is the 153.9k network, but for a
-# reduced budget that all six share
+# Rows of Table 2 in their order: the term that replaces TE[t] V[t-1]. The last row is the 153.9k network; at reduced
+# budgets it is trained as long as the other five.
 CELIF_EMBEDDINGS = tuple(
     _celif(f"celif-embedding-{name}", f"CE-LIF with {form}", 152, embedding=form, budgets={})
     for name, form in (("s", "s"), ("v", "v"), ("te", "te"), ("te-plus-v", "te+v"), ("te-s", "te*s"), ("te-v", "te*v"))
@@ -75,7 +75,7 @@ CELIF_EMBEDDINGS = tuple(
 def _dense(
     name: str, title: str, neuron: str, recurrent: bool, settings: Mapping[str, Any] | None = None, **changes: Any
 ) -> Model:
-    """``neuron`` in a network of the task's widths, recurrent in its first two hidden layers or not at all."""
+    """A network of ``neuron`` with the task's widths. A ``recurrent`` one has recurrence in its first two hidden layers."""
     sources = changes.pop("sources", {})
     return Model(
         name,

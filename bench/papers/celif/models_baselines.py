@@ -37,7 +37,7 @@ _YIN_PS: dict[str, Any] = {
 
 
 def _yin(name: str, title: str, window: int, permuted: int) -> Model:
-    """ALIF of Yin et al. on a sliding window of ``window`` pixels, on PS-MNIST of ``permuted``."""
+    """ALIF of Yin et al. on a sliding window of ``window`` pixels for Seq-MNIST and ``permuted`` for PS-MNIST."""
     by_task: dict[str, dict[str, Any]] = {"seq-mnist": {}, "ps-mnist": dict(_YIN_PS)}
     sources = dict(_YIN_SOURCES)
     if window > 1:
@@ -75,7 +75,7 @@ def _lstm(
     sources: Mapping[str, str],
     budgets: Mapping[str, Any] = _NO_CHANGES,
 ) -> Model:
-    """An LSTM read at the task's readout; widths by the task's inputs and outputs."""
+    """An LSTM with layers of ``hidden`` units and as many inputs and outputs as the task has."""
     inputs = {SEQ_MNIST.name: (1, 10), "ps-mnist": (1, 10)}
     inputs |= {t.name: (t.layers[0], t.layers[-1]) for t in (*ADDING.values(), *COPY.values())}
     return Model(
@@ -116,7 +116,7 @@ LSTM_128 = _lstm(
         "lr": "guess [U]",
         "clip": "guess [U]",
     },
-    # one epoch of 235 steps would leave it untrained; without chrono it is at chance (11.35 %) after one of 938, too
+    # An epoch of 235 steps leaves it untrained. Without chrono it is at chance (11.35 %) even after one of 938 steps.
     budgets={"laptop": {"batch_size": 64, "lr": 2e-3, "network_settings": {"chrono": 784}}},
 )
 
@@ -139,7 +139,7 @@ INDRNN = Model(
         "schedule": {},
         "batch_size": 32,
     },
-    budgets={"laptop": {"lr": 1e-3, "batch_size": 128, "epochs": 2}},  # after one it is at 89.55 %
+    budgets={"laptop": {"lr": 1e-3, "batch_size": 128, "epochs": 2}},  # 89.55 % after the first
     sources={
         **dict.fromkeys(
             ("network", "network_settings", "layers", "readout", "data_settings", "optimiser", "lr"), _INDRNN_CODE
@@ -166,7 +166,7 @@ TCN = Model(
         "batch_size": 64,
         "epochs": 20,
     },
-    budgets={"laptop": {"epochs": 2}},  # after one it is at 88 %
+    budgets={"laptop": {"epochs": 2}},  # 88 % after the first
     sources={
         **dict.fromkeys(
             ("network", "network_settings", "layers", "readout", "data_settings", "optimiser", "lr"), _TCN_CODE
@@ -182,7 +182,7 @@ _LSNN_CODE = "code: public LSNN scripts of Bellec et al."
 def _lsnn(
     name: str, title: str, neuron: str, size: int, sources: Mapping[str, str], connectivity: float | None = None
 ) -> Model:
-    """One recurrent layer of ``size`` neurons on LSNN's input code of 80 lines, trained as LSNN is."""
+    """One recurrent layer of ``size`` neurons on LSNN's input encoding of 80 spike trains, with LSNN's recipe."""
     return Model(
         name,
         title,
