@@ -75,7 +75,7 @@ CELIF_EMBEDDINGS = tuple(
 def _dense(
     name: str, title: str, neuron: str, recurrent: bool, settings: Mapping[str, Any] | None = None, **changes: Any
 ) -> Model:
-    """A network of ``neuron`` with the task's widths. A ``recurrent`` one has recurrence in its first two hidden layers."""
+    """A network of ``neuron`` with the task's widths; a ``recurrent`` one recurs in its first two hidden layers."""
     sources = changes.pop("sources", {})
     return Model(
         name,
