@@ -22,7 +22,8 @@ from bench.training.trained import NotApplicable, Reading, Trained
 from lightning_modules.networks import Network
 from lightning_modules.networks.rnn import RNN
 
-PJ_AC, PJ_MAC = 0.9, 4.6
+PJ_AC = 0.9  # energy of an accumulation in pJ
+PJ_MAC = 4.6  # energy of a multiplication with accumulation in pJ
 CONVENTIONS = ("celif", "honest")
 
 

@@ -71,6 +71,18 @@ class Landscape:
         return total / samples
 
 
+def _grid(middle: int) -> list[tuple[float, float]]:
+    """Points of a grid in [-1, 1] without the centre, which has ``middle`` points on each side."""
+    steps = range(-middle, middle + 1)
+    return [(i / middle, j / middle) for i in steps for j in steps if i or j]
+
+
+def _circles() -> list[tuple[float, float]]:
+    """Points on the circles around the centre."""
+    angles = [2 * math.pi * k / ANGLES for k in range(ANGLES)]
+    return [(radius * math.cos(angle), radius * math.sin(angle)) for radius in RADII for angle in angles]
+
+
 def loss_landscape(
     trained: Trained, protocol: str, samples: int = 1024, points: int = 21, pairs: int = 3, te_fixed: bool = False
 ) -> Reading:
@@ -85,23 +97,19 @@ def loss_landscape(
     landscape = Landscape(module, training_batches(trained, module, samples))
     centre = landscape.loss()
     rows = [(0, 1, 0.0, 0.0, centre)]
-    middle, increases = points // 2, []
+    middle = points // 2
+    increases = []
     for number in range(pairs):
         pair = tuple(
             direction(landscape.parameters, 2 * number + i, lambda name: te_fixed and name.endswith(".te"))
             for i in (0, 1)
         )
-        if number == 0:
-            for i in range(-middle, middle + 1):
-                for j in range(-middle, middle + 1):
-                    if i or j:
-                        x, y = i / middle, j / middle
-                        rows.append((0, 1, x, y, landscape.loss(x, y, pair)))
-        for radius in RADII:
-            for k in range(ANGLES):
-                x, y = radius * math.cos(2 * math.pi * k / ANGLES), radius * math.sin(2 * math.pi * k / ANGLES)
-                rows.append((number, 0, x, y, landscape.loss(x, y, pair)))
-                increases.append(rows[-1][4] - centre)
+        grid = _grid(middle) if number == 0 else []
+        rows += [(0, 1, x, y, landscape.loss(x, y, pair)) for x, y in grid]
+        for x, y in _circles():
+            loss = landscape.loss(x, y, pair)
+            rows.append((number, 0, x, y, loss))
+            increases.append(loss - centre)
     names = ("pair", "grid", "x", "y", "loss")
     return Reading(
         sum(increases) / len(increases),

@@ -63,7 +63,8 @@ class Experiment:
         """All that decides the weights besides the seed, data and versions, in plain types. It holds no names of rows
         or tables. Raises ``BenchError`` for an override that is not allowed.
         """
-        task, model = self.recipe, self.model
+        task = self.recipe
+        model = self.model
         absent = {*NOT_IN_CONFIG, *(name for name, default in DEFAULTS.items() if getattr(task, name) == default)}
         config = {name: value for name, value in asdict(task).items() if name not in absent}
         task_neuron = task.neuron if model.neuron == "lif" else {}

@@ -19,6 +19,10 @@ REPLACEABLE_BY: dict[type, tuple[tuple[type, ...], str]] = {
     tuple: ((list, tuple), "a JSON list"),
     dict: ((dict,), "a JSON object"),
 }
+# The same by name, for settings that take other types than that of their present value
+TYPES_BY_PATH: dict[str, tuple[tuple[type, ...], str]] = {
+    "lr_neuron": ((int, float, dict), "a number, or a JSON object of numbers by name"),
+}
 
 
 def _always(value: Any) -> bool:
@@ -60,9 +64,7 @@ def checked(path: str, present: Any, value: Any) -> Any:
     """``value`` for the setting ``path``. Raises ``BenchError`` if its type does not fit the ``present`` value, or if
     nothing can be trained with it.
     """
-    types, allowed = REPLACEABLE_BY.get(type(present), ((), "any finite value"))
-    if path == "lr_neuron":
-        types, allowed = (int, float, dict), "a number, or a JSON object of numbers by name"
+    types, allowed = TYPES_BY_PATH.get(path) or REPLACEABLE_BY.get(type(present), ((), "any finite value"))
     within_limit, allowed = LIMITS.get(path, (_always, allowed))
     finite = not isinstance(value, float) or math.isfinite(value)
     fits = not types or type(value) in types

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
-HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
+HOLDS = "holds"
+FAILS = "fails"
+UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Estimate:
 
 
 class Predicate(Protocol):
+    """A statement about measured values, which it takes in a fixed order."""
+
     def judge(self, values: Sequence[Estimate]) -> tuple[str, str]:
         """The verdict, and a text with the numbers behind it."""
 

@@ -12,6 +12,8 @@ from bench.spec.task import Task
 
 @dataclass(frozen=True)
 class Paper:
+    """A paper, whose ``id`` starts the ids of its tables and claims; ``reference`` is where it was published."""
+
     id: str
     title: str
     authors: str

@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
     several_processes = [name for name in args.workloads if name in overhead.IMPLEMENTATIONS]
     if args.processor_time and several_processes:
         names = ", ".join(several_processes)
-        options.error(f"{names}: time goes by between processes, processor time says nothing of it")
+        options.error(f"{names}: several processes wait for each other, processor time does not count that")
     workloads = args.workloads or [n for n in NAMES if not (args.processor_time and n in overhead.IMPLEMENTATIONS)]
     threads = 1 if args.processor_time else args.threads
     python = peers.python() if set(workloads) & set(WORKLOADS) else Path(sys.executable)

@@ -161,15 +161,17 @@ class SnnTorch(nn.Module):
         from snntorch import surrogate
 
         pairs = list(zip(work.layers[:-1], work.layers[1:], strict=True))
-        learn = bool(dict(work.settings).get("learn_leak"))
         common = {"threshold": 0.3, "reset_mechanism": "zero", "spike_grad": surrogate.atan()}
         self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in pairs)
-        self.units = nn.ModuleList(
-            snntorch.RLeaky(beta=0.3, linear_features=b, all_to_all=True, **common)
-            if i in work.recurrent
-            else snntorch.Leaky(beta=torch.full((b,), 0.7) if learn else 0.3, learn_beta=learn, **common)
-            for i, (_, b) in enumerate(pairs)
-        )
+
+        def unit(layer: int, size: int) -> nn.Module:
+            if layer in work.recurrent:
+                return snntorch.RLeaky(beta=0.3, linear_features=size, all_to_all=True, **common)
+            if dict(work.settings).get("learn_leak"):
+                return snntorch.Leaky(beta=torch.full((size,), 0.7), learn_beta=True, **common)
+            return snntorch.Leaky(beta=0.3, learn_beta=False, **common)
+
+        self.units = nn.ModuleList(unit(i, b) for i, (_, b) in enumerate(pairs))
 
     def forward(self, x: Tensor) -> Tensor:
         for linear, unit in zip(self.linears, self.units, strict=True):

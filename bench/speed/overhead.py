@@ -135,10 +135,10 @@ def markdown(rows: list[dict[str, Any]]) -> str:
             f"- A tiny experiment in a running worker: {computing + around:.2f} s, of which {around:.2f} s for queue,"
             " set-up, W&B, checkpoints and ledger."
         )
-    one, two = (seconds.get(("two-workers", name)) for name in IMPLEMENTATIONS["two-workers"])
-    if one is not None and two is not None:
+    with_one, with_two = (seconds.get(("two-workers", name)) for name in IMPLEMENTATIONS["two-workers"])
+    if with_one is not None and with_two is not None:
         lines.append(
             f"- The XOR column of roles-6 at laptop budget ({SEEDS} seeds of {EPOCHS} epochs), start-up and all:"
-            f" {one:.0f} s with one worker, {two:.0f} s with two ({100 * two / one:.0f} %)."
+            f" {with_one:.0f} s with one worker, {with_two:.0f} s with two ({100 * with_two / with_one:.0f} %)."
         )
     return "\n".join(lines)

@@ -48,4 +48,4 @@ def test_the_share_of_time_that_two_workers_take_is_shown() -> None:
 def test_processor_time_is_refused_for_workloads_of_several_processes(places: Path) -> None:
     done = bench("speed", "two-workers", "--processor-time")
     assert done.returncode == 2
-    assert "processor time says nothing of it" in done.stderr
+    assert "processor time does not count that" in done.stderr

@@ -22,13 +22,11 @@ from bench.spec.model import Model
 from bench.spec.predicates import Alike, Descending, Highest, LosesLess, Near, NotBelow, Predicate, Ratio
 from bench.spec.table import Cell
 
-BASE, NO_LEAK, FULL_LEAK, NO_RESET, RECURRENT = (
-    "Baseline",
-    "Without leakage",
-    "Complete leakage",
-    "Without reset",
-    "With recurrence",
-)
+BASE = "Baseline"
+NO_LEAK = "Without leakage"
+FULL_LEAK = "Complete leakage"
+NO_RESET = "Without reset"
+RECURRENT = "With recurrence"
 TEMPORAL = ("XOR", "SHD", "SSC")
 SPATIAL = ("N-MNIST", "DVS128 Gesture", "MNIST", "CIFAR10")
 BEST_LEAK = {"SHD": "0.5", "SSC": "0.9", "N-MNIST": "0.9", "DVS128 Gesture": "0.4", "MNIST": "0.9", "CIFAR10": "0.4"}
