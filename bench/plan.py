@@ -171,7 +171,7 @@ class ExpectedTimes:
             by_model.setdefault(line.model, []).append(line.wall_s)
             measure = MEASURES.get(line.measure)
             task = TASKS.get(line.task)
-            if not line.epochs or measure is None or task is None or not measure.costs_training:
+            if not line.epochs or measure is None or task is None or not measure.from_history:
                 continue
             if line.budget in ("paper", *task.budgets):
                 group = self._trainings.setdefault(line.data, {})
@@ -209,7 +209,7 @@ class ExpectedTimes:
 
     def _reading(self, experiment: Experiment, measures: Iterable[Measure]) -> float:
         """Seconds of reading ``measures``; a line has the share of one protocol."""
-        readings = [m for m in measures if not m.costs_training]
+        readings = [m for m in measures if not m.from_history]
         return sum((self._usual_reading(experiment, m.name) or 0.0) * len(m.protocols) for m in readings)
 
     def _usual_reading(self, experiment: Experiment, measure: str) -> float | None:

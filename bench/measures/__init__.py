@@ -1,31 +1,33 @@
-"""What is read off a trained experiment. One record each here, without torch; the code that reads weights in a module
-of its own.
+"""Declares every measure that can be read off a trained experiment. Imports no torch: the code that reads weights is in
+the other modules of this package.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from bench.spec.measure import Measure
 
-ACCURACY = Measure("accuracy", "%", "test accuracy")
 
-
-def _read(reader: str, name: str, unit: str, title: str, **settings: Any) -> Measure:
+def _from_weights(reader: str, name: str, unit: str, title: str, **settings: Any) -> Measure:
     return Measure(name, unit, title, reader=reader, settings=settings)
 
 
-# Yin et al. 2024, Table 8: keyed by the window in ms. As many windows as in training, those of the same stretch, or of
-# all
+ACCURACY = Measure("accuracy", "%", "test accuracy")
+
+# Yin et al. 2024, Table 8. Keys are the window in ms. The number of windows is that of the training, as many as cover
+# the length of time of the training, or all.
 _RESOLUTIONS = (1, 2, 3, 5, 10)
-_AT = "generalisation:at_resolution"
+_READER = "generalisation:at_resolution"
 AT_RESOLUTION = {
-    ms: _read(_AT, f"accuracy@{ms}ms", "%", f"test accuracy at {ms} ms", window_ms=ms) for ms in _RESOLUTIONS
+    ms: _from_weights(_READER, f"accuracy@{ms}ms", "%", f"test accuracy at {ms} ms", window_ms=ms)
+    for ms in _RESOLUTIONS
 }
 AT_RESOLUTION_SAME = {
-    ms: _read(
-        _AT,
+    ms: _from_weights(
+        _READER,
         f"accuracy@{ms}ms-same",
         "%",
         f"test accuracy at {ms} ms, the stretch trained on",
@@ -35,15 +37,20 @@ AT_RESOLUTION_SAME = {
     for ms in _RESOLUTIONS
 }
 AT_RESOLUTION_FULL = {
-    ms: _read(
-        _AT, f"accuracy@{ms}ms-full", "%", f"test accuracy at {ms} ms, whole recording", window_ms=ms, steps="full"
+    ms: _from_weights(
+        _READER,
+        f"accuracy@{ms}ms-full",
+        "%",
+        f"test accuracy at {ms} ms, whole recording",
+        window_ms=ms,
+        steps="full",
     )
     for ms in _RESOLUTIONS
 }
 
-# Table 10: keyed by the share of events that is left out
+# Yin et al. 2024, Table 10. Keys are the share of events that is dropped.
 EVENT_DROP = {
-    rho: _read(
+    rho: _from_weights(
         "event_drop:event_drop",
         f"event-drop@{rho}",
         "%",
@@ -53,7 +60,7 @@ EVENT_DROP = {
     for rho in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 }
 
-# Li et al. 2018; celif Figures 4 and 8, roles Figure 5
+# Li et al. 2018; Chen et al. 2023, Figures 4 and 8; Yin et al. 2024, Figure 5
 LANDSCAPE = Measure(
     "loss-landscape",
     "",
@@ -70,8 +77,7 @@ LANDSCAPE_SMALL_TE_FIXED = replace(
     LANDSCAPE, name="loss-landscape@9-te-fixed", settings={**LANDSCAPE_SMALL.settings, "te_fixed": True}
 )
 
-
-# celif Figures 2, 4, 5, 6 and 7
+# Chen et al. 2023, Figures 2, 4, 5, 6 and 7
 LEARNING_CURVE = Measure(
     "learning-curve",
     "epochs",
@@ -118,17 +124,19 @@ NEURON_TRACE = Measure(
     protocols=("last",),
 )
 
-# Table 9 and Figures 3 and 6
+# Yin et al. 2024, Table 9 and Figures 3 and 6
 SPIKE_RATE = replace(
-    _read("spike_rate:spike_rate", "spike-rate", "", "mean spikes per neuron and step"), digits=3, tolerance=0.01
+    _from_weights("spike_rate:spike_rate", "spike-rate", "", "mean spikes per neuron and step"),
+    digits=3,
+    tolerance=0.01,
 )
 SILHOUETTE = replace(
-    _read("feature_space:silhouette", "silhouette", "", "silhouette of the last hidden layer, cosine distance"),
+    _from_weights("feature_space:silhouette", "silhouette", "", "silhouette of the last hidden layer, cosine distance"),
     digits=3,
     tolerance=0.02,
 )
 T_SNE = replace(
-    _read(
+    _from_weights(
         "feature_space:t_sne",
         "t-sne",
         "",
@@ -139,61 +147,68 @@ T_SNE = replace(
     protocols=("best_test",),
 )
 
-# Figure 8: 500 correctly classified test samples, up to 200 steps, random flips of 5 %, up to 5 restarts of what failed
+# Yin et al. 2024, Figure 8: 500 correctly classified test samples, up to 200 steps, random flips of 5 %, up to 5
+# restarts of failed attacks
 _ATTACK = {"samples": 500, "steps": 200, "gamma": 0.05, "restarts": 5}
-ATTACK, ATTACK_RMS, ATTACK_SUCCESS = (
-    replace(
-        _read(f"attack:{reader}", name, unit, title, **_ATTACK, **more),
-        protocols=("best_test",),
-        digits=2 if unit == "%" else 4,
-        tolerance=tolerance,
-        series=name == "attack-500",
-        repeats=("flipped", "sample") if name == "attack-500" else None,
-    )
-    for reader, name, unit, title, tolerance, more in (
-        ("flipped", "attack-500", "", "share of input entries flipped to fool the network", 0.005, {}),
-        (
-            "flipped",
-            "attack-500-rms",
-            "",
-            "root mean square of the perturbation that fools the network",
-            0.01,
-            {"root": True},
-        ),
-        ("success", "attack-500-success", "%", "attacked samples for which an attack succeeded", 1.0, {}),
-    )
+ATTACK = replace(
+    _from_weights("attack:flipped", "attack-500", "", "share of input entries flipped to fool the network", **_ATTACK),
+    protocols=("best_test",),
+    digits=4,
+    tolerance=0.005,
+    repeats=("flipped", "sample"),
+)
+ATTACK_RMS = replace(
+    ATTACK,
+    name="attack-500-rms",
+    title="root mean square of the perturbation that fools the network",
+    settings={**_ATTACK, "root": True},
+    tolerance=0.01,
+    series=False,
+    repeats=None,
+)
+ATTACK_SUCCESS = replace(
+    _from_weights(
+        "attack:success", "attack-500-success", "%", "attacked samples for which an attack succeeded", **_ATTACK
+    ),
+    protocols=("best_test",),
+    series=False,
 )
 
-# celif Table 4, in its convention (an analog input is free) and in the honest one (it costs a MAC a weight)
+# Chen et al. 2023, Table 4, in the paper's convention (an analog input is free) and in one that counts it (a MAC for
+# each weight)
 ENERGY, ENERGY_HONEST, ENERGY_INFERENCE, ENERGY_INFERENCE_HONEST = (
     Measure(
         f"energy-{per}-{convention}",
         "nJ",
-        f"energy of one {words}, {said}",
+        f"energy of one {period}, an analog input {cost}",
         reader="energy:energy",
         settings={"convention": convention, "per": per},
         protocols=("best_test",),
     )
-    for per, words in (("step", "time step"), ("inference", "inference"))
-    for convention, said in (("celif", "an analog input free"), ("honest", "an analog input counted"))
-)
-SYNOPS, UPDATES, MACS, MACS_HONEST, SPIKES = (
-    Measure(
-        name,
-        "",
-        f"{words} in a time step",
-        reader="energy:count",
-        settings={"what": what, **more},
-        protocols=("best_test",),
-    )
-    for name, words, what, more in (
-        ("synops", "synaptic operations", "synops", {}),
-        ("update-acs", "accumulations in the neurons' updates", "updates", {}),
-        ("macs", "multiplications, an analog input free,", "macs", {}),
-        ("macs-honest", "multiplications, an analog input counted,", "macs", {"convention": "honest"}),
-        ("spikes", "spikes", "spikes", {}),
-    )
+    for per, period in (("step", "time step"), ("inference", "inference"))
+    for convention, cost in (("celif", "free"), ("honest", "counted"))
 )
 
-_FOUND = [v for value in list(vars().values()) for v in (value.values() if isinstance(value, dict) else (value,))]
-MEASURES = {m.name: m for m in _FOUND if isinstance(m, Measure)}
+
+def _count(name: str, operations: str, quantity: str, **settings: Any) -> Measure:
+    """The measure of ``quantity``, a field of ``energy.Counts``."""
+    title = f"{operations} in a time step"
+    measure = _from_weights("energy:count", name, "", title, quantity=quantity, **settings)
+    return replace(measure, protocols=("best_test",))
+
+
+SYNOPS = _count("synops", "synaptic operations", "synops")
+UPDATES = _count("update-acs", "accumulations in the neurons' updates", "updates")
+MACS = _count("macs", "multiplications, an analog input free,", "macs")
+MACS_HONEST = _count("macs-honest", "multiplications, an analog input counted,", "macs", convention="honest")
+SPIKES = _count("spikes", "spikes", "spikes")
+
+
+def _declared() -> Iterator[Measure]:
+    """Every measure of this module, by itself or in a dictionary."""
+    for value in tuple(globals().values()):
+        items = value.values() if isinstance(value, dict) else (value,)
+        yield from (item for item in items if isinstance(item, Measure))
+
+
+MEASURES = {measure.name: measure for measure in _declared()}

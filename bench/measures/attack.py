@@ -1,17 +1,21 @@
 """White-box attack on binary input (Liang et al. 2021; Yin et al. 2024, Figure 8).
 
-Step by step the gradient of the loss of the true class with respect to the input [T, B, N] becomes flips of single
-spikes (gradient to spike, G2S): an entry with gradient g is taken with probability |g| / max |g| of its sample, and set
-to 1 where g > 0, to 0 where g < 0. Where the gradient is zero everywhere, or nothing changes, random entries flip
-instead (random spike flip, RSF). It has succeeded when another class than the true one is the only largest output, and
-stops there. There is no bound on the perturbation; a sample that is not fooled after ``steps`` steps is attacked again
-from its own input, up to ``restarts`` times.
+Each step turns the gradient of the loss of the true class with respect to the input [T, B, N] into flips of single
+spikes (gradient to spike, G2S). An entry with gradient g is chosen with probability |g| / max |g| of its sample; it
+becomes 1 where g > 0 and 0 where g < 0. If the gradient of a sample is zero everywhere, or no entry changes, random
+entries flip instead (random spike flip, RSF). The attack succeeds, and stops, as soon as another class than the true
+one is the only largest output. The perturbation has no bound. A sample that is not fooled after ``steps`` steps is
+attacked again from its own input, up to ``restarts`` times.
 
-Measures, of test samples that are classified correctly (their number is in the name), evenly spread over the test set:
-``attack-500`` is the share of input entries flipped, mean over the samples where the attack succeeds (= mean squared
-perturbation); ``attack-500-rms`` the mean of its square root per sample; ``attack-500-success`` the share of samples
-where it succeeds, in %. Series of ``attack-500``: one row a sample, ``sample`` (row of the test set), ``class``,
-``flipped`` (share of entries, nan where it failed), ``taken_for`` (class, -1).
+The attacked samples are test samples that are classified correctly, evenly spread over the test set. Their number is in
+the measure's name:
+
+- ``attack-500``: share of input entries flipped, mean over the successful attacks (= mean squared perturbation)
+- ``attack-500-rms``: mean over the successful attacks of the square root of that share
+- ``attack-500-success``: share of attacked samples for which an attack succeeded, in %
+
+Series of ``attack-500``: one row for each sample, ``sample`` (row of the test set), ``class``, ``flipped`` (share of
+entries, nan after a failure), ``taken_for`` (predicted class, -1 after a failure).
 """
 
 from __future__ import annotations
@@ -28,13 +32,15 @@ from bench.training.trained import NotApplicable, Reading, Trained
 from lightning_modules.spiking import SpikingModule
 
 SEED = 20240325
-TOGETHER = 100  # samples attacked at a time
-Judge = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # input [T, B, N], class [B] -> loss, scores [B, classes]
+BATCH = 100  # samples attacked at a time
+Classifier = Callable[
+    [Tensor, Tensor], tuple[Tensor, Tensor]
+]  # input [T, B, N], class [B] -> loss, scores [B, classes]
 
 
 class Result(NamedTuple):
-    """Of every attacked sample: its row of the test set, class, share of entries flipped (nan: no success), class it is
-    taken for (-1).
+    """Of every attacked sample: its row of the test set, class, share of entries flipped (nan: not fooled) and
+    predicted class (-1: not fooled).
     """
 
     sample: Tensor
@@ -44,36 +50,37 @@ class Result(NamedTuple):
 
 
 def attack(
-    judge: Judge, x: Tensor, label: Tensor, steps: int, gamma: float, generator: torch.Generator
+    classify: Classifier, x: Tensor, label: Tensor, steps: int, gamma: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Attack ``x`` [T, B, N] of zeros and ones once. The attacked input and, per sample, the class it is taken for (-1:
-    not fooled).
+    """Attack ``x`` [T, B, N] of zeros and ones once.
+
+    Gives the attacked input [T, B, N] and the predicted class [B] (-1: not fooled).
     """
-    adversarial, taken_for = x.clone(), torch.full_like(label, -1)
+    adversarial = x.clone()
+    taken_for = torch.full_like(label, -1)
     active = torch.arange(len(label), device=label.device)
     for step in range(steps + 1):
         current = adversarial[:, active].requires_grad_()
-        loss, scores = judge(current, label[active])
+        loss, scores = classify(current, label[active])
         best = scores.detach().max(-1)
         fooled = (best.indices != label[active]) & ((scores.detach() == best.values[:, None]).sum(-1) == 1)
         taken_for[active[fooled]] = best.indices[fooled]
         if step == steps or bool(fooled.all()):
             break
         (gradient,) = torch.autograd.grad(loss, current)
-        keep = ~fooled
-        active, current = active[keep], current.detach()[:, keep]
-        adversarial[:, active] = perturbed(current, gradient[:, keep], gamma, generator)
+        active = active[~fooled]
+        adversarial[:, active] = perturbed(current.detach()[:, ~fooled], gradient[:, ~fooled], gamma, generator)
     return adversarial, taken_for
 
 
 def perturbed(x: Tensor, gradient: Tensor, gamma: float, generator: torch.Generator) -> Tensor:
-    """One step from ``x`` [T, B, N]: G2S, or RSF with probability ``gamma`` of an entry in samples that G2S leaves as
-    they are.
+    """One step from ``x`` [T, B, N]: G2S; in samples that G2S leaves as they are, RSF of every entry with probability
+    ``gamma``.
     """
     size = gradient.abs()
-    chance = torch.rand(x.shape, generator=generator, device=x.device)
-    taken = chance * size.amax((0, 2), keepdim=True) < size
-    new = torch.where(taken, (gradient > 0).to(x.dtype), x)
+    threshold = torch.rand(x.shape, generator=generator, device=x.device)
+    chosen = threshold * size.amax((0, 2), keepdim=True) < size
+    new = torch.where(chosen, (gradient > 0).to(x.dtype), x)
     stuck = (new == x).all(2).all(0)
     if bool(stuck.any()):
         flip = torch.rand(x[:, stuck].shape, generator=generator, device=x.device) < gamma
@@ -81,55 +88,56 @@ def perturbed(x: Tensor, gradient: Tensor, gamma: float, generator: torch.Genera
     return new
 
 
-def repeated(
-    judge: Judge, x: Tensor, label: Tensor, steps: int, gamma: float, restarts: int, generator: torch.Generator
-) -> tuple:
-    """Attack, and start again from ``x`` up to ``restarts`` times where it failed.
+def attack_with_restarts(
+    classify: Classifier, x: Tensor, label: Tensor, steps: int, gamma: float, restarts: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Attack ``x`` [T, B, N], and start again from it up to ``restarts`` times for samples that are not fooled.
 
-    Per sample: share of entries flipped (nan: never succeeded), class it is taken for (-1).
+    Gives the share of entries flipped [B] (nan: not fooled) and the predicted class [B] (-1: not fooled).
     """
-    share, taken_for = torch.full(label.shape, torch.nan, device=x.device), torch.full_like(label, -1)
+    share = torch.full(label.shape, torch.nan, device=x.device)
+    taken_for = torch.full_like(label, -1)
     for _ in range(1 + restarts):
-        left = (taken_for < 0).nonzero().flatten()
-        if not len(left):
+        remaining = (taken_for < 0).nonzero().flatten()
+        if not len(remaining):
             break
-        adversarial, taken_for[left] = attack(judge, x[:, left], label[left], steps, gamma, generator)
-        share[left] = (adversarial != x[:, left]).float().mean((0, 2)).where(taken_for[left] >= 0, torch.nan)
+        adversarial, taken_for[remaining] = attack(classify, x[:, remaining], label[remaining], steps, gamma, generator)
+        changed = (adversarial != x[:, remaining]).float().mean((0, 2))
+        share[remaining] = changed.where(taken_for[remaining] >= 0, torch.nan)
     return share, taken_for
 
 
-_last: dict[tuple, Result] = {}  # three measures are read from one attack
+_last_result: dict[tuple, Result] = {}  # three measures are read from one attack
 
 
-def attacked(kept: Trained, protocol: str, samples: int, steps: int, gamma: float, restarts: int) -> Result:
-    """Attack ``samples`` correctly classified test samples. Raises ``NotApplicable`` where there are none, or the input
-    is not 0 and 1.
+def attacked(trained: Trained, protocol: str, samples: int, steps: int, gamma: float, restarts: int) -> Result:
+    """Attack ``samples`` correctly classified test samples. Raises ``NotApplicable`` if there are none, or if the input
+    has other values than 0 and 1.
     """
-    key = (kept.experiment.id, kept.sha256, protocol, samples, steps, gamma, restarts)
-    if key in _last:
-        return _last[key]
-    module = kept.module(protocol).requires_grad_(False)
-    chosen, x, label = _correct(module, kept, samples)
+    key = (trained.experiment.id, trained.sha256, protocol, samples, steps, gamma, restarts)
+    if key in _last_result:
+        return _last_result[key]
+    module = trained.module(protocol).requires_grad_(False)
+    rows, x, label = _classified_correctly(module, trained, samples)
     generator = torch.Generator(x.device).manual_seed(SEED)
 
-    def judge(x: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    def classify(x: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         return module.objective(module(x), label, **module.loss_settings)
 
-    found = [
-        repeated(judge, part, label[i : i + TOGETHER], steps, gamma, restarts, generator)
-        for i, part in zip(range(0, len(label), TOGETHER), x.split(TOGETHER, 1), strict=True)
+    results = [
+        attack_with_restarts(classify, inputs, labels, steps, gamma, restarts, generator)
+        for inputs, labels in zip(x.split(BATCH, 1), label.split(BATCH), strict=True)
     ]
-    _last.clear()
-    _last[key] = Result(
-        chosen, label.cpu(), torch.cat([f for f, _ in found]).cpu(), torch.cat([t for _, t in found]).cpu()
-    )
-    return _last[key]
+    share, taken_for = (torch.cat(parts).cpu() for parts in zip(*results, strict=True))
+    _last_result.clear()
+    _last_result[key] = Result(rows, label.cpu(), share, taken_for)
+    return _last_result[key]
 
 
 @torch.no_grad()
-def _correct(module: SpikingModule, kept: Trained, samples: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows, input [T, B, N] and classes of correctly classified test samples, evenly spread."""
-    data = kept.data("test")
+def _classified_correctly(module: SpikingModule, trained: Trained, samples: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows [B], input [T, B, N] and classes [B] of correctly classified test samples, evenly spread."""
+    data = trained.data("test")
     right = []
     for x, target in batches(module, data):
         right.append(module.objective(module(x), target, **module.loss_settings)[1].argmax(-1) == target)
@@ -137,22 +145,26 @@ def _correct(module: SpikingModule, kept: Trained, samples: int) -> tuple[Tensor
     if not len(rows):
         raise NotApplicable("no test sample is classified correctly: there is nothing to attack")
     rows = rows[np.linspace(0, len(rows) - 1, min(samples, len(rows))).round().astype(int)]
-    inputs, labels, first = [], [], 0
+    inputs: list[Tensor] = []
+    labels: list[Tensor] = []
+    first = 0
     for x, target in batches(module, data, dense=True):
         assert isinstance(x, Tensor)
         if not bool(((x == 0) | (x == 1)).all()):
             raise NotApplicable("the attack flips spikes: it needs an input of zeros and ones")
-        here = rows[(rows >= first) & (rows < first + len(target))] - first
-        inputs.append(x[:, here.to(x.device)])
-        labels.append(target[here.to(x.device)])
+        in_batch = (rows[(rows >= first) & (rows < first + len(target))] - first).to(x.device)
+        inputs.append(x[:, in_batch])
+        labels.append(target[in_batch])
         first += len(target)
     return rows, torch.cat(inputs, 1), torch.cat(labels)
 
 
-def flipped(kept: Trained, protocol: str, **settings: float) -> Reading:
-    """Share of entries flipped, mean over successes; its square root instead with the setting ``root``."""
+def flipped(trained: Trained, protocol: str, **settings: float) -> Reading:
+    """Share of input entries flipped, mean over the successful attacks; the mean of its square root with the setting
+    ``root``. Raises ``NotApplicable`` as ``attacked`` does, and if no attack succeeded.
+    """
     root = settings.pop("root", False)
-    result = attacked(kept, protocol, **settings)  # type: ignore[arg-type]
+    result = attacked(trained, protocol, **settings)  # type: ignore[arg-type]
     success = result.taken_for >= 0
     if not bool(success.any()):
         raise NotApplicable("no attack succeeded: there is no perturbation to report")
@@ -163,10 +175,12 @@ def flipped(kept: Trained, protocol: str, **settings: float) -> Reading:
         "flipped": result.flipped.double().tolist(),
         "taken_for": result.taken_for.tolist(),
     }
-    return Reading(float((values.sqrt() if root else values).mean()), len(values), series={} if root else series)
+    if root:
+        return Reading(float(values.sqrt().mean()), len(values))
+    return Reading(float(values.mean()), len(values), series=series)
 
 
-def success(kept: Trained, protocol: str, **settings: float) -> Reading:
-    """Share of attacked samples for which an attack succeeded, in %."""
-    result = attacked(kept, protocol, **settings)  # type: ignore[arg-type]
+def success(trained: Trained, protocol: str, **settings: float) -> Reading:
+    """Share of attacked samples for which an attack succeeded, in %. Raises ``NotApplicable`` as ``attacked`` does."""
+    result = attacked(trained, protocol, **settings)  # type: ignore[arg-type]
     return Reading(round(100 * float((result.taken_for >= 0).double().mean()), 4), len(result.label))

@@ -1,10 +1,12 @@
 """Energy of one time step or one inference, from layer sizes and spike rates over the whole test set (Chen et al. 2023,
 Table 4).
 
-An accumulation (AC) costs 0.9 pJ, a multiplication with accumulation (MAC) 4.6 pJ. Measures ``energy…`` in nJ,
-``synops``, ``macs`` and ``spikes`` the raw counts behind them. Series: one row per time step and one per inference.
+An accumulation (AC) costs 0.9 pJ, a multiplication with accumulation (MAC) 4.6 pJ. The measures ``energy…`` are in nJ;
+``synops``, ``update-acs``, ``macs`` and ``spikes`` are the counts behind them. Series: a row for one time step and a
+row for one inference.
 
-Two conventions: "celif", the paper's, in which an analog input is free, and "honest", in which it costs a MAC a weight.
+There are two conventions. In "celif", the paper's, an analog input is free; in "honest" it costs one MAC for each
+weight.
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ from bench.training.trained import NotApplicable, Reading, Trained
 from lightning_modules.networks import Network
 from lightning_modules.networks.rnn import RNN
 
-PJ_AC, PJ_MAC = 0.9, 4.6
+PJ_AC = 0.9  # energy of an accumulation in pJ
+PJ_MAC = 4.6  # energy of a multiplication with accumulation in pJ
 CONVENTIONS = ("celif", "honest")
 
 
 class Counts(NamedTuple):
-    """Operations: ``synops`` ACs of arriving spikes, ``updates`` ACs of spikes in the neurons' own updates, ``macs``,
-    ``spikes``.
+    """Numbers of operations: ``synops`` are ACs of arriving spikes, ``updates`` ACs of spikes in the neurons' own
+    updates, ``macs`` multiplications. ``spikes`` is the number of spikes fired.
     """
 
     synops: float
@@ -36,16 +39,19 @@ class Counts(NamedTuple):
 
     @property
     def picojoules(self) -> float:
+        """Energy of all operations in pJ."""
         return PJ_AC * (self.synops + self.updates) + PJ_MAC * self.macs
 
     def times(self, factor: float) -> Counts:
+        """All counts multiplied by ``factor``."""
         return Counts(*(factor * value for value in self))
 
 
 def layer(form: str, m: int, n: int, rate_in: float = 0.0, rate_out: float = 0.0, recurrent: bool = True) -> Counts:
-    """One hidden layer's operations in a time step by the formulas of Table 4: ``form`` lstm, lif, alif or celif, ``m``
-    inputs, ``n`` neurons, rates in spikes per neuron and step. An LSTM takes no rates; nn Fr_out is counted where the
-    layer is ``recurrent``.
+    """Operations of one hidden layer in a time step, by the formulas of Table 4 for ``form`` lstm, lif, alif or celif.
+
+    ``m`` is the number of inputs, ``n`` that of neurons; rates are spikes per neuron and step. A ``recurrent`` layer
+    also counts its n x n recurrent weights. An LSTM takes no rates.
     """
     if form == "lstm":
         return Counts(0.0, 0.0, 4 * (m * n + n * n) + CELLS["lstm"] * n)
@@ -55,7 +61,12 @@ def layer(form: str, m: int, n: int, rate_in: float = 0.0, rate_out: float = 0.0
 
 
 def total(network: Network, rates: list[float], synops: float, steps: int, analog: bool, convention: str) -> Counts:
-    """Of one inference over ``steps``, from the mean ``rates`` of the spiking layers and the ``synops`` of a sample."""
+    """Operations of one inference of ``steps`` time steps.
+
+    ``rates`` are the mean rates of the spiking layers, ``synops`` the synaptic operations of a sample; ``analog`` says
+    whether the input is analog. Raises ``ValueError`` for an unknown ``convention`` and ``NotApplicable`` for a neuron
+    whose operations are not known.
+    """
     if convention not in CONVENTIONS:
         raise ValueError(f"convention {convention!r} is not one of {', '.join(CONVENTIONS)}")
     spiking = [neuron for neuron in network.neurons if neuron.spiking]
@@ -74,48 +85,69 @@ def total(network: Network, rates: list[float], synops: float, steps: int, analo
     return Counts(synops, updates, macs, sum(fired))
 
 
-_SEEN: dict[tuple[str, str], tuple[list[float], float, int, bool, int]] = {}  # the same test set serves every measure
+class Activity(NamedTuple):
+    """Of a test set: mean ``rates`` of the spiking layers, ``synops`` and ``steps`` of a sample, whether the input is
+    ``analog``, and the number of ``samples``.
+    """
+
+    rates: list[float]
+    synops: float
+    steps: int
+    analog: bool
+    samples: int
+
+
+_last_activity: dict[tuple[str, str], Activity] = {}  # several measures are read from one pass over the test set
 
 
 @torch.no_grad()
-def activity(kept: Trained, protocol: str) -> tuple[list[float], float, int, bool, int]:
-    """Over the whole test set: mean rate of each spiking layer, synaptic operations and steps of a sample, whether the
-    input is analog, and the number of samples.
+def activity(trained: Trained, protocol: str) -> Activity:
+    """Activity over the whole test set."""
+    key = (trained.sha256, protocol)
+    if key not in _last_activity:
+        module = trained.module(protocol)
+        sums = torch.zeros(0)
+        samples = 0
+        steps = 0
+        analog = False
+        for x, target in batches(module, trained.data("test")):
+            _, observed = module.network.observe(x)  # type: ignore[arg-type]
+            values = torch.stack([*observed.rates, observed.synops]).double().cpu() * len(target)
+            sums = values + sums if len(sums) else values
+            samples += len(target)
+            steps = x.shape[0]
+            entries = x if isinstance(x, Tensor) else x.values
+            analog = analog or bool(((entries != 0) & (entries != 1)).any())
+        *rates, synops = (sums / samples).tolist()
+        _last_activity.clear()
+        _last_activity[key] = Activity(rates, synops, steps, analog, samples)
+    return _last_activity[key]
+
+
+def _inference(trained: Trained, protocol: str, convention: str) -> tuple[Counts, Activity]:
+    """Operations of one inference, and the activity that they are counted from."""
+    test_set = activity(trained, protocol)
+    network = trained.module(protocol, "cpu").network
+    counts = total(network, test_set.rates, test_set.synops, test_set.steps, test_set.analog, convention)
+    return counts, test_set
+
+
+def energy(trained: Trained, protocol: str, convention: str = "celif", per: str = "step") -> Reading:
+    """Energy in nJ of one time step or one inference (``per`` "step" or "inference"). Raises ``NotApplicable`` as
+    ``total`` does.
     """
-    key = (kept.sha256, protocol)
-    if key not in _SEEN:
-        module = kept.module(protocol)
-        sums, seen, analog, steps = torch.zeros(0), 0, False, 0
-        for x, target in batches(module, kept.data("test")):
-            _, found = module.network.observe(x)  # type: ignore[arg-type]
-            values = torch.stack([*found.rates, found.synops]).double().cpu() * len(target)
-            sums, seen, steps = values + sums if len(sums) else values, seen + len(target), x.shape[0]
-            numbers = x if isinstance(x, Tensor) else x.values
-            analog = analog or bool(((numbers != 0) & (numbers != 1)).any())
-        *rates, synops = (sums / seen).tolist()
-        _SEEN.clear()
-        _SEEN[key] = rates, synops, steps, analog, seen
-    return _SEEN[key]
+    inference, test_set = _inference(trained, protocol, convention)
+    step = inference.times(1 / test_set.steps)
+    series: dict[str, list] = {"steps": [1, test_set.steps]}
+    for name in (*Counts._fields, "picojoules"):
+        series[name] = [float(getattr(counts, name)) for counts in (step, inference)]
+    value = (step if per == "step" else inference).picojoules / 1000
+    return Reading(
+        value, test_set.samples, energy_nj=value, energy_convention=f"{convention}, per {per}", series=series
+    )
 
 
-def _counts(kept: Trained, protocol: str, convention: str) -> tuple[Counts, int, int]:
-    rates, synops, steps, analog, seen = activity(kept, protocol)
-    return total(kept.module(protocol, "cpu").network, rates, synops, steps, analog, convention), steps, seen
-
-
-def energy(kept: Trained, protocol: str, convention: str = "celif", per: str = "step") -> Reading:
-    """In nJ, of one time ``per`` "step" or one "inference". Raises ``NotApplicable`` for a neuron whose operations are
-    not known.
-    """
-    whole, steps, seen = _counts(kept, protocol, convention)
-    parts = [(1, whole.times(1 / steps)), (steps, whole)]
-    series: dict[str, list] = {"steps": [n for n, _ in parts]}
-    series |= {name: [float(getattr(c, name)) for _, c in parts] for name in (*Counts._fields, "picojoules")}
-    value = (parts[0] if per == "step" else parts[1])[1].picojoules / 1000
-    return Reading(value, seen, energy_nj=value, energy_convention=f"{convention}, per {per}", series=series)
-
-
-def count(kept: Trained, protocol: str, what: str, convention: str = "celif") -> Reading:
-    """One of the raw counts (``Counts``) of a time step."""
-    whole, steps, seen = _counts(kept, protocol, convention)
-    return Reading(float(getattr(whole, what)) / steps, seen)
+def count(trained: Trained, protocol: str, quantity: str, convention: str = "celif") -> Reading:
+    """The mean of ``quantity``, a field of ``Counts``, in a time step. Raises ``NotApplicable`` as ``total`` does."""
+    inference, test_set = _inference(trained, protocol, convention)
+    return Reading(float(getattr(inference, quantity)) / test_set.steps, test_set.samples)

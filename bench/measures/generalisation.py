@@ -1,8 +1,10 @@
 """Accuracy of the same weights at another temporal resolution (Yin et al. 2024, Table 8).
 
-Measures: ``accuracy@1ms`` … ``accuracy@10ms`` with as many windows as in training, which cover another stretch of the
-recording; ``accuracy@1ms-same`` … with as many as cover the stretch that was trained on; ``accuracy@1ms-full`` … with
-as many as the whole recording has. No series.
+The measures differ in the number of windows, which the paper does not print. There are no series.
+
+- ``accuracy@1ms`` to ``accuracy@10ms``: as many windows as in training, which cover another length of time
+- ``accuracy@1ms-same`` to ``accuracy@10ms-same``: as many windows as cover the length of time of the training
+- ``accuracy@1ms-full`` to ``accuracy@10ms-full``: as many windows as the whole recording has
 """
 
 from __future__ import annotations
@@ -13,15 +15,19 @@ from bench.measures.evaluation import accuracy
 from bench.training.trained import NotApplicable, Reading, Trained
 
 
-def at_resolution(kept: Trained, protocol: str, window_ms: int, steps: int | str | None = None) -> Reading:
-    """Test accuracy in % with windows of ``window_ms``; ``steps`` of them, ``None``: as many as in training, "same": as
-    many as cover the same stretch of the recording (the last may reach beyond it), "full": the whole recording.
+def at_resolution(trained: Trained, protocol: str, window_ms: int, steps: int | str | None = None) -> Reading:
+    """Test accuracy in % with ``steps`` windows of ``window_ms``.
+
+    ``steps`` is ``None`` for as many windows as in training, "same" for as many as cover the length of time of the
+    training (the last may reach beyond it), or "full" for the whole recording. Raises ``NotApplicable`` for data
+    without windows of time.
     """
-    trained_on = kept.experiment.config["data_settings"]
-    if "window_ms" not in trained_on:
-        raise NotApplicable(f"the data of task {kept.experiment.task.name} has no windows of time")
-    if steps == "same" and trained_on["steps"] != "full":
-        steps = math.ceil(trained_on["steps"] * trained_on["window_ms"] / window_ms)
-    steps = trained_on["steps"] if steps in (None, "same") else steps
-    value, n = accuracy(kept.module(protocol), kept.data("test", window_ms=window_ms, steps=steps))
-    return Reading(value, n)
+    training = trained.experiment.config["data_settings"]
+    if "window_ms" not in training:
+        raise NotApplicable(f"the data of task {trained.experiment.task.name} has no windows of time")
+    if steps == "same" and training["steps"] != "full":
+        steps = math.ceil(training["steps"] * training["window_ms"] / window_ms)
+    elif steps in (None, "same"):
+        steps = training["steps"]
+    value, samples = accuracy(trained.module(protocol), trained.data("test", window_ms=window_ms, steps=steps))
+    return Reading(value, samples)

@@ -1,9 +1,9 @@
-"""How far back in time the gradient reaches (celif Figure 6): |dL/dS| of the last hidden layer over the steps.
+"""How far back in time the gradient reaches (celif Figure 6): |dL/dS| of the last hidden layer at every step.
 
-Measure ``gradient-reach``, of 256 training samples: the share that falls on the first 10 steps, where copy memory shows
-its digits. The derivative is total, through later states and recurrence too; absolute values are summed over neurons
-and divided, sample by sample, by their sum over all steps (the paper sums signed values, which can vanish). An LSTM's
-hidden state is taken in place of S. Series: ``t`` (from 0), ``share``, which sums to 1.
+Measure ``gradient-reach``: the share of |dL/dS| on the first 10 steps, in which copy memory presents its digits, over
+256 training samples. The derivative is total: it includes paths through later states and recurrence. Absolute values
+are summed over neurons and divided, for each sample, by their sum over all steps (the paper sums signed values, which
+can cancel). For an LSTM, S is the hidden state. Series: ``t`` (from 0), ``share``, which sums to 1.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from lightning_modules.spiking import SpikingModule
 
 
 def hidden_gradient(module: SpikingModule, x: Any, target: Tensor) -> Tensor:
-    """Total derivative [T, B, N] of the loss with respect to the last hidden layer's outputs. Raises
-    ``NotApplicable``.
+    """Total derivative [T, B, N] of the loss with respect to the outputs of the last hidden layer.
+
+    Raises ``NotApplicable`` for a network without a hidden layer, and for one whose last hidden layer is not a layer of
+    neurons over time.
     """
     network = module.network
     if isinstance(network, Dense):
@@ -53,8 +55,10 @@ def hidden_gradient(module: SpikingModule, x: Any, target: Tensor) -> Tensor:
 
 
 def _unrolled(network: RNN, x: Tensor, probe: Tensor) -> Tensor:
-    """The last layer's hidden states step by step, with ``probe`` added where the next step sees it: torch's own layer
-    hides that.
+    """Hidden states [T, B, N] of the last layer, computed step by step with ``probe`` [T, B, N] added to each state.
+
+    The next step receives the sum, so the gradient of ``probe`` is the total derivative. PyTorch's own layer does not
+    give access to its inner states.
     """
     for unit in network.cells[:-1]:
         x = unit(x)[0]
@@ -72,11 +76,14 @@ def _unrolled(network: RNN, x: Tensor, probe: Tensor) -> Tensor:
     return torch.stack(states)
 
 
-def gradient_reach(kept: Trained, protocol: str, samples: int = 256, early: int = 10) -> Reading:
-    """See above. Raises ``ValueError`` where no gradient reaches any step."""
-    module = kept.module(protocol)
+def gradient_reach(trained: Trained, protocol: str, samples: int = 256, early: int = 10) -> Reading:
+    """Share of the gradient on the first ``early`` steps, over ``samples`` training samples.
+
+    Raises ``NotApplicable`` as ``hidden_gradient`` does, and ``ValueError`` if the gradient is zero everywhere.
+    """
+    module = trained.module(protocol)
     shares = []
-    for x, target in training_batches(kept, module, samples):
+    for x, target in training_batches(trained, module, samples):
         size = hidden_gradient(module, x, target).abs().sum(2).double()
         size = size[:, size.sum(0) > 0]
         shares.append(size / size.sum(0))

@@ -1,11 +1,11 @@
 """Loss landscape around trained weights along filter-normalised random directions (Li et al. 2018), and a scalar of its
 flatness.
 
-Measures: ``loss-landscape`` (1,024 training samples, 21 x 21 points in [-1, 1]), ``loss-landscape@9`` (256 samples, 9 x
-9 points), each also ``-te-fixed``: temporal embeddings stay as they are. The value is the mean increase of the loss
-over circles of radius 0.5 and 1 around the weights, 16 points each, of three pairs of directions: shapes differ between
-models, so single directions cannot be compared. Series: ``pair, grid, x, y, loss``, a line a point; the points of the
-grid (pair 0) have ``grid`` 1, the centre comes first.
+Measures: ``loss-landscape`` (1,024 training samples, 21 x 21 points in [-1, 1]) and ``loss-landscape@9`` (256 samples,
+9 x 9 points). With ``-te-fixed`` in the name, temporal embeddings are not moved. The value is the mean increase of the
+loss over circles of radius 0.5 and 1 around the weights, with 16 points each, in the planes of three pairs of
+directions. Weights of two models have different shapes, so single directions cannot be compared. Series: ``pair, grid,
+x, y, loss``, one row for each point. Points of the grid (pair 0) have ``grid`` 1; the centre comes first.
 """
 
 from __future__ import annotations
@@ -20,82 +20,96 @@ from bench.measures.subset import training_batches
 from bench.training.trained import Reading, Trained
 from lightning_modules.spiking import SpikingModule
 
-RADII, ANGLES = (0.5, 1.0), 16
+RADII = (0.5, 1.0)
+ANGLES = 16
 Parameters = dict[str, nn.Parameter]
 
 
 def direction(
     parameters: Parameters, seed: int, fixed: Callable[[str], bool] = lambda name: False
 ) -> dict[str, Tensor]:
-    """A Gaussian direction, each filter of it as long as that of the weights: a filter is what leads to one neuron, a
-    row.
+    """A Gaussian direction in which every filter has the norm of the same filter of the weights.
 
-    A temporal embedding's rows and a recurrent matrix's are filters too; parameters of one dimension, and those
-    ``fixed`` by name, stay.
+    A filter is a row, the weights that lead to one neuron; rows of temporal embeddings and recurrent matrices are
+    filters too. The direction is zero for parameters of one dimension and for those whose name is ``fixed``.
     """
     generator = torch.Generator().manual_seed(seed)
-    out = {}
+    scaled = {}
     for name, p in parameters.items():
         random = torch.randn(p.shape, generator=generator)
         if p.dim() < 2 or fixed(name):
-            out[name] = torch.zeros_like(p)
+            scaled[name] = torch.zeros_like(p)
             continue
         d = random.to(p)
         lengths = p.detach().flatten(1).norm(dim=1) / (d.flatten(1).norm(dim=1) + 1e-10)
-        out[name] = d * lengths.reshape(-1, *[1] * (p.dim() - 1))
-    return out
+        scaled[name] = d * lengths.reshape(-1, *[1] * (p.dim() - 1))
+    return scaled
 
 
 class Landscape:
-    """The loss of ``module`` on ``batches`` as a function of a step away from its weights, in eval mode."""
+    """The loss of ``module`` on ``batches``, in eval mode, as a function of the step away from its weights."""
 
     def __init__(self, module: SpikingModule, batches: list) -> None:
-        self.module, self.batches = module.eval(), batches
-        self.parameters: Parameters = dict(module.network.named_parameters())  # what layers share is in it once
+        self.module = module.eval()
+        self.batches = batches
+        self.parameters: Parameters = dict(module.network.named_parameters())  # a shared parameter occurs once
         self.centre = {name: p.detach().clone() for name, p in self.parameters.items()}
 
     @torch.no_grad()
     def loss(self, x: float = 0.0, y: float = 0.0, pair: tuple[dict[str, Tensor], ...] = ()) -> float:
-        """Mean loss over the samples at ``w + x d1 + y d2``."""
+        """Mean loss over the samples at the weights w + x d1 + y d2, with ``pair`` (d1, d2)."""
         for name, p in self.parameters.items():
             p.copy_(self.centre[name])
             for step, d in zip((x, y), pair, strict=False):
                 p.add_(d[name], alpha=step)
-        total = seen = 0.0
+        total = 0.0
+        samples = 0
         for inputs, target in self.batches:
             loss, _ = self.module.objective(self.module(inputs), target, **self.module.loss_settings)
             total += float(loss) * len(target)
-            seen += len(target)
-        return total / seen
+            samples += len(target)
+        return total / samples
+
+
+def _grid(middle: int) -> list[tuple[float, float]]:
+    """Points of a grid in [-1, 1] without the centre, which has ``middle`` points on each side."""
+    steps = range(-middle, middle + 1)
+    return [(i / middle, j / middle) for i in steps for j in steps if i or j]
+
+
+def _circles() -> list[tuple[float, float]]:
+    """Points on the circles around the centre."""
+    angles = [2 * math.pi * k / ANGLES for k in range(ANGLES)]
+    return [(radius * math.cos(angle), radius * math.sin(angle)) for radius in RADII for angle in angles]
 
 
 def loss_landscape(
-    kept: Trained, protocol: str, samples: int = 1024, points: int = 21, pairs: int = 3, te_fixed: bool = False
+    trained: Trained, protocol: str, samples: int = 1024, points: int = 21, pairs: int = 3, te_fixed: bool = False
 ) -> Reading:
-    """See above. ``points`` a side of the grid must be odd, so that the centre is one of them."""
+    """Mean increase of the training loss around the weights.
+
+    Raises ``ValueError`` if ``points`` on a side of the grid is even or below 3, or if there are fewer training
+    ``samples``.
+    """
     if points < 3 or points % 2 == 0:
         raise ValueError(f"a grid needs an odd number of points of 3 or more a side, got {points}")
-    module = kept.module(protocol)
-    landscape = Landscape(module, training_batches(kept, module, samples))
+    module = trained.module(protocol)
+    landscape = Landscape(module, training_batches(trained, module, samples))
     centre = landscape.loss()
     rows = [(0, 1, 0.0, 0.0, centre)]
-    middle, increases = points // 2, []
+    middle = points // 2
+    increases = []
     for number in range(pairs):
         pair = tuple(
             direction(landscape.parameters, 2 * number + i, lambda name: te_fixed and name.endswith(".te"))
             for i in (0, 1)
         )
-        if number == 0:
-            for i in range(-middle, middle + 1):
-                for j in range(-middle, middle + 1):
-                    if i or j:
-                        x, y = i / middle, j / middle
-                        rows.append((0, 1, x, y, landscape.loss(x, y, pair)))
-        for radius in RADII:
-            for k in range(ANGLES):
-                x, y = radius * math.cos(2 * math.pi * k / ANGLES), radius * math.sin(2 * math.pi * k / ANGLES)
-                rows.append((number, 0, x, y, landscape.loss(x, y, pair)))
-                increases.append(rows[-1][4] - centre)
+        grid = _grid(middle) if number == 0 else []
+        rows += [(0, 1, x, y, landscape.loss(x, y, pair)) for x, y in grid]
+        for x, y in _circles():
+            loss = landscape.loss(x, y, pair)
+            rows.append((number, 0, x, y, loss))
+            increases.append(loss - centre)
     names = ("pair", "grid", "x", "y", "loss")
     return Reading(
         sum(increases) / len(increases),

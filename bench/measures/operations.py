@@ -1,9 +1,9 @@
-"""Operations of neurons and recurrent cells besides the products with weights (Chen et al. 2023, Table 4). Plain
-numbers, no torch.
+"""Numbers of operations of neurons and recurrent cells besides the products with weights (Chen et al. 2023, Table 4).
+Imports no torch.
 """
 
-# Of a neuron's own update: ACs of a spike, MACs of a step. LIF, ALIF and CE-LIF as the paper has them; the others
-# counted alike, a multiplication of a state or current that changes with time as a MAC, constants folded [U]
+# Operations of a neuron's own update: ACs for each spike, MACs for each step. LIF, ALIF and CE-LIF are the paper's. The
+# others are counted in the same way [U]: every product with a state or current is a MAC, constants are folded.
 NEURONS = {
     "lif": (1, 1),
     "plif": (1, 1),
@@ -17,8 +17,5 @@ NEURONS = {
     "celif": (1, 3),
     "leaky-readout": (0, 1),
 }
-CELLS = {
-    "lstm": 17,
-    "gru": 3,
-    "rnn": 0,
-}  # MACs of a unit and step besides the products; the paper's 17, the others counted [U]
+# MACs of a unit and step besides the products. The LSTM's are the paper's, the others are counted [U].
+CELLS = {"lstm": 17, "gru": 3, "rnn": 0}

@@ -13,7 +13,7 @@ from bench.report.findings import coverage
 from bench.spec.measure import PROTOCOLS
 from bench.spec.table import Paper, Table
 from bench.spec.task import BUDGETS
-from bench.speed import table as speed_table
+from bench.speed import timings
 
 STATUSES = ("measured", "ready to run", "data missing")  # each has a column
 NOTHING_TO_MEASURE = ("not reported", "not applicable")
@@ -69,7 +69,7 @@ def _speed() -> list[str]:
         f"Median of whole training steps, {rows[0]['threads']} CPU threads; `make speed` measures again. Raw:"
         " [speed.csv](speed.csv)."
     )
-    return ["## Speed", "", about, "", speed_table.markdown(rows), ""]
+    return ["## Speed", "", about, "", timings.markdown(rows), ""]
 
 
 def _how_to_read() -> list[str]:

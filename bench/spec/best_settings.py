@@ -1,4 +1,4 @@
-"""Settings that a hyper-parameter search found: ``sweeps/best/<model>-<task>.toml``. No torch."""
+"""Reads the settings that a hyper-parameter search wrote to ``sweeps/best/<model>-<task>.toml``. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,30 +10,36 @@ from typing import Any
 from bench import paths
 from bench.errors import BenchError
 
+REQUIRED = ("version", "trial", "trials", "budget")  # besides the table "neuron"
+
 
 def path(model: str, task: str) -> Path:
-    """The file of ``model`` on ``task``, below ``BENCH_BEST`` (default ``sweeps/best``)."""
+    """The file with the best settings of ``model`` on ``task``, below ``BENCH_BEST`` (default ``sweeps/best``)."""
     return Path(os.environ.get("BENCH_BEST") or paths.ROOT / "sweeps" / "best") / f"{model}-{task}.toml"
 
 
 def settings(model: str, task: str, versions: str) -> dict[str, Any]:
-    """The neuron settings found for ``model`` on ``task``. Raises ``BenchError`` without a file and for one of another
-    version.
-    """
+    """The best neuron settings of ``model`` on ``task``. Raises ``BenchError`` as ``read`` does."""
     return dict(read(model, task, versions)["neuron"])
 
 
 def read(model: str, task: str, versions: str) -> dict[str, Any]:
+    """The whole file: ``neuron`` settings, ``version``, number of ``trial`` and ``trials``, ``budget``.
+
+    Raises ``BenchError`` if there is no file, if it is not the result of a search, or if its version is not
+    ``versions``. The message has the command that writes it again.
+    """
     file = path(model, task)
     search = f"python -m sweeps search {task} {model}"
     if not file.exists():
         raise BenchError(f"{model} has not been tuned for {task}: {search}")
     try:
-        found = tomllib.loads(file.read_text(encoding="utf-8"))
-        dict(found["neuron"])
-        version, _ = str(found["version"]), (found["trial"], found["trials"], found["budget"])
+        best = tomllib.loads(file.read_text(encoding="utf-8"))
+        dict(best["neuron"])
+        if missing := [key for key in REQUIRED if key not in best]:
+            raise KeyError(", ".join(missing))
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise BenchError(f"{file.name} is not the result of a search ({error}); write it again: {search}") from None
-    if version != versions:
-        raise BenchError(f"{file.name} is for {version}, this is {versions}: {search}")
-    return found
+    if str(best["version"]) != versions:
+        raise BenchError(f"{file.name} is for {best['version']}, this is {versions}: {search}")
+    return best

@@ -1,4 +1,4 @@
-"""A sentence of a paper as predicates over cells."""
+"""``Claim``, a sentence of a paper as predicates over cells, and functions that choose the cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.spec.task import Task
 
 @dataclass(frozen=True)
 class Condition:
-    """``predicate`` of the values of ``cells``, in this order."""
+    """``predicate`` over the values of ``cells``, which it takes in this order."""
 
     predicate: Predicate
     cells: tuple[Cell, ...]
@@ -21,9 +21,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class Claim:
-    """One sentence: it holds where all ``conditions`` do. ``source`` says where we have it from.
+    """One sentence, which holds if all ``conditions`` hold. ``source`` says where it is taken from.
 
-    ``budget``: only experiments of this budget answer it; otherwise paper before laptop, never mixed.
+    Only experiments of ``budget`` answer it. Without one, those of the paper budget answer it, or else those of the
+    laptop budget, never both together.
     """
 
     id: str
@@ -35,23 +36,25 @@ class Claim:
 
     @property
     def paper(self) -> str:
+        """Id of the paper."""
         return self.id.split("-")[0]
 
     @property
     def cells(self) -> list[Cell]:
+        """Cells of all conditions."""
         return [cell for condition in self.conditions for cell in condition.cells]
 
 
-def at(table: Table, row: str, *columns: str) -> tuple[Cell, ...]:
-    """Cells of one row of a published table."""
+def row_cells(table: Table, row: str, *columns: str) -> tuple[Cell, ...]:
+    """Cells of one row of a table, in the order of ``columns``."""
     return tuple(table.cell(row, column) for column in columns)
 
 
-def down(table: Table, column: str, *rows: str) -> tuple[Cell, ...]:
-    """Cells of one column of a published table."""
+def column_cells(table: Table, column: str, *rows: str) -> tuple[Cell, ...]:
+    """Cells of one column of a table, in the order of ``rows``."""
     return tuple(table.cell(row, column) for row in rows)
 
 
 def value(task: Task, model: Model, measure: Measure) -> Cell:
-    """What no table prints: a value of a figure or of the text."""
+    """A cell that no table prints: a value of a figure or of the text."""
     return Cell(model.title, f"{task.title}, {measure.title}", None, measure.unit, task, model, measure)

@@ -1,4 +1,4 @@
-"""An experiment: what is trained, and the hashes that identify it. Plain frozen data, no torch."""
+"""``Experiment``, what is trained, with the hashes that identify it. Plain frozen data; imports no torch."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from bench.errors import unknown
 from bench.spec import best_settings
 from bench.spec.measure import Measure
 from bench.spec.model import Model
-from bench.spec.overrides import allowed
+from bench.spec.overrides import override
 from bench.spec.task import Task
 from datamodules.sources import SOURCES
 from lightning_modules.versions import NEURON_VERSIONS, neuron_version
 
-# Fields added after results existed: left out of an experiment's identity while they have their default.
-LATER = ("weight_decay", "clip", "network_settings")
+# Fields of Task that were added when results existed already. While they have their default they are left out of the
+# configuration, so that the ids of older experiments stay valid.
+ADDED_LATER = ("weight_decay", "clip", "network_settings")
+DEFAULTS = {f.name: f.default if f.default is not MISSING else {} for f in fields(Task) if f.name in ADDED_LATER}
+NOT_IN_CONFIG = ("name", "title", "budgets", "sources", "instead_of", "version")  # fields that decide no weights
 
 
 def canonical_hash(value: Any) -> str:
@@ -30,8 +32,8 @@ def canonical_hash(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is trained: task + model + seed + budget. ``overrides`` (from ``--set``) make it exploratory: it never
-    enters a table.
+    """What is trained: task, model, seed and budget. ``overrides`` (``--set``) make it exploratory: it never enters a
+    table.
     """
 
     task: Task
@@ -42,84 +44,92 @@ class Experiment:
 
     @cached_property
     def recipe(self) -> Task:
-        """The task as this model trains it at this budget."""
-        model = self.model
-        task = self.task.changed(model.changes).changed(model.by_task.get(self.task.name, {})).at(self.budget)
-        return task.changed(model.budgets.get(self.budget, {}))
+        """The task as this model trains it at this budget. Raises ``BenchError`` for a budget that it lacks."""
+        task = self.task.changed(self.model.changes).changed(self._by_task).at(self.budget)
+        return task.changed(self.model.budgets.get(self.budget, {}))
 
     @property
-    def _settings(self) -> dict[str, Any]:
-        """Of the model's neuron."""
-        return {**self.model.settings, **self.model.by_task.get(self.task.name, {}).get("neuron", {})}
+    def _by_task(self) -> Mapping[str, Any]:
+        """The model's changes for this task."""
+        return self.model.by_task.get(self.task.name, {})
+
+    @property
+    def _neuron_settings(self) -> dict[str, Any]:
+        """The model's neuron settings on this task."""
+        return {**self.model.settings, **self._by_task.get("neuron", {})}
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """All that decides the weights besides the seed, data and versions, in plain types. Names of rows and tables
-        are not in it.
+        """All that decides the weights besides the seed, data and versions, in plain types. It holds no names of rows
+        or tables. Raises ``BenchError`` for an override that is not allowed.
         """
-        task, model = self.recipe, self.model
-        hidden = {"name", "title", "budgets", "sources", "instead_of", "version"}
-        hidden |= {name for name in LATER if getattr(task, name) == _DEFAULTS[name]}
-        config = {k: v for k, v in asdict(task).items() if k not in hidden}
-        config["neuron"] = {"name": model.neuron, **(task.neuron if model.neuron == "lif" else {}), **self._settings}
-        config["recurrent"] = self.model.recurrent
+        task = self.recipe
+        model = self.model
+        absent = {*NOT_IN_CONFIG, *(name for name, default in DEFAULTS.items() if getattr(task, name) == default)}
+        config = {name: value for name, value in asdict(task).items() if name not in absent}
+        task_neuron = task.neuron if model.neuron == "lif" else {}
+        config["neuron"] = {"name": model.neuron, **task_neuron, **self._neuron_settings}
+        config["recurrent"] = model.recurrent
         if model.tuned:
             searched = replace(self, model=replace(model, tuned=""), overrides=())
             config["neuron"] |= best_settings.settings(model.tuned, task.name, searched.versions)
         for path, value in self.overrides:
-            part = config
-            *parents, last = path.split(".")
-            for key in parents:
-                if not isinstance(part.get(key), dict):
-                    raise unknown("setting", path, _paths(_DEFAULTS | config))
-                part = part[key]
-            if last not in part and part is not config["neuron"] and not (part is config and last in _DEFAULTS):
-                raise unknown("setting", path, _paths(_DEFAULTS | config))
-            present = part.get(last, _DEFAULTS.get(last) if part is config else None)
-            part[last] = allowed(path, present, value)
+            override(config, path, value, DEFAULTS)
         return json.loads(json.dumps(config))
 
     @cached_property
     def sources(self) -> dict[str, str]:
-        """Where each entry of ``config`` comes from: the recipe's word, what the row changes, what a reduced budget
-        replaces.
+        """Where each entry of ``config`` comes from: the recipe's source, and before it the row, the reduced budget or
+        ``--set`` where they replace its value.
         """
-        task, model = self.task, self.model
-        said = dict(task.sources)
-        row = {**model.changes, **model.by_task.get(task.name, {})}
-        if model.settings or model.neuron != "lif":
-            row["neuron"] = {"name": model.neuron, **self._settings}
-        if model.recurrent:
-            row["recurrent"] = True
-        if model.tuned:
-            said["neuron"] = f"search: {best_settings.path(model.tuned, task.name).name}; {said.get('neuron', '')}"
-        for name, value in row.items():
-            said[name] = "; ".join(
-                filter(None, [f"row {model.title!r}: {_plain(value)}", model.sources.get(name, ""), said.get(name, "")])
-            )
-        if self.budget != "paper":
-            full = replace(self, budget="paper").config
-            for name in {**task.budgets.get(self.budget, {}), **model.budgets.get(self.budget, {})}:
-                if full.get(name) != self.config.get(name):
-                    said[name] = (
-                        f"{self.budget} budget; at paper budget {full.get(name)!r}: {said.get(name, '')}".rstrip(": ")
-                    )
-        for name, _ in self.overrides:
-            said[name.split(".")[0]] = "--set: exploratory"
-        return {name: said.get(name, "") for name in self.config}
+        sources = dict(self.task.sources)
+        if self.model.tuned:
+            file = best_settings.path(self.model.tuned, self.task.name)
+            sources["neuron"] = f"search: {file.name}; {sources.get('neuron', '')}"
+        for name, value in self._row_changes.items():
+            row = f"row {self.model.title!r}: {_plain(value)}"
+            sources[name] = "; ".join(filter(None, [row, self.model.sources.get(name, ""), sources.get(name, "")]))
+        for name, value in self._paper_values.items():
+            reduced = f"{self.budget} budget; at paper budget {value!r}: {sources.get(name, '')}"
+            sources[name] = reduced.rstrip(": ")
+        for path, _ in self.overrides:
+            sources[path.split(".")[0]] = "--set: exploratory"
+        return {name: sources.get(name, "") for name in self.config}
+
+    @property
+    def _row_changes(self) -> dict[str, Any]:
+        """Entries of ``config`` that the model sets."""
+        changes = {**self.model.changes, **self._by_task}
+        if self.model.settings or self.model.neuron != "lif":
+            changes["neuron"] = {"name": self.model.neuron, **self._neuron_settings}
+        if self.model.recurrent:
+            changes["recurrent"] = True
+        return changes
+
+    @property
+    def _paper_values(self) -> dict[str, Any]:
+        """The paper budget's values of the entries of ``config`` that a reduced budget replaces."""
+        if self.budget == "paper":
+            return {}
+        paper = replace(self, budget="paper").config
+        names = {**self.task.budgets.get(self.budget, {}), **self.model.budgets.get(self.budget, {})}
+        return {name: paper.get(name) for name in names if paper.get(name) != self.config.get(name)}
 
     @cached_property
     def config_hash(self) -> str:
+        """Hash of ``config``."""
         return canonical_hash(self.config)
 
     @cached_property
     def data_hash(self) -> str:
-        """Of the source files' md5 (or the generator's version) and everything that shapes the data."""
+        """Hash of the source files' md5 (or the generator's version) and of the data settings."""
         return canonical_hash([SOURCES[self.config["data"]].identity, self.config["data_settings"]])
 
     @cached_property
     def versions(self) -> str:
-        """Versions of the recipe and of the neurons in it, as ``task=1 lif=1``."""
+        """Versions of the recipe and of the neurons in it, as ``task=1 lif=1``. Readouts and networks with a version of
+        their own count as neurons.
+        """
         neurons = {self.config["neuron"]["name"]} - {""}
         if self.config["readout"] != "spiking":
             neurons.add(self.config["readout"])
@@ -129,28 +139,16 @@ class Experiment:
 
     @cached_property
     def id(self) -> str:
-        """Hash of all that decides the weights, and of nothing else: the same training under two names is one
-        experiment.
-        """
+        """Hash of all that decides the weights and of nothing else. The same training under two names has one id."""
         return canonical_hash([self.config, self.seed, self.data_hash, self.versions])
 
     def version(self, measure: Measure) -> str:
-        """Everything whose change makes a result stale, readable."""
+        """The versions that a result of ``measure`` depends on, readable. Another version makes the result stale."""
         return f"{self.versions} {measure.name}={measure.version}"
 
     def __str__(self) -> str:
         return f"{self.task.name} / {self.model.name} / seed {self.seed} / {self.budget}"
 
 
-_DEFAULTS = {f.name: f.default if f.default is not MISSING else {} for f in fields(Task) if f.name in LATER}
-
-
 def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
-
-
-def _paths(config: Mapping[str, Any], prefix: str = "") -> list[str]:
-    paths: list[str] = []
-    for key, value in config.items():
-        paths += _paths(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [f"{prefix}{key}"]
-    return paths

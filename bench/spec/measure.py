@@ -1,4 +1,4 @@
-"""What is read off a trained experiment, and the protocols by which the reported epoch is chosen."""
+"""``Measure``, what is read off a trained experiment, and the protocols that choose the reported epoch."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ PROTOCOLS = {
 
 @dataclass(frozen=True)
 class Measure:
-    """What is read off a trained experiment. ``version`` is raised when what it computes changes; the name says every
-    parameter.
+    """What is read off a trained experiment.
 
-    Without ``reader`` it is the ``key`` of the training history, "max" or "min" being the ``best``. Otherwise
-    ``reader`` names a function "module:function" of ``bench.measures`` that reads the kept weights, once for each of
-    ``protocols``, with ``settings``.
+    Without ``reader`` the value is the entry ``key`` of the training history; ``best`` says whether its "max" or its
+    "min" is the best one. ``reader`` names a function "module:function" of ``bench.measures``. It is called on the
+    trained network with ``settings``, once for each of ``protocols``. The name contains every setting that differs
+    between measures, and ``version`` is raised when the computed value changes.
     """
 
     name: str
     unit: str
     title: str
     version: int = 1
-    tolerance: float = 1.0  # in units: a measured value this near the published one is "within"
-    digits: int = 2  # after the point, in tables
+    tolerance: float = 1.0  # in ``unit``: the largest difference from the published value that counts as reproduced
+    digits: int = 2  # digits after the point in tables
     key: str = "test/accuracy"
     best: str = "max"
     reader: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     protocols: tuple[str, ...] = ("last", "best_test")
-    series: bool = True  # a reader's value has a series behind it, which a figure of it needs
-    history: bool = False  # its reader looks at the training history alone
-    # columns of its series: the mean of the first is its value, the second tells the repeats apart whose spread is an
-    # interval
+    series: bool = True  # the reader also gives a series (a curve or distribution), which figures are drawn from
+    history: bool = False  # the reader uses the training history only, not the weights
+    # Two columns of the series. The value is the mean of the first. The second numbers the repeats, whose spread gives
+    # the interval.
     repeats: tuple[str, str] | None = None
 
     @property
-    def costs_training(self) -> bool:
-        """Whether it costs what the training costs, and nothing more."""
+    def from_history(self) -> bool:
+        """Whether the value comes from the training history, so that reading it takes no time after the training."""
         return not self.reader or self.history

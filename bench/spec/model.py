@@ -1,4 +1,4 @@
-"""A row: a neuron variant or baseline with its settings."""
+"""``Model``, the recipe of a table row: a neuron variant or a baseline network with its settings."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Model:
-    """A neuron variant or baseline with its settings: a row.
+    """A neuron variant or a baseline network with its settings: the recipe of a row.
 
-    ``settings`` override the task's neuron settings, which are LIF's: another neuron takes its own defaults and
-    ``settings`` alone (and what ``by_task`` has under "neuron"), and a network without neurons ("") none. ``changes``
-    replace fields of any task's recipe and ``by_task`` those of the named ones (widths, network, learning rate, …);
-    what ``budgets`` says for a reduced budget is the last word. ``sources`` says where all that comes from.
+    Later changes replace earlier ones: ``changes`` replace fields of every task's recipe (widths, network, learning
+    rate, …), ``by_task`` those of the named tasks, and ``budgets`` those of a reduced budget.
+
+    ``settings`` are those of the neuron; ``by_task`` may change them under "neuron". The task's own neuron settings are
+    LIF's and apply to LIF only: another neuron starts from its defaults. A network without neurons has ``neuron=""``.
+    ``sources`` says for every changed field where its value comes from.
     """
 
     name: str
@@ -26,9 +28,9 @@ class Model:
     by_task: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
-    tuned: str = ""  # name of the model whose search's settings are used (``bench.tuned``)
+    tuned: str = ""  # name of the model whose best settings are used (``bench.spec.best_settings``)
 
 
 def tuned(model: Model) -> Model:
-    """``model`` with the settings that ``python -m sweeps search`` found for it, task by task."""
+    """``model`` with the best settings that ``python -m sweeps search`` found, for each task its own."""
     return replace(model, name=f"{model.name}-tuned", title=f"{model.title}, tuned", tuned=model.name)

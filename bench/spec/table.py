@@ -1,4 +1,4 @@
-"""Papers, tables and cells: a table is a view over the ledger, declared as data."""
+"""``Paper``, ``Table``, ``Cell`` and ``Fact``: a table is a view over the ledger, declared as data."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from bench.spec.task import Task
 
 @dataclass(frozen=True)
 class Paper:
+    """A paper, whose ``id`` starts the ids of its tables and claims; ``reference`` is where it was published."""
+
     id: str
     title: str
     authors: str
     reference: str
 
 
-COUNTED = ("samples", "classes", "size", "format")  # facts about a data set alone
+COUNTED = ("samples", "classes", "size", "format")  # facts that are counted in a data set alone
 
 
 @dataclass(frozen=True)
 class Fact:
-    """What a cell says without any training: a function ``name`` of ``bench.facts``, asked about ``of`` (settings,
-    models).
+    """A value that needs no training, such as a number of parameters: the function ``name`` of ``bench.report.facts``
+    computes it.
 
-    ``why`` is the reason where the value differs from the published one; a setting has its reason in the recipe's
-    ``sources``.
+    ``of`` are the settings or models that it is computed from. ``why`` is the reason if the value differs from the
+    published one; a setting has its reason in the recipe's ``sources``.
     """
 
     name: str
@@ -37,11 +39,12 @@ class Fact:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: task + model + measure + published value, or a fact in the place of a measure.
+    """One cell: task, model, measure and published value, or a fact in the place of the measure.
 
-    ``published`` is the text as printed ("77.50", "10,420", "N(0.01, 0.01)"), ``None`` where the paper prints nothing.
-    Where nothing can be measured ``absent`` is "not reported" (no published value exists) or "not applicable", with the
-    reason in ``note``; a cell with neither task nor ``absent`` is not runnable yet and ``note`` says what it waits for.
+    ``published`` is the text as printed ("77.50", "10,420", "N(0.01, 0.01)") and ``None`` if the paper prints nothing.
+    ``absent`` is "not reported" (the paper prints no value) or "not applicable" (nothing can be measured), with the
+    reason in ``note``. A cell with neither task nor ``absent`` cannot run yet, and ``note`` says what it waits for.
+    Raises ``ValueError`` for another ``absent`` and for one without a note.
     """
 
     row: str
@@ -64,6 +67,7 @@ class Cell:
 
     @property
     def runnable(self) -> bool:
+        """Whether an experiment can give its value."""
         return (
             self.task is not None
             and self.model is not None
@@ -74,10 +78,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A published table or figure. ``protocol`` says which value is shown and compared; both are in the ledger.
+    """A published table or figure. ``protocol`` names the value that is shown and compared; the ledger has all of them.
 
     ``notes`` names Markdown files of the paper's folder ``notes/``, without ``.md`` (``bench.report.notes``).
-    A figure has ``draw``, "module:function" of ``bench.report.figures``; its cells say which results it is drawn from.
+    A figure has ``draw``, "module:function" of ``bench.report.figures``. Its cells are the results that it is drawn
+    from.
     """
 
     id: str  # paper-number, e.g. roles-6; figures: celif-fig-4
@@ -90,13 +95,16 @@ class Table:
 
     @property
     def rows(self) -> list[str]:
+        """Names of the rows, in the order of the cells."""
         return list(dict.fromkeys(c.row for c in self.cells))
 
     @property
     def columns(self) -> list[str]:
+        """Names of the columns, in the order of the cells."""
         return list(dict.fromkeys(c.column for c in self.cells))
 
     def cell(self, row: str, column: str) -> Cell:
+        """The cell of ``row`` and ``column``. Raises ``StopIteration`` if there is none."""
         return next(c for c in self.cells if (c.row, c.column) == (row, column))
 
 
@@ -106,7 +114,7 @@ def figure_cells(
     measure: Measure,
     note: str = "a picture: the paper prints no number",
 ) -> tuple[Cell, ...]:
-    """Cells of a figure: ``models`` by row name, each on ``tasks`` by column name."""
+    """Cells of a figure: every one of ``models`` (by row name) on every one of ``tasks`` (by column name)."""
     return tuple(
         Cell(row, column, None, measure.unit, task, model, measure, "not reported", note)
         for column, task in tasks.items()

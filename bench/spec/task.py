@@ -1,4 +1,4 @@
-"""A column's recipe and the budgets at which it is trained."""
+"""``Task``, the recipe of a table column, and the budgets at which it is trained."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ BUDGETS = {
 
 @dataclass(frozen=True)
 class Task:
-    """A data set with its preprocessing, network, loss, optimiser and schedule: a column's recipe.
+    """A data set with its preprocessing, network, loss, optimiser and schedule: the recipe of a column.
 
     ``sources`` says for every field where its value comes from: "paper …", "code …", "search …" or "guess …".
-    ``budgets`` holds what a reduced budget replaces. ``version`` is raised when what the recipe's code computes
-    changes.
+    ``budgets`` holds the fields that a reduced budget replaces. ``version`` is raised when the code behind the recipe
+    computes something else.
     """
 
     name: str
@@ -37,25 +37,23 @@ class Task:
     loss_settings: Mapping[str, Any] = field(default_factory=dict)
     optimiser: str = "adam"
     lr: float = 1e-3
-    lr_neuron: float | Mapping[str, float] = (
-        1.0  # factor on the learning rate of the neurons' own parameters, of all or by name
-    )
-    # {} · {"every": epochs, "factor": f} · {"milestones": [epochs], "factor": f} · {"linear": epochs} to 0
+    # factor on the learning rate of the neurons' own parameters: one for all, or one for each name
+    lr_neuron: float | Mapping[str, float] = 1.0
+    # {} (constant), {"every": epochs, "factor": f}, {"milestones": [epochs], "factor": f} or {"linear": epochs}, which
+    # falls to 0
     schedule: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int = 128
     epochs: int = 1
     weight_decay: float = 0.0
-    clip: float = 0.0  # largest norm of the gradient, 0: not clipped
+    clip: float = 0.0  # largest norm of the gradient; 0 does not clip
     network_settings: Mapping[str, Any] = field(default_factory=dict)
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
-    instead_of: str = ""  # the task that this one, on a stand-in, on a subset or easier, takes the place of
+    instead_of: str = ""  # name of the task that this one replaces on a stand-in, on a subset or in an easier form
     version: int = 1
 
     def at(self, budget: str) -> Task:
-        """This recipe at ``budget``. Mappings are merged, other fields replaced. Raises ``BenchError`` for an unknown
-        budget.
-        """
+        """This recipe at ``budget``. Raises ``BenchError`` for an unknown budget and for one that it lacks."""
         if budget not in BUDGETS:
             raise unknown("budget", budget, BUDGETS)
         if budget != "paper" and budget not in self.budgets:
@@ -63,12 +61,12 @@ class Task:
         return self.changed(self.budgets.get(budget, {}))
 
     def changed(self, changes: Mapping[str, Any]) -> Task:
-        """This recipe with ``changes``: mappings are merged (an empty one empties), a schedule and other fields
-        replaced.
+        """This recipe with ``changes``. A mapping is merged into the present one, an empty mapping and ``schedule``
+        replace it, and so do all other values.
         """
-        merged: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         for name, value in changes.items():
-            old = getattr(self, name)
-            both = isinstance(value, Mapping) and isinstance(old, Mapping) and bool(value) and name != "schedule"
-            merged[name] = {**old, **value} if both else value
-        return replace(self, **merged)
+            present = getattr(self, name)
+            merges = isinstance(value, Mapping) and isinstance(present, Mapping) and bool(value) and name != "schedule"
+            fields[name] = {**present, **value} if merges else value
+        return replace(self, **fields)

@@ -1,8 +1,8 @@
-"""``python -m bench speed``: whole training steps of ours, the plain loop and the fastest peers, side by side, and the
-floor under them.
+"""``python -m bench speed``: times whole training steps of this suite, of the plain loop and of the fastest peers, and
+the floor below them.
 
-Every implementation of a workload runs in a process of its own; the steps are taken in turns, so that whatever else the
-machine does meets all of them alike. The floor is the workload's matrix products alone plus one write and one read of
+Every implementation of a workload runs in a process of its own. The steps are taken in turns, so that other load on the
+machine slows all of them alike. The floor is the matrix products of the workload alone, with one write and one read of
 its spikes and states.
 """
 
@@ -10,57 +10,74 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from bench.speed import data_loading, overhead, table
-from bench.speed.steps import commit, measure, peers_python, serve
+from bench import paths
+from bench.speed import data_loading, overhead, peers, timings, training_steps
 from bench.speed.workloads import COLUMNS, NAMES, WORKLOADS
 
 
-def main(argv: list[str]) -> int:
-    """Measure, write ``results/speed.csv`` (rows of workloads not measured now are kept) and print the table. 0 if all
-    ran.
-    """
-    parser = argparse.ArgumentParser("python -m bench speed", description=__doc__)
-    parser.add_argument("workloads", nargs="*", metavar="workload", help=f"default: all of {', '.join(NAMES)}")
-    parser.add_argument("--repeat", type=int, default=7, help="steps of each implementation (default 7)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="torch threads (default: all)")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    options = argparse.ArgumentParser("python -m bench speed", description=__doc__)
+    options.add_argument("workloads", nargs="*", metavar="workload", help=f"default: all of {', '.join(NAMES)}")
+    options.add_argument("--repeat", type=int, default=7, help="steps of each implementation (default 7)")
+    options.add_argument("--threads", type=int, default=os.cpu_count(), help="torch threads (default: all)")
+    options.add_argument(
         "--processor-time", action="store_true", help="for a busy machine: processor time on one thread; not written"
     )
-    parser.add_argument("--serve", nargs=2, metavar=("workload", "implementation"), help=argparse.SUPPRESS)
-    args = parser.parse_args(argv)
+    options.add_argument("--serve", nargs=2, metavar=("workload", "implementation"), help=argparse.SUPPRESS)
+    return options
+
+
+def main(argv: list[str]) -> int:
+    """Time the chosen workloads, write ``results/speed.csv`` and print the table. Rows of other workloads stay in the
+    file. Gives 0 if every implementation ran, otherwise 1.
+    """
+    options = parser()
+    args = options.parse_args(argv)
     if args.serve:
+        clock = time.process_time if args.processor_time else time.perf_counter
         workload, implementation = args.serve
-        return serve(
-            workload, implementation, args.threads, time.process_time if args.processor_time else time.perf_counter
-        )
+        return training_steps.serve(workload, implementation, args.threads, clock)
+    if unknown := [name for name in args.workloads if name not in NAMES]:
+        options.error(f"unknown workload {', '.join(unknown)}; known: {', '.join(NAMES)}")
+    several_processes = [name for name in args.workloads if name in overhead.IMPLEMENTATIONS]
+    if args.processor_time and several_processes:
+        names = ", ".join(several_processes)
+        options.error(f"{names}: several processes wait for each other, processor time does not count that")
+    workloads = args.workloads or [n for n in NAMES if not (args.processor_time and n in overhead.IMPLEMENTATIONS)]
     threads = 1 if args.processor_time else args.threads
-    unknown = [name for name in args.workloads if name not in NAMES]
-    if unknown:
-        parser.error(f"unknown workload {', '.join(unknown)}; known: {', '.join(NAMES)}")
-    if args.processor_time and (timed := [name for name in args.workloads if name in overhead.SETS]):
-        parser.error(f"{', '.join(timed)}: time goes by between processes, processor time says nothing of it")
-    chosen = args.workloads or [name for name in NAMES if not (args.processor_time and name in overhead.SETS)]
-    python = peers_python() if set(chosen) & set(WORKLOADS) else Path(sys.executable)
-    failed, rows = [], []
-    for name in chosen:
-        if name in data_loading.SETS:
-            common = dict.fromkeys(COLUMNS, "") | {"workload": name, "threads": threads, "git_commit": commit()}
-            found = [common | row for row in data_loading.rows(name, args.repeat, threads, args.processor_time)]
-        elif name in overhead.SETS:
-            found = [
-                dict.fromkeys(COLUMNS, "") | {"git_commit": commit()} | row for row in overhead.rows(name, args.repeat)
-            ]
-        else:
-            found = measure(name, args.repeat, threads, python, args.processor_time)
-        for row in found:
-            rows.append(row)
-            failed += [row] if row["median_ms"] == "" else []
-    print(table.markdown(rows if args.processor_time else table.write(rows)))
-    return 1 if failed else 0
+    python = peers.python() if set(workloads) & set(WORKLOADS) else Path(sys.executable)
+    common = dict.fromkeys(COLUMNS, "") | {"git_commit": commit()}
+    rows = [
+        common | row
+        for workload in workloads
+        for row in workload_rows(workload, args.repeat, threads, python, args.processor_time)
+    ]
+    print(timings.markdown(rows if args.processor_time else timings.write(rows)))
+    return 1 if any(row["median_ms"] == "" for row in rows) else 0
+
+
+def workload_rows(
+    workload: str, repeat: int, threads: int, peers_python: Path, processor_time: bool
+) -> list[dict[str, Any]]:
+    """Rows of ``results/speed.csv`` for one workload; no times where an implementation failed."""
+    if workload in data_loading.TASK_NAMES:
+        return data_loading.rows(workload, repeat, threads, processor_time)
+    if workload in overhead.IMPLEMENTATIONS:
+        return overhead.rows(workload, repeat)
+    return training_steps.rows(workload, repeat, threads, peers_python, processor_time)
+
+
+def commit() -> str:
+    """The short hash of the commit that is checked out."""
+    git = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(git, cwd=paths.ROOT, capture_output=True, text=True).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is timed: networks with their input, and who trains them. No torch."""
+"""The workloads: networks with their input, and the implementations that train them. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from bench.speed import data_loading, overhead
 
-PEERS = {"spikingjelly": "spikingjelly==2.0.0", "snntorch": "snntorch==1.0.0"}
 COLUMNS = (
     "workload",
     "implementation",
@@ -24,31 +23,37 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Workload:
-    """A network and its input. ``readout`` linear: the last layer is a plain projection of the mean spikes, as celif
-    has it.
+    """A network and its input. With ``linear_readout`` the last layer is a projection of the mean spikes, as in the
+    celif paper.
     """
 
-    layers: tuple[int, ...]
-    neuron: str  # its name, or module:class of one that is not registered
+    layers: tuple[int, ...]  # widths from input to output
+    neuron: str  # a name, or "module:class" of a neuron that is not registered
     steps: int
     batch: int
     settings: tuple[tuple[str, Any], ...] = ()
-    recurrent: tuple[int, ...] = ()  # numbers of the recurrent layers
-    density: float | None = None  # of a binary input; None: analog
+    recurrent: tuple[int, ...] = ()  # indices of the recurrent layers
+    density: float | None = None  # share of ones in a binary input; None for an analog input
     linear_readout: bool = False
     implementations: tuple[str, ...] = ("ours", "loop", "spikingjelly", "snntorch", "floor")
-    projected: bool = True  # False: the neurons of one layer alone
-    checkpoint_every: int | None = None
+    projected: bool = True  # False: only the neurons of one layer, without weights
+    checkpoint_every: int | None = None  # steps between saved states, to save memory
 
 
-OWN = ("ours", "loop", "floor")
-USER = "tests.lightning_modules.scan.user_neuron:Resonant"  # as a user's own: no code of ours knows it
-LEARNED = (("learn_leak", True),)
+WITHOUT_PEERS = ("ours", "loop", "floor")
+USER_NEURON = "tests.lightning_modules.scan.user_neuron:Resonant"  # a neuron that no code of the suite knows
+LEARNT_LEAK = (("learn_leak", True),)
 WORKLOADS = {
     "lif-seq": Workload((1, 64, 256, 256, 10), "lif", 784, 256),
-    "celif-seq": Workload((1, 64, 152, 152, 10), "celif", 784, 256, linear_readout=True, implementations=OWN),
+    "celif-seq": Workload((1, 64, 152, 152, 10), "celif", 784, 256, linear_readout=True, implementations=WITHOUT_PEERS),
     "celif-seq-sparing": Workload(
-        (1, 64, 152, 152, 10), "celif", 784, 256, linear_readout=True, implementations=OWN, checkpoint_every=56
+        (1, 64, 152, 152, 10),
+        "celif",
+        784,
+        256,
+        linear_readout=True,
+        implementations=WITHOUT_PEERS,
+        checkpoint_every=56,
     ),
     "glif-seq": Workload(
         (1, 24, 40, 40, 10),
@@ -59,13 +64,13 @@ WORKLOADS = {
         implementations=("ours", "loop", "spikingjelly", "floor"),
     ),
     "lif-rec": Workload((1, 64, 256, 256, 10), "lif", 784, 256, recurrent=(0, 1)),
-    "alif-rec": Workload((1, 64, 256, 256, 10), "alif", 784, 256, recurrent=(0, 1), implementations=OWN),
-    "xor": Workload((20, 16, 2), "lif", 200, 500, LEARNED, density=0.1),
-    "shd": Workload((700, 64, 20), "lif", 1000, 100, LEARNED, density=0.01),
+    "alif-rec": Workload((1, 64, 256, 256, 10), "alif", 784, 256, recurrent=(0, 1), implementations=WITHOUT_PEERS),
+    "xor": Workload((20, 16, 2), "lif", 200, 500, LEARNT_LEAK, density=0.1),
+    "shd": Workload((700, 64, 20), "lif", 1000, 100, LEARNT_LEAK, density=0.01),
     "nmnist": Workload((2312, 512, 10), "lif", 15, 512, density=0.015),
     "celif-neurons": Workload((152, 152), "celif", 784, 256, projected=False, implementations=("ours", "loop")),
     "glif-neurons": Workload((40, 40), "glif", 784, 256, projected=False, implementations=("ours", "loop")),
     "alif-neurons": Workload((256, 256), "alif", 784, 256, projected=False, implementations=("ours", "loop")),
-    "user-neurons": Workload((152, 152), USER, 784, 256, projected=False, implementations=("ours", "loop")),
+    "user-neurons": Workload((152, 152), USER_NEURON, 784, 256, projected=False, implementations=("ours", "loop")),
 }
-NAMES = (*WORKLOADS, *data_loading.SETS, *overhead.SETS)
+NAMES = (*WORKLOADS, *data_loading.TASK_NAMES, *overhead.IMPLEMENTATIONS)

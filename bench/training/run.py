@@ -141,11 +141,11 @@ class _Attempt:
         except Exception as error:
             return self._failures((measure,), error, time.perf_counter() - started)
         origin = weights.origin  # what is read off the history comes from the training
-        if not measure.costs_training:
+        if not measure.from_history:
             seconds = round((time.perf_counter() - started) / max(1, len(readings)), 1)
             origin = {**self.origin, "wall_s": seconds, "wandb_run": weights.origin.get("wandb_run", "")}
         lines = [self._line(weights, measure, protocol, reading, origin) for protocol, reading in readings]
-        if lines and not measure.costs_training:
+        if lines and not measure.from_history:
             with suppress(BenchError):  # no room to save them: they are handed in all the same if nothing stops this
                 store.append_to(trained.readings(self.experiment), lines)
         return lines

@@ -41,11 +41,11 @@ def test_for_a_linear_model_the_direction_is_the_closed_form() -> None:
     )  # all right: none is fooled before the first step
     probability = linear(x, label)[1].softmax(-1)
     closed = ((probability - F.one_hot(label, CLASSES)) @ WEIGHT) / (STEPS * BATCH)  # dL/dx, the same at every step
-    found: list[Tensor] = []
+    gradients: list[Tensor] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(attack, "perturbed", lambda x, gradient, *a: found.append(gradient) or x)
+        patch.setattr(attack, "perturbed", lambda x, gradient, *a: gradients.append(gradient) or x)
         attack.attack(linear, x, label, 1, 0.05, generator())
-    torch.testing.assert_close(found[0], closed.expand(STEPS, BATCH, INPUTS), rtol=1e-5, atol=1e-8)
+    torch.testing.assert_close(gradients[0], closed.expand(STEPS, BATCH, INPUTS), rtol=1e-5, atol=1e-8)
 
 
 def test_a_step_adds_spikes_where_the_gradient_is_positive_and_takes_them_where_it_is_negative() -> None:
@@ -88,7 +88,7 @@ def test_every_sample_is_fooled_and_the_share_is_what_was_flipped() -> None:
     adversarial, taken_for = attack.attack(linear, x, label, 50, 0.05, generator())
     assert (taken_for >= 0).all() and (taken_for != label).all()
     assert torch.equal(linear(adversarial, label)[1].argmax(-1), taken_for)
-    share, again = attack.repeated(linear, x, label, 50, 0.05, 2, generator())
+    share, again = attack.attack_with_restarts(linear, x, label, 50, 0.05, 2, generator())
     assert torch.equal(share, (adversarial != x).float().mean((0, 2))) and torch.equal(again, taken_for)
     assert ((share > 0) & (share < 1)).all()
 
@@ -100,7 +100,7 @@ def test_what_cannot_be_fooled_is_started_again_and_counted_as_failed() -> None:
         calls.append(len(label))
         return (x * 0.0).sum(), F.one_hot(label, CLASSES).float()
 
-    share, taken_for = attack.repeated(
+    share, taken_for = attack.attack_with_restarts(
         stubborn, spikes(), torch.zeros(BATCH, dtype=torch.long), 3, 0.05, 2, generator()
     )
     assert share.isnan().all() and (taken_for == -1).all()
@@ -112,16 +112,18 @@ def test_a_network_is_attacked_on_samples_that_it_classifies_correctly(
     places: Path, monkeypatch: pytest.MonkeyPatch, model
 ) -> None:
     cameras.install(monkeypatch)
-    kept = cameras.untrained(model, gain=3.0 if model is LIF else 1.0)
+    trained_experiment = cameras.untrained(model, gain=3.0 if model is LIF else 1.0)
     runs = []
-    real = attack.repeated
-    monkeypatch.setattr(attack, "repeated", lambda *a: runs.append(a[1:3]) or real(*a))
-    found = {m.name: dict(trained.read(kept, m))["best_test"] for m in (ATTACK, ATTACK_RMS, ATTACK_SUCCESS)}
-    module = kept.module("best_test")
-    scores = torch.cat([module.objective(module(x), y)[1] for x, y in kept.data("test").test_batches()])
-    labels = torch.cat([y for _, y in kept.data("test").test_batches()])
+    real = attack.attack_with_restarts
+    monkeypatch.setattr(attack, "attack_with_restarts", lambda *a: runs.append(a[1:3]) or real(*a))
+    readings = {
+        m.name: dict(trained.read(trained_experiment, m))["best_test"] for m in (ATTACK, ATTACK_RMS, ATTACK_SUCCESS)
+    }
+    module = trained_experiment.module("best_test")
+    scores = torch.cat([module.objective(module(x), y)[1] for x, y in trained_experiment.data("test").test_batches()])
+    labels = torch.cat([y for _, y in trained_experiment.data("test").test_batches()])
     right = (scores.argmax(-1) == labels).nonzero().flatten().tolist()
-    share, rms, success = (found[m.name] for m in (ATTACK, ATTACK_RMS, ATTACK_SUCCESS))
+    share, rms, success = (readings[m.name] for m in (ATTACK, ATTACK_RMS, ATTACK_SUCCESS))
     assert share.series["sample"] == right and share.series["class"] == labels[right].tolist()
     assert len(runs) == 1, "three measures are read from one attack"
     fooled = [f for f, t in zip(share.series["flipped"], share.series["taken_for"], strict=True) if t >= 0]
@@ -131,7 +133,7 @@ def test_a_network_is_attacked_on_samples_that_it_classifies_correctly(
     )
 
 
-def test_an_input_that_is_not_binary_and_a_network_that_is_always_wrong_are_said(
+def test_an_input_that_is_not_binary_and_a_network_that_is_always_wrong_are_refused(
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cameras.install(monkeypatch)

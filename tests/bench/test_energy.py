@@ -11,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.measures import ENERGY, ENERGY_HONEST, ENERGY_INFERENCE, MACS, SPIKES, SYNOPS
 from bench.measures.energy import Counts, energy, layer, total
-from bench.papers.celif.models import ALIF_REC, CELIF, LSTM_256
+from bench.papers.celif.models import ALIF_REC, CELIF
+from bench.papers.celif.models_baselines import LSTM_256
 from bench.papers.celif.tasks import ADDING_100
 from bench.papers.registry import MODELS, TABLES
 from bench.papers.roles.models import LIF
@@ -168,9 +169,9 @@ def test_energy_is_read_from_a_trained_experiment_with_its_raw_counts(places: Pa
     assert [line.status for line in lines] == ["ok"] * 6, [line.error for line in lines]
     step, inference, honest, synops, macs, spikes = (line.value for line in lines)
     assert inference == pytest.approx(20 * step, rel=1e-5)
-    kept = trained.load(e)
-    assert kept is not None
-    reading = energy(kept, "best_test")
+    trained_experiment = trained.load(e)
+    assert trained_experiment is not None
+    reading = energy(trained_experiment, "best_test")
     updates = reading.series["updates"][0]
     assert step == pytest.approx((0.9 * (synops + updates) + 4.6 * macs) / 1000, rel=1e-4)
     assert (lines[0].n_test, lines[0].energy_convention) == (24, "celif, per step")

@@ -22,8 +22,8 @@ from tests.datamodules import sets
 @pytest.fixture
 def nmnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
     rng = np.random.default_rng(2)
-    made = [[(sets.camera(rng, 34, 900, 60_000), i % 10) for i in range(count)] for count in (24, 8)]
-    sets.install("nmnist", sets.nmnist_archives(*made), {"train": 24, "test": 8}, monkeypatch)
+    splits = [[(sets.camera(rng, 34, 900, 60_000), i % 10) for i in range(count)] for count in (24, 8)]
+    sets.install("nmnist", sets.nmnist_archives(*splits), {"train": 24, "test": 8}, monkeypatch)
     return replace(NMNIST, budgets={"smoke": {"epochs": 2, "batch_size": 10, "lr": 1e-2}})
 
 
@@ -54,35 +54,35 @@ def test_batches_of_events_train_the_same_weights_and_cost_no_dense_batch(
     seen: list[str] = []
     make = EventData._batches
     monkeypatch.setattr(EventData, "_batches", lambda self, *a: (seen.append(self.form), make(self, *a))[1])
-    found = []
+    results = []
     experiment = Experiment(nmnist, model, 0, "smoke")
     for form in ("events", "dense"):
         monkeypatch.setattr(EventData, "has_events", form == "events")
         lines, _ = run.run(experiment, (ACCURACY,))
         assert lines[0].status == "ok" and set(seen) == {form}
-        found.append((lines[0].checkpoint_sha256, lines[0].value, lines[0].synops, lines[0].spike_rate))
+        results.append((lines[0].checkpoint_sha256, lines[0].value, lines[0].synops, lines[0].spike_rate))
         seen.clear()
         (trained.folder(experiment) / "weights.pt").unlink()
-    assert found[0] == found[1]
+    assert results[0] == results[1]
 
 
 def test_a_set_with_a_validation_split_has_its_epoch_chosen_by_it_too(ssc: Task) -> None:
     lines = by_protocol(ssc)
     assert list(lines) == ["last", "best_test", "best_val"]
-    kept = trained.load(Experiment(ssc, LIF, 0, "smoke"))
-    assert kept is not None and len(kept.history) == 4
-    chosen = max(kept.history, key=lambda record: record["val/accuracy"])
+    trained_experiment = trained.load(Experiment(ssc, LIF, 0, "smoke"))
+    assert trained_experiment is not None and len(trained_experiment.history) == 4
+    chosen = max(trained_experiment.history, key=lambda record: record["val/accuracy"])
     line = lines["best_val"]
     assert (line.epoch, line.n_test) == (chosen["epoch"], 40) and line.value == pytest.approx(
         chosen["test/accuracy"], abs=1e-4
     )
-    module, data = kept.module("best_val"), kept.data()
+    module, data = trained_experiment.module("best_val"), trained_experiment.data()
     for batches, value in ((data.test_batches(), line.value), (data.validation_batches(), chosen["val/accuracy"])):
         scores = [(module.objective(module(x), y, **module.loss_settings)[1].argmax(1) == y) for x, y in batches]
         assert 100 * float(np.mean(np.concatenate([s.numpy() for s in scores]))) == pytest.approx(value, abs=1e-4)
 
 
-def test_validation_is_watched_only_where_the_recipe_or_the_set_has_it(nmnist: Task) -> None:
+def test_validation_chooses_an_epoch_only_if_the_recipe_or_the_set_has_it(nmnist: Task) -> None:
     assert set(by_protocol(nmnist)) == {"last", "best_test"}
     carved = replace(nmnist, data_settings={**nmnist.data_settings, "validation": 0.25})
     assert set(by_protocol(carved)) == {"last", "best_test", "best_val"}

@@ -16,7 +16,8 @@ from bench.measures.gradient_reach import _unrolled, gradient_reach, hidden_grad
 from bench.measures.learning_curve import final_loss, plateau
 from bench.measures.neuron_trace import neuron_trace
 from bench.measures.te_similarity import by_lag, score, similarity, te_similarity
-from bench.papers.celif.models import ALIF_REC, CELIF, LSTM_256
+from bench.papers.celif.models import ALIF_REC, CELIF
+from bench.papers.celif.models_baselines import LSTM_256
 from bench.papers.celif.tasks import COPY_100
 from bench.spec.experiment import Experiment
 from bench.training import trained
@@ -37,11 +38,11 @@ def small(model, **settings):  # type: ignore[no-untyped-def]
         "layers": layers,
         **({"neuron": {**last["neuron"], "steps": 24}} if "steps" in last.get("neuron", {}) else {}),
     }
-    kept = untrained(Experiment(COPY, replace(model, by_task={"copy-100": fitted}), 0, "smoke"))
-    for name, value in kept.states["last"].items():
+    trained_experiment = untrained(Experiment(COPY, replace(model, by_task={"copy-100": fitted}), 0, "smoke"))
+    for name, value in trained_experiment.states["last"].items():
         if "linear.weight" in name:
             value *= 4
-    return kept
+    return trained_experiment
 
 
 def plain_loop(module: SpikingModule, x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -65,26 +66,26 @@ def plain_loop(module: SpikingModule, x: Tensor) -> tuple[Tensor, list[Tensor]]:
 
 @pytest.mark.parametrize("model", [CELIF, ALIF_REC], ids=lambda m: m.name)
 def test_the_gradient_is_that_of_autograd_on_the_plain_loop(places: Path, model) -> None:  # type: ignore[no-untyped-def]
-    kept = small(model)
-    module = kept.module("last", "cpu")
-    x, target = next(iter(kept.data().train_batches(lambda: 0)))
-    found = hidden_gradient(module, x, target)
+    trained_experiment = small(model)
+    module = trained_experiment.module("last", "cpu")
+    x, target = next(iter(trained_experiment.data().train_batches(lambda: 0)))
+    gradient = hidden_gradient(module, x, target)
     output, spikes = plain_loop(module, x)
     loss, _ = module.objective(output, target, **module.loss_settings)
     expected = torch.stack(torch.autograd.grad(loss, spikes))
     assert expected.abs().sum() > 0 and torch.stack(spikes).sum() > 0
-    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-8)
+    assert torch.allclose(gradient, expected, rtol=1e-4, atol=1e-8)
 
 
 def test_an_lstm_s_hidden_state_is_that_of_torch_and_its_gradient_goes_through_time(places: Path) -> None:
-    kept = small(LSTM_256)
-    module = kept.module("last", "cpu")
+    trained_experiment = small(LSTM_256)
+    module = trained_experiment.module("last", "cpu")
     network = module.network
     assert isinstance(network, RNN)
-    x, target = next(iter(kept.data().train_batches(lambda: 0)))
+    x, target = next(iter(trained_experiment.data().train_batches(lambda: 0)))
     probe = torch.zeros(*x.shape[:2], 6)
     assert torch.allclose(_unrolled(network, x, probe), network.hidden(x), atol=1e-6)
-    found = hidden_gradient(module, x, target)
+    gradient = hidden_gradient(module, x, target)
 
     def loss(step: float) -> float:
         moved = probe.clone()
@@ -95,7 +96,7 @@ def test_an_lstm_s_hidden_state_is_that_of_torch_and_its_gradient_goes_through_t
 
     network.double()
     x, probe = x.double(), probe.double()
-    assert float(found[3, 2, 1]) == pytest.approx((loss(1e-4) - loss(-1e-4)) / 2e-4, rel=1e-3)
+    assert float(gradient[3, 2, 1]) == pytest.approx((loss(1e-4) - loss(-1e-4)) / 2e-4, rel=1e-3)
 
 
 def test_the_profile_sums_to_one_and_the_value_is_its_first_ten_steps(places: Path) -> None:
@@ -124,15 +125,15 @@ def test_the_score_is_high_where_columns_repeat_with_the_period() -> None:
 
 
 def test_before_training_is_what_the_seed_makes(places: Path) -> None:
-    kept = small(CELIF)
-    reading = te_similarity(kept, "last", period=4)
+    trained_experiment = small(CELIF)
+    reading = te_similarity(trained_experiment, "last", period=4)
     assert reading.series["before"] == pytest.approx(reading.series["after"]) and len(reading.series["lag"]) == 24
-    kept.states["last"]["layers.0.neuron.te"].copy_(torch.randn(6, 24))
-    moved = te_similarity(kept, "last", period=4)
+    trained_experiment.states["last"]["layers.0.neuron.te"].copy_(torch.randn(6, 24))
+    moved = te_similarity(trained_experiment, "last", period=4)
     assert moved.series["before"] == reading.series["before"] and moved.series["after"] != pytest.approx(
         reading.series["after"]
     )
-    matrix = te_similarity(kept, "last", period=4, block=8).series
+    matrix = te_similarity(trained_experiment, "last", period=4, block=8).series
     assert list(zip(matrix["i"], matrix["j"], strict=True)) == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
     with pytest.raises(trained.NotApplicable, match="without a temporal embedding"):
         te_similarity(small(ALIF_REC), "last")
@@ -153,13 +154,15 @@ def test_curves_come_from_the_history(places: Path) -> None:
         {"epoch": e, "test/loss": 1 / e, "test/accuracy": a, "n_test": 9}
         for e, a in ((1, 50.0), (2, 89.5), (3, 90.4), (4, 90.0))
     ]
-    kept = replace(untrained(E), history=records, steps=40)
-    reading = plateau(kept, "last")
+    trained_experiment = replace(untrained(E), history=records, steps=40)
+    reading = plateau(trained_experiment, "last")
     assert (
         reading.value == 2 and reading.series["step"] == [10, 20, 30, 40] and reading.series["test_accuracy"][2] == 90.4
     )
-    assert (final_loss(kept, "last").value, final_loss(kept, "last").epoch) == (0.25, 4)
-    regression = replace(kept, history=[{k: v for k, v in r.items() if k != "test/accuracy"} for r in records])
+    assert (final_loss(trained_experiment, "last").value, final_loss(trained_experiment, "last").epoch) == (0.25, 4)
+    regression = replace(
+        trained_experiment, history=[{k: v for k, v in r.items() if k != "test/accuracy"} for r in records]
+    )
     assert set(final_loss(regression, "last").series) == {"epoch", "step", "test_loss"}
     with pytest.raises(trained.NotApplicable, match="no accuracy"):
         plateau(regression, "last")

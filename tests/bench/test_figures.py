@@ -232,9 +232,7 @@ def test_check_compares_data_and_svg_and_asks_for_a_png(places: Path) -> None:
     assert (folder / "roles-fig-5.png").stat().st_size > 10_000
 
 
-def test_the_caption_says_budget_data_seeds_and_what_is_missing(
-    places: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_caption_says_budget_data_seeds_and_what_is_missing(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.report.verdict.missing", lambda name: [])
     lines = [line for line in measured(FIGURE, seeds=2) if line.data == "nmnist-standin"]
     found = find_results(FIGURE, lines)

@@ -1,4 +1,4 @@
-"""The overfit check trains CIFAR10's network on so many images and says by its exit code whether it knows them."""
+"""The overfit check trains CIFAR10's network on so many images and its exit code tells whether it has learnt them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ def test_it_trains_on_so_many_images_and_fails_without_reaching_its_goal(
         torch, "set_num_threads", lambda number: None
     )  # of the whole process, so of the tests after this one
     done = CliRunner().invoke(main, ["--count", "2", "--batch-size", "2", "--epochs", "1", "--goal", "100.1", "--json"])
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["images"] == 2 and found["epochs"] == 1 and found["accuracy"] in (0.0, 50.0, 100.0)
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["images"] == 2 and result["epochs"] == 1 and result["accuracy"] in (0.0, 50.0, 100.0)
     assert done.exit_code == 1
 
 
-def test_without_the_images_it_says_how_to_get_them(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_images_the_message_has_the_command_that_fetches_them(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
     done = CliRunner().invoke(main, [])
     assert done.exit_code == 1 and "bench data fetch cifar10-subset" in done.output

@@ -1,4 +1,4 @@
-"""What goes on around an experiment is measured by a command; here, that it measures."""
+"""Times around an experiment are measured, written and shown."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from bench.speed import overhead, table
+from bench.speed import overhead, timings
 from bench.speed.workloads import COLUMNS
 from tests.conftest import bench
 
 
 def test_the_time_around_experiments_is_written_beside_the_speed_of_steps(places: Path) -> None:
     (places / "results").mkdir()
-    old = dict.fromkeys(COLUMNS, "") | {"workload": "xor", "implementation": "ours", "median_ms": "25.0"}
-    table.write([old])
+    present = dict.fromkeys(COLUMNS, "") | {"workload": "xor", "implementation": "ours", "median_ms": "25.0"}
+    timings.write([present])
     done = bench("speed", "tiny-experiments", "--repeat", "1")
     assert done.returncode == 0, done.stderr
-    kept, computing, around = csv.DictReader((places / "results" / "speed.csv").open())
-    assert kept == old
+    unchanged, computing, around = csv.DictReader((places / "results" / "speed.csv").open())
+    assert unchanged == present
     assert (computing["implementation"], around["implementation"]) == ("computing", "around")
     for row in (computing, around):
         assert 0 < float(row["p10_ms"]) <= float(row["median_ms"]) <= float(row["p90_ms"])
@@ -28,7 +28,7 @@ def test_the_time_around_experiments_is_written_beside_the_speed_of_steps(places
     assert not (places / "home" / "queue.db").exists()  # measured in a home of its own
 
 
-def test_a_command_that_fails_gives_rows_without_times_and_says_why(
+def test_a_command_that_fails_gives_rows_without_times_and_its_message(
     places: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(overhead, "CELLS", ("roles-6", "--column", "nothing"))
@@ -36,16 +36,16 @@ def test_a_command_that_fails_gives_rows_without_times_and_says_why(
     assert "unknown column" in capsys.readouterr().err
 
 
-def test_the_share_that_two_workers_take_is_told() -> None:
+def test_the_share_of_time_that_two_workers_take_is_shown() -> None:
     rows = [
         {"workload": "two-workers", "implementation": n, "median_ms": ms}
         for n, ms in (("1 worker", "100000"), ("2 workers", "55000"))
     ]
-    assert "100 s with one worker, 55 s with two (55 %)" in overhead.table(rows)
-    assert overhead.table([]) == ""
+    assert "100 s with one worker, 55 s with two (55 %)" in overhead.markdown(rows)
+    assert overhead.markdown([]) == ""
 
 
-def test_processor_time_is_refused_where_it_says_nothing(places: Path) -> None:
+def test_processor_time_is_refused_for_workloads_of_several_processes(places: Path) -> None:
     done = bench("speed", "two-workers", "--processor-time")
     assert done.returncode == 2
-    assert "processor time says nothing of it" in done.stderr
+    assert "processor time does not count that" in done.stderr

@@ -73,7 +73,7 @@ def test_rows_and_columns_are_in_the_published_order(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "found"),
+    ("cells", "kinds"),
     [
         (lambda cells: (replace(cells[0], published="77.5"), *cells[1:]), ["missing", "invented"]),
         (lambda cells: (replace(cells[0], unit="k"), *cells[1:]), ["missing", "invented"]),
@@ -89,11 +89,11 @@ def test_rows_and_columns_are_in_the_published_order(name: str) -> None:
     ids=["value", "unit", "row name", "cell lost", "cell twice", "cell too many", "value where the paper has none"],
 )
 def test_the_comparison_finds_a_wrong_table(
-    cells: Callable[[tuple[Cell, ...]], tuple[Cell, ...]], found: list[str]
+    cells: Callable[[tuple[Cell, ...]], tuple[Cell, ...]], kinds: list[str]
 ) -> None:
     table = TABLES["roles-6"]
     wrong = replace(table, cells=cells(table.cells))
-    assert [d.split()[0] for d in differences(wrong, published("roles-6"))] == found
+    assert [d.split()[0] for d in differences(wrong, published("roles-6"))] == kinds
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -111,7 +111,7 @@ def test_no_cell_is_unexplained(name: str) -> None:
     """
     unexplained = []
     for f in find_results(TABLES[name], store.read()):
-        said = {
+        explained = {
             "measured": f.value is not None or f.text,
             "stale": f.value is not None and "another version" in f.note,
             "ready to run": (
@@ -122,13 +122,13 @@ def test_no_cell_is_unexplained(name: str) -> None:
             "not reported": f.note,
             "not applicable": f.note,
         }
-        if not said.get(f.status):
+        if not explained.get(f.status):
             unexplained.append((f.cell.row, f.cell.column, f.status, f.note))
     assert not unexplained
 
 
 @pytest.mark.parametrize(
-    ("table", "says"),
+    ("table", "phrase"),
     [
         ("celif-1", "set against recurrent networks of about 155k"),
         ("celif-1", "rounding down"),
@@ -163,8 +163,8 @@ def test_no_cell_is_unexplained(name: str) -> None:
         ("roles-10", "rho"),
     ],
 )
-def test_what_is_inconsistent_in_a_paper_is_in_the_notes_of_its_table(table: str, says: str) -> None:
-    assert says in notes.source(TABLES[table])
+def test_what_is_inconsistent_in_a_paper_is_in_the_notes_of_its_table(table: str, phrase: str) -> None:
+    assert phrase in notes.source(TABLES[table])
 
 
 def test_the_eleven_leaks_of_roles_7_run_on_every_data_set() -> None:

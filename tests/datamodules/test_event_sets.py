@@ -47,7 +47,12 @@ def ssc(places: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list]:
 @pytest.fixture
 def nmnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
-    sets.install("nmnist", sets.nmnist_archives(*split(lambda: sets.camera(rng, 34, 900, 310_000), SIZES, 10)), SIZES, monkeypatch)
+    sets.install(
+        "nmnist",
+        sets.nmnist_archives(*split(lambda: sets.camera(rng, 34, 900, 310_000), SIZES, 10)),
+        SIZES,
+        monkeypatch,
+    )
 
 
 @pytest.fixture
@@ -147,14 +152,20 @@ def test_the_order_of_files_does_not_matter(dvs: None, monkeypatch: pytest.Monke
     assert torch.equal(expected[0], found[0]) and torch.equal(expected[1], found[1])
 
 
-def test_many_recordings_are_read_by_several_processes_to_the_same_bytes(nmnist: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_recordings_are_read_by_several_processes_to_the_same_bytes(
+    nmnist: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = sets.batches("nmnist").sets["train"]  # type: ignore[attr-defined]
     for entry in cache.entries():
         entry.path.unlink()
     monkeypatch.setattr(recordings, "PARALLEL", 1)
     monkeypatch.setattr(recordings, "CHUNK", 7)
     two = sets.batches("nmnist").sets["train"]  # type: ignore[attr-defined]
-    assert np.array_equal(one.places, two.places) and np.array_equal(one.offsets, two.offsets) and torch.equal(one.labels, two.labels)
+    assert (
+        np.array_equal(one.places, two.places)
+        and np.array_equal(one.offsets, two.offsets)
+        and torch.equal(one.labels, two.labels)
+    )
 
 
 def test_a_limit_takes_samples_evenly_from_all_classes(nmnist: None) -> None:
@@ -228,22 +239,42 @@ def test_frames_with_few_empty_places_have_no_batches_of_events(dvs: None) -> No
 
 
 def test_a_set_that_is_not_there_says_how_to_get_it(places: Path) -> None:
-    for name in ("shd", "ssc", "nmnist", "nmnist-subset", "dvs-gesture", "dvs-gesture-clips", "cifar10", "cifar10-subset"):
+    for name in (
+        "shd",
+        "ssc",
+        "nmnist",
+        "nmnist-subset",
+        "dvs-gesture",
+        "dvs-gesture-clips",
+        "cifar10",
+        "cifar10-subset",
+    ):
         with pytest.raises(DataError, match=f"bench data fetch {name}"):
             sets.batches(name)
 
 
 def test_a_stand_in_is_used_only_when_it_is_complete(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
-    monkeypatch.setitem(sources.SOURCES, "nmnist-standin", replace(sources.SOURCES["nmnist-standin"], samples={"train": 3, "test": 2}))
+    monkeypatch.setitem(
+        sources.SOURCES, "nmnist-standin", replace(sources.SOURCES["nmnist-standin"], samples={"train": 3, "test": 2})
+    )
     here = sources.folder("nmnist-standin")
     for top, count in (("Train", 3), ("Test", 2)):
         for i in range(count):
             path = here / top / str(i) / f"{i + 1:05}.bin"
             path.parent.mkdir(parents=True)
             path.write_bytes(sets.bin_file(sets.camera(rng, 34, 300, 300_000)))
-    says = {"complete": False, "recipe": {"version": sources.SOURCES["nmnist-standin"].version}, "samples": {"train": 3, "test": 2}}
-    for manifest in (None, says, {**says, "complete": True, "recipe": {"version": 0}}, {**says, "complete": True, "samples": {"train": 3}}):
+    says = {
+        "complete": False,
+        "recipe": {"version": sources.SOURCES["nmnist-standin"].version},
+        "samples": {"train": 3, "test": 2},
+    }
+    for manifest in (
+        None,
+        says,
+        {**says, "complete": True, "recipe": {"version": 0}},
+        {**says, "complete": True, "samples": {"train": 3}},
+    ):
         if manifest:
             (here / "standin.json").write_text(json.dumps(manifest))
         assert sources.missing("nmnist-standin") and sources.status("nmnist-standin")["state"] == "missing"

@@ -51,7 +51,16 @@ def test_each_permutation_has_its_own_data_hash_and_order() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [[0] * 784, list(range(783)), list(range(1, 785)), [*range(783), 783.5], "1234", True, 1.5, -1],
-    ids=["one number", "too short", "out of range", "no whole number", "text", "truth value", "fraction", "negative seed"],
+    ids=[
+        "one number",
+        "too short",
+        "out of range",
+        "no whole number",
+        "text",
+        "truth value",
+        "fraction",
+        "negative seed",
+    ],
 )
 def test_what_is_no_permutation_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="permutation"):
@@ -70,9 +79,12 @@ def test_the_crossing_code_has_79_lines_and_a_cue() -> None:
     x = crossings(pixels)
     assert x.shape == (840, 2, 80) and set(x.unique().tolist()) == {0.0, 1.0}
     assert torch.equal(
-        x[:, 0].nonzero()[:79], torch.tensor([[5, n] for n in (*range(39), 78)] + [[6, 78]] + [[7, n] for n in range(39, 77)])
+        x[:, 0].nonzero()[:79],
+        torch.tensor([[5, n] for n in (*range(39), 78)] + [[6, 78]] + [[7, n] for n in range(39, 77)]),
     )
-    assert x[9, 1].nonzero().flatten().tolist() == list(range(20)) and x[10, 1].nonzero().flatten().tolist() == list(range(39, 59))
+    assert x[9, 1].nonzero().flatten().tolist() == list(range(20)) and x[10, 1].nonzero().flatten().tolist() == list(
+        range(39, 59)
+    )
     assert torch.equal(x[:, :, 79], (torch.arange(840) >= 784).float()[:, None].expand(840, 2))
 
 
@@ -164,7 +176,9 @@ def test_generated_batches_are_fresh_by_epoch_equal_by_seed_and_the_test_set_sta
     )
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 4, 1), (5, 1, 1)], ids=["one step, one sample", "one step", "one sample"])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (1, 4, 1), (5, 1, 1)], ids=["one step, one sample", "one step", "one sample"]
+)
 def test_one_step_and_one_sample_are_enough(shape: tuple[int, int, int]) -> None:
     module = SpikingModule(Experiment(SEQ_MNIST, CELIF_154K, 0, "paper").config)
     loss, scores = module.objective(module(torch.rand(shape)), torch.zeros(shape[1], dtype=torch.long))

@@ -48,9 +48,13 @@ def tiny_mnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """12 training and 6 test images in MNIST's own format; the data folder."""
     files = []
     for split, count in (("train", 12), ("t10k", 6)):
-        for kind, array in (("images-idx3", strokes(count, count)), ("labels-idx1", np.arange(count, dtype=np.uint8) % 10)):
+        for kind, array in (
+            ("images-idx3", strokes(count, count)),
+            ("labels-idx1", np.arange(count, dtype=np.uint8) % 10),
+        ):
             content = gzip.compress(
-                struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes(), mtime=0
+                struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes(),
+                mtime=0,
             )
             path = f"raw/{split}-{kind}-ubyte.gz"
             where = places / "data" / "mnist" / path
@@ -94,7 +98,9 @@ def test_nmnist_follows_from_seed_split_and_index_alone(tiny_mnist: Path, tmp_pa
     assert nmnist.encode(nmnist.sample(Studio(Sensor(), 3), images[7], 3, "Train", 7)) == whole["Train/7/00008.bin"]
 
 
-def test_nmnist_is_the_same_whatever_the_number_of_workers(tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nmnist_is_the_same_whatever_the_number_of_workers(
+    tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(nmnist, "CHUNK", 4)
     one = nmnist.generate(tmp_path / "a", 3, LIMITS, workers=1)
     two = nmnist.generate(tmp_path / "b", 3, LIMITS, workers=2)
@@ -220,7 +226,9 @@ def test_files_hold_what_was_recorded() -> None:
     assert np.array_equal(decode(nmnist.encode(events)), events)
 
 
-def test_nmnist_refuses_what_it_cannot_do_in_one_message(tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nmnist_refuses_what_it_cannot_do_in_one_message(
+    tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = CliRunner().invoke
 
     def message(*arguments: str) -> str:
@@ -237,7 +245,9 @@ def test_nmnist_refuses_what_it_cannot_do_in_one_message(tiny_mnist: Path, tmp_p
     assert "cannot write" in message("nmnist", "--out", str(tmp_path / "file"), "--workers", "1")
     (tmp_path / "real" / "Train").mkdir(parents=True)
     assert "other files" in message("nmnist", "--out", str(tmp_path / "real"), "--workers", "1")
-    assert run(main, ["nmnist", "--out", out, "--workers", "1", "--limit-train", "2", "--limit-test", "2"]).exit_code == 0
+    assert (
+        run(main, ["nmnist", "--out", out, "--workers", "1", "--limit-train", "2", "--limit-test", "2"]).exit_code == 0
+    )
     assert "other settings (samples, seed)" in message("nmnist", "--out", out, "--workers", "1", "--seed", "5")
     with making(tmp_path / "held", "x", {}):
         assert "another process" in message("nmnist", "--out", str(tmp_path / "held"), "--workers", "1")
@@ -302,10 +312,14 @@ def test_the_membrane_maps_high_frequencies_to_its_base() -> None:
 
 
 def test_stand_ins_say_that_they_are() -> None:
-    assert all(s.kind == "stand-in" and "stand-in" in s.title and s.name not in ("nmnist", "shd") for s in STANDINS.values())
+    assert all(
+        s.kind == "stand-in" and "stand-in" in s.title and s.name not in ("nmnist", "shd") for s in STANDINS.values()
+    )
 
 
-@pytest.mark.skipif(not list((sources.folder("mnist").parent / "nmnist").glob("Train/*/*.bin")), reason="no real N-MNIST in BENCH_DATA")
+@pytest.mark.skipif(
+    not list((sources.folder("mnist").parent / "nmnist").glob("Train/*/*.bin")), reason="no real N-MNIST in BENCH_DATA"
+)
 def test_events_are_those_of_real_recordings_of_the_same_digits() -> None:
     from datamodules.standins.compare import pairs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.papers.celif.models import INDRNN, TCN
+from bench.papers.celif.models_baselines import INDRNN, TCN
 from bench.papers.celif.tasks import SEQ_MNIST
 from bench.papers.roles.models import GRU_512, LSTM_512, RNN_512
 from bench.papers.roles.tasks import NMNIST
@@ -68,7 +68,9 @@ def test_readouts_differ_only_in_what_they_read(readout: str) -> None:
     other = RNN([3, 5, 4, 2], readout=readout)
     other.load_state_dict(every.state_dict())
     x = torch.randn(7, 2, 3)
-    expected = {"linear": every(x), "linear-mean": every(x).mean(0, keepdim=True), "linear-last": every(x)[-1:]}[readout]
+    expected = {"linear": every(x), "linear-mean": every(x).mean(0, keepdim=True), "linear-last": every(x)[-1:]}[
+        readout
+    ]
     assert torch.allclose(other(x), expected, atol=1e-6)
 
 
@@ -99,7 +101,9 @@ def test_the_published_sizes_of_indrnn_and_tcn() -> None:
 @pytest.mark.parametrize("steps", [1, 2, 9, 16, 33])
 def test_a_tcn_read_at_the_last_step_computes_no_less_than_the_whole(steps: int) -> None:
     torch.manual_seed(0)
-    whole, last = (TCNNetwork([2, 4, 4, 4, 3], readout=readout, kernel=3).double().eval() for readout in ("linear", "linear-last"))
+    whole, last = (
+        TCNNetwork([2, 4, 4, 4, 3], readout=readout, kernel=3).double().eval() for readout in ("linear", "linear-last")
+    )
     with torch.no_grad():
         for p in whole.parameters():
             p.normal_(0.0, 0.5)
@@ -132,7 +136,9 @@ def test_indrnn_follows_its_equation_in_every_layer() -> None:
         mean, deviation = layer.mean((0, 1)), layer.var((0, 1), unbiased=False)
         layer = (layer - mean) / torch.sqrt(deviation + norm.eps)
     assert torch.allclose(found, network.head(layer[-1:]), atol=1e-9)
-    assert float(network.units[-1].u.min()) >= 1 / network.units[-1].bound, "the last layer remembers the whole sequence"
+    assert float(network.units[-1].u.min()) >= 1 / network.units[-1].bound, (
+        "the last layer remembers the whole sequence"
+    )
 
 
 @pytest.mark.parametrize(

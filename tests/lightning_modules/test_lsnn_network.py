@@ -63,7 +63,9 @@ def test_without_delays_the_loop_is_the_fused_scan() -> None:
     torch.manual_seed(0)
     neuron, incoming, recurrent = LIF(6), Synapses(5, 6), Synapses(6, 6, loops=False)
     x = (torch.rand(20, 3, 5) < 0.5).float()
-    expected = scan_dense(neuron, x, incoming.weight, recurrent=recurrent.weight * (1 - torch.eye(6)), backend="loop").output
+    expected = scan_dense(
+        neuron, x, incoming.weight, recurrent=recurrent.weight * (1 - torch.eye(6)), backend="loop"
+    ).output
     assert torch.equal(run(neuron, x, incoming, recurrent), expected)
     late = Synapses(6, 6, 2, loops=False)  # a second slot that no synapse uses: the loop with a buffer must agree
     late.delay.zero_()
@@ -160,7 +162,9 @@ def test_one_rewiring_step_by_hand() -> None:
     rewiring = DeepR([s], 0.5, l1=0.1)
     s.connected.copy_(torch.tensor([[True, False, True, False]]))
     with torch.no_grad():
-        s.weight.copy_(torch.tensor([[0.5, 0.3, 0.005, 0.0]]))  # the second moved by momentum; the third falls below 0: 0.005 - 0.1 * 0.1
+        s.weight.copy_(
+            torch.tensor([[0.5, 0.3, 0.005, 0.0]])
+        )  # the second moved by momentum; the third falls below 0: 0.005 - 0.1 * 0.1
     rewiring.constrain(0.1)
     kept, *others = s.weight.flatten().tolist()
     assert kept == pytest.approx(0.49)

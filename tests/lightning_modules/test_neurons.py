@@ -47,7 +47,9 @@ def test_ten_steps_by_hand(reset: str, expected: tuple[list[float], list[float]]
 
 
 def test_without_leakage_it_integrates_and_with_complete_leakage_it_forgets() -> None:
-    assert trace(LIF.Config(leak=1.0, threshold=10.0))[0] == pytest.approx(torch.tensor(CURRENT, dtype=torch.float64).cumsum(0).tolist())
+    assert trace(LIF.Config(leak=1.0, threshold=10.0))[0] == pytest.approx(
+        torch.tensor(CURRENT, dtype=torch.float64).cumsum(0).tolist()
+    )
     assert trace(LIF.Config(leak=0.0, threshold=10.0))[0] == CURRENT
 
 
@@ -87,7 +89,9 @@ def test_the_readout_is_a_leaky_mean_by_hand() -> None:
     assert output.tolist() == pytest.approx([0.25, 0.1875, 0.640625])
 
 
-@pytest.mark.parametrize(("settings", "says"), [({"reset": "half"}, "hard, soft, subtract, none"), ({"leak": 1.5}, "outside 0")])
+@pytest.mark.parametrize(
+    ("settings", "says"), [({"reset": "half"}, "hard, soft, subtract, none"), ({"leak": 1.5}, "outside 0")]
+)
 def test_impossible_settings_are_refused(settings: dict, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         LIF.Config(**settings)
@@ -105,7 +109,9 @@ class TestContract:
         x = torch.rand(12, 5, 6)
         together = scan(neuron, *[x] * neuron.inputs).output
         for i in range(5):
-            assert torch.equal(scan(neuron, *[x[:, i : i + 1].contiguous()] * neuron.inputs).output, together[:, i : i + 1])
+            assert torch.equal(
+                scan(neuron, *[x[:, i : i + 1].contiguous()] * neuron.inputs).output, together[:, i : i + 1]
+            )
 
     def test_one_step_of_one_sample_is_enough(self, name: str) -> None:
         neuron = NEURONS[name](6)
@@ -174,4 +180,6 @@ def test_what_a_neuron_computes_changes_only_with_its_version(name: str) -> None
     assert x.grad is not None
     values = [f"{v:.4f}" for t in (output, x.grad) for v in (t.detach() + 0.0).flatten().tolist()]
     digest = hashlib.sha256(" ".join(values).replace("-0.0000", "0.0000").encode()).hexdigest()[:12]
-    assert (NEURON_VERSIONS[name], digest) == GOLDEN[name], "raise the version in lightning_modules/versions.py and put the new trace here"
+    assert (NEURON_VERSIONS[name], digest) == GOLDEN[name], (
+        "raise the version in lightning_modules/versions.py and put the new trace here"
+    )

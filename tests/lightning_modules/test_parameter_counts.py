@@ -36,7 +36,12 @@ COUNTS = {
     "celif-embedding-v": 34_794,
     "celif-embedding-te-s": 153_962,
 }
-TABLE_MODELS = {c.model.name: c.model for name in ("celif-1", "celif-2", "celif-3") for c in TABLES[name].cells if c.runnable and c.model}
+TABLE_MODELS = {
+    c.model.name: c.model
+    for name in ("celif-1", "celif-2", "celif-3")
+    for c in TABLES[name].cells
+    if c.runnable and c.model
+}
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -47,7 +52,9 @@ def test_parameter_counts_are_those_of_the_ledger(name: str) -> None:
 @pytest.mark.parametrize("windows", [(SEQ_MNIST, 156_702), (PS_MNIST, 156_446)], ids=["8 pixels", "4 pixels"])
 def test_the_pixel_windows_of_yin_s_networks_count_as_published(windows) -> None:
     task, count = windows
-    assert SpikingModule(Experiment(task, MODELS["alif-yin-windows"], 0, "paper").config).network.parameter_count == count
+    assert (
+        SpikingModule(Experiment(task, MODELS["alif-yin-windows"], 0, "paper").config).network.parameter_count == count
+    )
 
 
 def test_every_row_of_celif_1_can_be_trained() -> None:

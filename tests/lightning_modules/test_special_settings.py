@@ -73,7 +73,9 @@ def test_reduces_to_lif_at_its_special_setting(name: str) -> None:
 
 @pytest.mark.parametrize("decay_input", [True, False])
 @pytest.mark.parametrize(("learned", "v_reset"), [(False, 0.0), (False, None), (True, 0.0)])
-def test_lif_and_plif_follow_the_update_rule_of_spikingjelly(learned: bool, v_reset: float | None, decay_input: bool) -> None:
+def test_lif_and_plif_follow_the_update_rule_of_spikingjelly(
+    learned: bool, v_reset: float | None, decay_input: bool
+) -> None:
     """Charge, fire, reset, as documented for its LIFNode and ParametricLIFNode, in spikes and in the gradient of input and leak."""
     torch.manual_seed(0)
     tau, threshold = 3.0, 0.4
@@ -106,7 +108,10 @@ def test_lif_and_plif_follow_the_update_rule_of_spikingjelly(learned: bool, v_re
 
 def test_plif_detaches_the_reset_if_told_to() -> None:
     x = torch.tensor([1.0, 1.0]).reshape(2, 1, 1).requires_grad_()
-    for detached, expected in ((True, 0.0), (False, -0.5)):  # dV[1]/dV[0] = k (1 - S[0]) - k V[0] dS[0]/dV[0], with S[0] = 1
+    for detached, expected in (
+        (True, 0.0),
+        (False, -0.5),
+    ):  # dV[1]/dV[0] = k (1 - S[0]) - k V[0] dS[0]/dV[0], with S[0] = 1
         neuron = PLIF(1, PLIF.Config(threshold=0.9, detach_reset=detached))
         for backend in ("loop", "cpu"):
             last = scan(neuron, x, record=("v",), backend=backend).recorded["v"][1].sum()

@@ -146,7 +146,16 @@ def ahp(beta: float) -> Callable[[], States]:  # one refractory step
 
 
 def glif() -> States:
-    alpha, beta, gamma, tau, vth, leak, revth, g = 0.55, 0.65, 0.55, 0.25, 0.5, 0.0625, 0.5, 0.5  # the default's initial values
+    alpha, beta, gamma, tau, vth, leak, revth, g = (
+        0.55,
+        0.65,
+        0.55,
+        0.25,
+        0.5,
+        0.0625,
+        0.5,
+        0.5,
+    )  # the default's initial values
     v = s = 0.0
     for i in (2 * i for i in CURRENT):
         conducted = i * (1 - beta * (1 - g))
@@ -237,6 +246,8 @@ def test_ten_steps_from_the_equation(name: str) -> None:
     done = scan(neuron, current, record=neuron.State._fields, backend="loop")  # type: ignore[attr-defined]
     for k, trace in enumerate(case.traces):
         for t, expected in enumerate(trace()):
-            assert {n: float(done.recorded[n][t, 0, k].detach()) for n in expected} == pytest.approx(expected, abs=1e-6), (t, k)
+            assert {n: float(done.recorded[n][t, 0, k].detach()) for n in expected} == pytest.approx(
+                expected, abs=1e-6
+            ), (t, k)
     for k, spikes in enumerate(case.spikes):
         assert done.output[:, 0, k].tolist() == spikes

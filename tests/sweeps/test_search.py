@@ -24,7 +24,7 @@ from bench.errors import BenchError
 from bench.papers.registry import MODELS, TABLES, TASKS, find_model
 from bench.spec.experiment import Experiment
 from bench.spec.grid import tuned_row
-from bench.spec.model import best_settings as tuned_model
+from bench.spec.model import tuned as tuned_model
 from sweeps import agent
 from sweeps.search import Names, Search, experiment, space
 from tests.conftest import ROOT, bench

@@ -1,7 +1,8 @@
 """CE-LIF Figure 5: learning curves of the adding problem and copy memory."""
 
 from bench.measures import LOSS_CURVE
-from bench.papers.celif.models import ALIF_REC, CELIF, LSTM_256
+from bench.papers.celif.models import ALIF_REC, CELIF
+from bench.papers.celif.models_baselines import LSTM_256
 from bench.papers.celif.paper import PAPER
 from bench.papers.celif.tasks import ADDING, COPY
 from bench.spec.table import Table, figure_cells

@@ -1,7 +1,8 @@
 """CE-LIF Figure 6: how far back the gradient reaches."""
 
 from bench.measures import GRADIENT_REACH
-from bench.papers.celif.models import ALIF_REC, CELIF, LSTM_256
+from bench.papers.celif.models import ALIF_REC, CELIF
+from bench.papers.celif.models_baselines import LSTM_256
 from bench.papers.celif.paper import PAPER
 from bench.papers.celif.tasks import COPY_100, COPY_400
 from bench.spec.table import Table, figure_cells

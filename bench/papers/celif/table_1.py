@@ -2,25 +2,18 @@
 
 from bench.measures import ACCURACY
 from bench.papers.celif.models import (
-    AHP,
-    ALIF_YIN,
     CELIF_84K,
     CELIF_154K,
-    DEEP_R_LSNN,
-    DEXAT,
     GLIF_FF,
     GLIF_REC,
-    INDRNN,
     LIF_FF,
     LIF_REC,
-    LSNN,
-    LSTM_128,
     LTMD_FF,
     LTMD_REC,
     PLIF_FF,
     PLIF_REC,
-    TCN,
 )
+from bench.papers.celif.models_baselines import AHP, ALIF_YIN, DEEP_R_LSNN, DEXAT, INDRNN, LSNN, LSTM_128, TCN
 from bench.papers.celif.paper import PAPER
 from bench.papers.celif.tasks import PS_MNIST, SEQ_MNIST
 from bench.spec.grid import grid

@@ -11,7 +11,8 @@ from bench.measures import (
     SYNOPS,
     UPDATES,
 )
-from bench.papers.celif.models import ALIF_YIN, CELIF_154K, LIF_REC, LSTM_128
+from bench.papers.celif.models import CELIF_154K, LIF_REC
+from bench.papers.celif.models_baselines import ALIF_YIN, LSTM_128
 from bench.papers.celif.paper import PAPER
 from bench.papers.celif.tasks import SEQ_MNIST
 from bench.spec.grid import grid

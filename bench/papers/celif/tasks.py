@@ -1,5 +1,5 @@
-"""The recipes of the celif paper. Every value says where it comes from; what the paper leaves open is a guess and says
-so.
+"""The recipes of the celif paper. ``sources`` has the origin of every value; values that the paper leaves open are
+marked as guesses.
 """
 
 from __future__ import annotations

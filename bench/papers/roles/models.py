@@ -1,4 +1,4 @@
-"""The LIF variants that rows of the roles paper's tables name."""
+"""The rows of the roles paper's tables: LIF variants, and recurrent networks without spikes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LIF_NO_LEAK_NO_RESET_RECURRENT = Model(
     recurrent=True,
 )
 
-VARIANTS = (LIF, LIF_NO_LEAK, LIF_FULL_LEAK, LIF_NO_RESET, LIF_RECURRENT)  # the rows of Tables 6, 9 and 10
+VARIANTS = (LIF, LIF_NO_LEAK, LIF_FULL_LEAK, LIF_NO_RESET, LIF_RECURRENT)  # rows of Tables 6, 9 and 10
 
-# k as roles Table 7 prints it: 0 and 1.0 are the same training as complete and no leakage, 0.3 as the baseline where
-# its leak is fixed
+# Rows of Table 7, with k as printed. k = 0 and 1.0 are the same trainings as complete and no leakage; k = 0.3 is the
+# same as the baseline on tasks where its leak is fixed.
 LIF_LEAK = tuple(
     Model(f"lif-leak-{k}", f"k_tau = {k}", settings={"leak": float(k), "learn_leak": False})
     for k in ("0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1.0")
@@ -32,9 +32,7 @@ LIF_LEAK = tuple(
 
 
 def _rnn(cell: str, title: str) -> Model:
-    """A network without spikes of one recurrent layer of 512, the width of the N-MNIST networks, read at the last
-    step.
-    """
+    """A network of one recurrent layer of 512 units, as wide as the N-MNIST networks and read at the last step."""
     return Model(
         f"{cell}-512",
         title,

@@ -58,14 +58,18 @@ def stack_case() -> None:
     for backend in BACKENDS:
         done = scan_stack(layers, x, output=False, backend=backend)
         assert done.output is None
-        results.append((done.means, torch.autograd.grad((done.means[-1] ** 2).sum(), [layer.weight for layer in layers])))  # type: ignore[misc]
+        results.append(
+            (done.means, torch.autograd.grad((done.means[-1] ** 2).sum(), [layer.weight for layer in layers]))
+        )  # type: ignore[misc]
     for a, b in zip(*(means for means, _ in results), strict=True):
         same(a, b)
     for a, b in zip(*(grads for _, grads in results), strict=True):
         close(a, b, x.dtype)
 
 
-CASES: dict[str, Callable[[], None]] = {name: (lambda name=name: neuron_case(name)) for name in [*NAMES, "user", "resonant"]}  # type: ignore[misc]
+CASES: dict[str, Callable[[], None]] = {
+    name: (lambda name=name: neuron_case(name)) for name in [*NAMES, "user", "resonant"]
+}  # type: ignore[misc]
 CASES |= {
     "user-f64": lambda: neuron_case("user", torch.float64),
     "recurrent": lambda: recurrent_case(None, None),

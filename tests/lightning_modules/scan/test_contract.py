@@ -12,7 +12,11 @@ from tests.lightning_modules.scan.common import NAMES, Bursting, close, dyadic, 
 BACKENDS = ("loop", "cpu")
 
 
-DOUBLE = ("alif", "celif", "user")  # compiling takes seconds, and what differs in double is the printer's, not the neuron's
+DOUBLE = (
+    "alif",
+    "celif",
+    "user",
+)  # compiling takes seconds, and what differs in double is the printer's, not the neuron's
 
 
 @pytest.mark.parametrize(
@@ -40,7 +44,9 @@ def test_spikes_are_bit_equal_and_gradients_agree(name: str, dtype: torch.dtype)
 
 @pytest.mark.parametrize("checkpoint_every", [None, 7])
 @pytest.mark.parametrize("detach_every", [None, 5])
-def test_projection_and_recurrence_agree_in_every_gradient(detach_every: int | None, checkpoint_every: int | None) -> None:
+def test_projection_and_recurrence_agree_in_every_gradient(
+    detach_every: int | None, checkpoint_every: int | None
+) -> None:
     torch.manual_seed(0)
     steps, batch, inputs, size = 33, 67, 9, 6
     neuron = LIF(size)
@@ -80,13 +86,24 @@ def test_a_stack_is_its_layers_one_after_the_other(checkpoint_every: int | None)
     for inputs, size in zip(sizes[:-1], sizes[1:], strict=True):
         neuron = LIF(size, LIF.Config(learn_leak=True))
         torch.nn.init.zeros_(neuron.tau)
-        layers.append(Dense(neuron, dyadic(size, inputs, scale=8, dtype=torch.float32), dyadic(size, scale=4, dtype=torch.float32)))
+        layers.append(
+            Dense(
+                neuron, dyadic(size, inputs, scale=8, dtype=torch.float32), dyadic(size, scale=4, dtype=torch.float32)
+            )
+        )
     x = (torch.rand(30, 70, 40) < 0.05).float().requires_grad_()  # sparse and wide enough for the event products
-    wanted = [x, *(t for layer in layers for t in (layer.weight, layer.bias, *layer.neuron.parameters()) if t is not None)]
+    wanted = [
+        x,
+        *(t for layer in layers for t in (layer.weight, layer.bias, *layer.neuron.parameters()) if t is not None),
+    ]
     results = []
     for backend in BACKENDS:
         done = scan_stack(layers, x, checkpoint_every=checkpoint_every, backend=backend)
-        loss = done.output.sum() + sum((mean**2 * k).sum() for k, mean in enumerate(done.means, 3)) + done.states[0][0].sum()
+        loss = (
+            done.output.sum()
+            + sum((mean**2 * k).sum() for k, mean in enumerate(done.means, 3))
+            + done.states[0][0].sum()
+        )
         results.append((done, torch.autograd.grad(loss, wanted)))
     (loop, theirs), (fused, mine) = results
     same(fused.output, loop.output)
@@ -132,7 +149,10 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
 def test_gradcheck_with_a_smooth_surrogate() -> None:
     torch.manual_seed(0)
     neuron = Bursting(3, 5, Bursting.Config(smooth=True)).double()
-    x, weight = torch.rand(5, 2, 4, dtype=torch.float64, requires_grad=True), torch.rand(3, 4, dtype=torch.float64, requires_grad=True)
+    x, weight = (
+        torch.rand(5, 2, 4, dtype=torch.float64, requires_grad=True),
+        torch.rand(3, 4, dtype=torch.float64, requires_grad=True),
+    )
     recurrent = torch.rand(3, 3, dtype=torch.float64, requires_grad=True)
     parameters = tuple(neuron.parameters())
 

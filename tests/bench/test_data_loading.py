@@ -1,4 +1,4 @@
-"""What reading costs is measured on recordings like the sets', and kept beside the other speeds."""
+"""Data loading is timed on recordings like those of the sets, and its times stay beside the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.speed import data_loading, table
+from bench.speed import data_loading, timings
 from bench.speed.workloads import COLUMNS
 from datamodules import synthetic
 from datamodules.events import Cochlea, Frames, Windows
@@ -55,31 +55,31 @@ def test_reading_is_measured_in_both_forms_beside_a_step_of_the_roles_network(pl
         "1",
         "--json",
     ]
-    (found,) = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
-    assert (found["set"], found["recordings"]) == ("nmnist", 70)
-    assert set(found["ms"]) == {"step", "dense", "events"} and all(
-        low <= mid <= high for mid, low, high in found["ms"].values()
+    (measured,) = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    assert (measured["set"], measured["recordings"]) == ("nmnist", 70)
+    assert set(measured["ms"]) == {"step", "dense", "events"} and all(
+        low <= mid <= high for mid, low, high in measured["ms"].values()
     )
-    assert set(data_loading.shares(found)) == {"dense", "events"} and all(
-        share > 0 for share in data_loading.shares(found).values()
+    assert set(data_loading.batch_shares(measured)) == {"dense", "events"} and all(
+        share > 0 for share in data_loading.batch_shares(measured).values()
     )
-    assert found["events"] > 70 * 3_000 and found["training_mb"] > 0 and found["cache_mb"] > 0
+    assert measured["events"] > 70 * 3_000 and measured["training_mb"] > 0 and measured["cache_mb"] > 0
     assert not [p for p in places.iterdir() if "reading" in p.name]
 
 
-def test_speeds_of_reading_are_kept_beside_the_others(places: Path) -> None:
+def test_times_of_data_loading_stay_beside_the_others(places: Path) -> None:
     row = dict.fromkeys(COLUMNS, "") | {"peak_mb": "100", "threads": "2"}
     rows = [row | {"workload": "shd", "implementation": "ours", "median_ms": "90.0"}]
-    read = [
+    reading = [
         row | {"workload": "shd-reading", "implementation": k, "median_ms": v}
         for k, v in (("step", "100.0"), ("events", "1.50"))
     ]
-    table.write(read)
-    kept = table.write(rows)
-    assert [(r["workload"], r["implementation"]) for r in kept] == [
+    timings.write(reading)
+    merged = timings.write(rows)
+    assert [(r["workload"], r["implementation"]) for r in merged] == [
         ("shd", "ours"),
         ("shd-reading", "step"),
         ("shd-reading", "events"),
     ]
-    text = table.markdown(kept)
+    text = timings.markdown(merged)
     assert "| shd-reading | 100.0 |  |  | 1.5 | 1.5 |" in text and "| shd | 90 |" in text

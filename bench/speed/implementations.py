@@ -1,4 +1,4 @@
-"""The workloads of ``bench.speed`` as training steps: ours, the plain loop, SpikingJelly, snnTorch, and the floor."""
+"""Training steps of a workload by each implementation: the suite, the plain loop, SpikingJelly, snnTorch, the floor."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 Step = Callable[[], Any]
 
 
-def step_of(implementation: str, work: Workload, steps: int, batch: int) -> Step:
-    """A function that takes one training step: forward, cross entropy of the mean output, backward, Adam."""
+def training_step(implementation: str, work: Workload, steps: int, batch: int) -> Step:
+    """A function that takes one training step on ``batch`` samples of ``steps`` time steps.
+
+    A training step is forward, cross entropy of the mean output, backward and Adam. The floor and workloads of neurons
+    alone take parts of it.
+    """
     shape = (steps, batch, work.layers[0])
     x = torch.rand(shape) if work.density is None else (torch.rand(shape) < work.density).float()
     if implementation == "floor":
-        return floor(work, x)
+        return matrix_products(work, x)
     if not work.projected:
-        return neurons_alone(implementation, work, x)
+        return neurons_only(implementation, work, x)
     network: nn.Module
     if implementation in ("ours", "loop"):
-        network = Stack(work, "auto" if implementation == "ours" else "loop")
+        network = SuiteNetwork(work, "auto" if implementation == "ours" else "loop")
     else:
         network = {"spikingjelly": SpikingJelly, "snntorch": SnnTorch}[implementation](work, steps)
     optimiser = torch.optim.Adam(network.parameters(), 1e-4)
@@ -41,31 +45,34 @@ def step_of(implementation: str, work: Workload, steps: int, batch: int) -> Step
     return step
 
 
-def neuron_of(work: Workload, size: int, steps: int | None = None, te: nn.Parameter | None = None) -> Any:
+def build_neuron(work: Workload, size: int, te: nn.Parameter | None = None) -> Any:
+    """A layer of ``size`` neurons of the workload, with the temporal embedding ``te`` if it is shared by the layers."""
     from lightning_modules.neurons import NEURONS
 
     settings = dict(work.settings)
     if work.neuron in ("celif", "glif"):
-        settings["steps"] = steps or work.steps
+        settings["steps"] = work.steps
     module, _, name = work.neuron.rpartition(":")
     kind = getattr(import_module(module), name) if module else NEURONS[work.neuron]
-    return kind(size, kind.Config(**settings), te) if te is not None else kind(size, kind.Config(**settings))  # type: ignore[call-arg]
+    shared = () if te is None else (te,)
+    return kind(size, kind.Config(**settings), *shared)
 
 
-class Stack(nn.Module):
-    """Ours, fused or on the loop."""
+class SuiteNetwork(nn.Module):
+    """This suite's network, with fused kernels (``backend`` "auto") or on the plain loop ("loop")."""
 
     def __init__(self, work: Workload, backend: str) -> None:
         super().__init__()
         from lightning_modules.neurons.celif import temporal_embedding
 
-        self.work, self.backend = work, backend
+        self.work = work
+        self.backend = backend
         pairs = list(zip(work.layers[:-1], work.layers[1:], strict=True))
         hidden = pairs[:-1] if work.linear_readout else pairs
         te = temporal_embedding(max(work.layers[1:-1]), work.steps) if work.neuron == "celif" else None
         self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in hidden)
-        self.neurons = nn.ModuleList(neuron_of(work, b, te=te) for _, b in hidden)
-        self.loops = nn.ModuleDict({str(i): nn.Linear(hidden[i][1], hidden[i][1]) for i in work.recurrent})
+        self.neurons = nn.ModuleList(build_neuron(work, b, te) for _, b in hidden)
+        self.recurrences = nn.ModuleDict({str(i): nn.Linear(hidden[i][1], hidden[i][1]) for i in work.recurrent})
         self.readout = nn.Linear(*pairs[-1]) if work.linear_readout else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,18 +82,19 @@ class Stack(nn.Module):
         for i, (linear, neuron) in enumerate(
             cast("list[tuple[nn.Linear, Neuron]]", list(zip(self.linears, self.neurons, strict=True)))
         ):
-            loop = cast("nn.Linear | None", dict(self.loops).get(str(i)))
-            own = (None, None) if loop is None else (loop.weight, loop.bias)
-            layers.append(Dense(neuron, linear.weight, linear.bias, *own))
-        done = scan_stack(layers, x, output=False, checkpoint_every=self.work.checkpoint_every, backend=self.backend)
-        return self.readout(done.means[-1])
+            recurrence = cast("nn.Linear | None", dict(self.recurrences).get(str(i)))
+            recurrent = (None, None) if recurrence is None else (recurrence.weight, recurrence.bias)
+            layers.append(Dense(neuron, linear.weight, linear.bias, *recurrent))
+        every = self.work.checkpoint_every
+        result = scan_stack(layers, x, output=False, checkpoint_every=every, backend=self.backend)
+        return self.readout(result.means[-1])
 
 
-def neurons_alone(implementation: str, work: Workload, x: Tensor) -> Step:
-    """Forward and backward of one layer's neurons, currents given."""
+def neurons_only(implementation: str, work: Workload, x: Tensor) -> Step:
+    """Forward and backward of the neurons of one layer, with ``x`` [T, B, N] as their current."""
     from lightning_modules.scan import scan
 
-    neuron = neuron_of(work, work.layers[-1])
+    neuron = build_neuron(work, work.layers[-1])
     current = (x - 0.3).requires_grad_()
     incoming = torch.randn_like(x)
     backend = "auto" if implementation == "ours" else "loop"
@@ -97,8 +105,8 @@ def neurons_alone(implementation: str, work: Workload, x: Tensor) -> Step:
     return step
 
 
-class Maps(nn.Module):
-    """A neuron made for feature maps, given maps of one pixel."""
+class OnePixelMaps(nn.Module):
+    """A layer of neurons for feature maps, which gets maps of one pixel."""
 
     def __init__(self, unit: nn.Module) -> None:
         super().__init__()
@@ -119,7 +127,7 @@ class SpikingJelly(nn.Module):
 
         def unit(size: int) -> nn.Module:
             if work.neuron == "glif":
-                return Maps(neuron.GatedLIFNode(steps, inplane=size, surrogate_function=surrogate.ATan()))
+                return OnePixelMaps(neuron.GatedLIFNode(steps, inplane=size, surrogate_function=surrogate.ATan()))
             if dict(work.settings).get("learn_leak"):
                 return neuron.ParametricLIFNode(init_tau=2.0, step_mode="m", **hard)
             return neuron.LIFNode(tau=1.0 / 0.7, step_mode="m", **hard)
@@ -145,7 +153,7 @@ class SpikingJelly(nn.Module):
 
 
 class SnnTorch(nn.Module):
-    """snnTorch 1's neurons in its own loop over time, projections taken over all steps at once."""
+    """Neurons of snnTorch 1 in its own loop over time. Each projection is one product over all steps."""
 
     def __init__(self, work: Workload, steps: int) -> None:
         super().__init__()
@@ -153,19 +161,22 @@ class SnnTorch(nn.Module):
         from snntorch import surrogate
 
         pairs = list(zip(work.layers[:-1], work.layers[1:], strict=True))
-        learn = bool(dict(work.settings).get("learn_leak"))
         common = {"threshold": 0.3, "reset_mechanism": "zero", "spike_grad": surrogate.atan()}
         self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in pairs)
-        self.units = nn.ModuleList(
-            snntorch.RLeaky(beta=0.3, linear_features=b, all_to_all=True, **common)
-            if i in work.recurrent
-            else snntorch.Leaky(beta=torch.full((b,), 0.7) if learn else 0.3, learn_beta=learn, **common)
-            for i, (_, b) in enumerate(pairs)
-        )
+
+        def unit(layer: int, size: int) -> nn.Module:
+            if layer in work.recurrent:
+                return snntorch.RLeaky(beta=0.3, linear_features=size, all_to_all=True, **common)
+            if dict(work.settings).get("learn_leak"):
+                return snntorch.Leaky(beta=torch.full((size,), 0.7), learn_beta=True, **common)
+            return snntorch.Leaky(beta=0.3, learn_beta=False, **common)
+
+        self.units = nn.ModuleList(unit(i, b) for i, (_, b) in enumerate(pairs))
 
     def forward(self, x: Tensor) -> Tensor:
         for linear, unit in zip(self.linears, self.units, strict=True):
-            unit, recurrent = cast(Any, unit), hasattr(unit, "recurrent")
+            unit = cast(Any, unit)
+            recurrent = hasattr(unit, "recurrent")
             state = unit.init_rleaky() if recurrent else (unit.init_leaky(),)
             outputs = []
             for current in linear(x).unbind(0):
@@ -176,11 +187,13 @@ class SnnTorch(nn.Module):
         return x.mean(0)
 
 
-def floor(work: Workload, x: Tensor) -> Step:
-    """The products of a training step, nothing between them; buffers are there already."""
+def matrix_products(work: Workload, x: Tensor) -> Step:
+    """The floor: the matrix products of a training step, with one write of the spikes and states and nothing else. All
+    buffers exist before the step.
+    """
     rows = x.shape[0] * x.shape[1]
     pairs = list(zip(work.layers[:-1], work.layers[1:], strict=True))
-    hidden = len(pairs) - work.linear_readout  # a readout of mean spikes is one small product: nothing
+    hidden = len(pairs) - work.linear_readout  # a readout of mean spikes is a single small product
     pairs = pairs[:hidden]
     flat = [x.reshape(rows, -1), *(torch.rand(rows, b) for _, b in pairs)]
     weights = [torch.rand(b, a) for a, b in pairs]
@@ -195,9 +208,7 @@ def floor(work: Workload, x: Tensor) -> Step:
                 torch.mm(flat[i], weight.t(), out=states[i])
                 if i in square:
                     torch.mm(flat[i + 1], square[i].t(), out=states[i])
-                flat[i + 1].fill_(
-                    0.5
-                )  # one write of the spikes and, above, of the states; the products below read both
+                flat[i + 1].fill_(0.5)  # the spikes; the products below read them and the states
             for i in range(len(weights) - 1, -1, -1):
                 torch.mm(states[i].t(), flat[i], out=sums[i])
                 if i:
