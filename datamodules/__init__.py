@@ -1,4 +1,5 @@
-"""What is trained on: one file per data set, and where each comes from (``sources``). Importing this imports no torch."""
+"""What is trained on: one file per data set, and where each comes from (``sources``). Importing this imports no
+torch."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ MODULES = {
 
 
 def build(name: str, settings: dict[str, Any], batch_size: int, seed: int) -> SequenceData:
-    """The LightningDataModule of source ``name``. Raises ``ValueError`` for an unknown name, ``TypeError`` for an unknown setting."""
+    """The LightningDataModule of source ``name``. Raises ``ValueError`` for an unknown name, ``TypeError`` for an
+    unknown setting."""
     if name not in MODULES:
         raise ValueError(f"unknown data set {name!r}; known: {', '.join(MODULES)}")
     module, cls = MODULES[name].split(":")

@@ -1,4 +1,5 @@
-"""Batches made whole: no per-sample Python loop, time first, the same bytes for the same (seed, epoch) on every machine."""
+"""Batches made whole: no per-sample Python loop, time first, the same bytes for the same (seed, epoch) on every
+machine."""
 
 from __future__ import annotations
 
@@ -14,12 +15,16 @@ from torch import Tensor
 Batch = tuple[Tensor, Tensor]  # input [T, B, N], class index [B]
 Make = Callable[[np.ndarray, np.random.Generator], Batch]
 
-TRAIN, TEST, VALIDATION = 0, 1, 2  # random streams
+# random streams
+TRAIN = 0
+TEST = 1
+VALIDATION = 2
 VALIDATION_SEED = 20240325  # which training samples are set aside
 
 
 def set_aside(count: int, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows set aside for validation, both sorted: the same for every training, whatever its seed."""
+    """Rows to train on and rows set aside for validation, both sorted: the same for every training, whatever its
+    seed."""
     order = np.random.default_rng(VALIDATION_SEED).permutation(count)
     aside = max(1, math.floor(share * count))
     return np.sort(order[aside:]), np.sort(order[:aside])
@@ -28,15 +33,21 @@ def set_aside(count: int, share: float) -> tuple[np.ndarray, np.ndarray]:
 class Batches:
     """Iterates over ``count`` samples: ``make(indices, rng)`` gives each batch.
 
-    Order and randomness follow from ``seed``, ``stream`` and ``epoch()`` alone, so an interrupted training goes on exactly where an
-    uninterrupted one would. ``seconds`` is the time spent in ``make`` so far.
+    Order and randomness follow from ``seed``, ``stream`` and ``epoch()`` alone, so an interrupted training goes on
+    exactly where an uninterrupted one would. ``seconds`` is the time spent in ``make`` so far.
     """
 
-    def __init__(self, count: int, batch_size: int, make: Make, seed: int, stream: int, epoch: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self, count: int, batch_size: int, make: Make, seed: int, stream: int, epoch: Callable[[], int] | None = None
+    ) -> None:
         if batch_size < 1 or count < 1:
             raise ValueError(f"batch_size and the number of samples must be at least 1, got {batch_size} and {count}")
-        self.count, self.batch_size, self.make = count, batch_size, make
-        self.seed, self.stream, self.epoch = seed, stream, epoch
+        self.count = count
+        self.batch_size = batch_size
+        self.make = make
+        self.seed = seed
+        self.stream = stream
+        self.epoch = epoch
         self.seconds = 0.0
 
     def __len__(self) -> int:
@@ -56,9 +67,10 @@ class Batches:
 class SequenceData(pl.LightningDataModule):
     """Base of all data modules. The test set is the same for every seed.
 
-    ``validation``: share of the training samples set aside by their sorted keys and a fixed seed. ``val_dataloader`` gives what is watched
-    every epoch: the test set, then the validation split where there is one. ``form``: "dense" tensors, or, where it ``has_events``,
-    "events" (``packed.Events``), which cost a fraction to make; it changes nothing of what is trained.
+    ``validation``: share of the training samples set aside by their sorted keys and a fixed seed. ``val_dataloader``
+    gives what is watched every epoch: the test set, then the validation split where there is one. ``form``: "dense"
+    tensors, or, where it ``has_events``, "events" (``packed.Events``), which cost a fraction to make; it changes
+    nothing of what is trained.
     """
 
     form = "dense"
@@ -73,7 +85,9 @@ class SequenceData(pl.LightningDataModule):
         super().__init__()
         if not 0.0 <= validation < 1.0:
             raise ValueError(f"validation is the share of training samples set aside, 0 <= share < 1, got {validation}")
-        self.batch_size, self.seed, self.validation = batch_size, seed, validation
+        self.batch_size = batch_size
+        self.seed = seed
+        self.validation = validation
         self.made: list[Batches] = []
 
     def train_batches(self, epoch: Callable[[], int]) -> Batches:
@@ -88,7 +102,8 @@ class SequenceData(pl.LightningDataModule):
         return self.validation > 0
 
     def validation_batches(self) -> Batches:
-        """What ``validation`` set aside, or the set's own validation split. Raises ``ValueError`` where there is neither."""
+        """What ``validation`` set aside, or the set's own validation split. Raises ``ValueError`` where there is
+        neither."""
         raise ValueError(f"{type(self).__name__} has no validation split")
 
     def _keep(self, batches: Batches) -> Batches:
@@ -112,19 +127,21 @@ class SequenceData(pl.LightningDataModule):
 
 
 def random_bytes(rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
-    """Uniform uint8 tensor of ``shape``, the bytes that ``rng.bytes`` gives without its copies; far faster than any bounded draw."""
+    """Uniform uint8 tensor of ``shape``, the bytes that ``rng.bytes`` gives without its copies; far faster than any
+    bounded draw."""
     count = math.prod(shape)
     words = rng.integers(0, 1 << 32, size=-(-count // 4), dtype=np.uint32).astype("<u4", copy=False)
     return torch.from_numpy(words.view(np.uint8)[:count].reshape(shape))
 
 
 class Generated(SequenceData):
-    """Base of generated data: ``batches`` fresh batches an epoch, ``test`` samples that stay the same, and ``validation`` times as many
-    others that do."""
+    """Base of generated data: ``batches`` fresh batches an epoch, ``test`` samples that stay the same, and
+    ``validation`` times as many others that do."""
 
     def __init__(self, batch_size: int, seed: int, batches: int, test: int, validation: float = 0.0) -> None:
         super().__init__(batch_size, seed, validation)
-        self.batches, self.test = batches, test
+        self.batches = batches
+        self.test = test
         self.fixed: dict[int, Batch] = {}  # by random stream
 
     def generate(self, count: int, rng: np.random.Generator) -> Batch:
@@ -132,7 +149,9 @@ class Generated(SequenceData):
         raise NotImplementedError
 
     def setup(self, stage: str | None = None) -> None:
-        counts = {TEST: self.test} | ({VALIDATION: max(1, int(self.validation * self.test))} if self.has_validation else {})
+        counts = {TEST: self.test} | (
+            {VALIDATION: max(1, int(self.validation * self.test))} if self.has_validation else {}
+        )
         for stream in counts.keys() - self.fixed.keys():
             self.fixed[stream] = self.generate(counts[stream], np.random.default_rng([self.test_seed, stream]))
 

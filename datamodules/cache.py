@@ -1,7 +1,8 @@
-"""Packed copies of data sets: one memory-mapped file per split and transform, built once, read by every process. No torch.
+"""Packed copies of data sets: one memory-mapped file per split and transform, built once, read by every process. No
+torch.
 
-A file is a prefix (magic, place and crc of the header), the arrays, and a JSON header with what they were made of. Its name holds a hash
-of the same, so a changed transform is another file. Whatever is not whole is built again.
+A file is a prefix (magic, place and crc of the header), the arrays, and a JSON header with what they were made of. Its
+name holds a hash of the same, so a changed transform is another file. Whatever is not whole is built again.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ class Writer:
 
     def finish(self, header: dict[str, Any]) -> None:
         """Write the whole file, on disk when this returns."""
-        crc, arrays = 0, {}
+        crc = 0
+        arrays = {}
         with self.path.open("wb") as out:
             out.write(bytes(_ALIGN))
             for name, (file, dtype, shape) in self.parts.items():
@@ -93,7 +95,10 @@ class Writer:
 
 def folder() -> Path:
     """``BENCH_HOME/cache``, default ``.bench/cache``."""
-    return Path(os.environ.get("BENCH_HOME") or Path(__file__).resolve().parent.parent / ".bench").expanduser().resolve() / "cache"
+    return (
+        Path(os.environ.get("BENCH_HOME") or Path(__file__).resolve().parent.parent / ".bench").expanduser().resolve()
+        / "cache"
+    )
 
 
 def _header(path: Path) -> dict[str, Any]:
@@ -128,18 +133,27 @@ def load(path: Path, content: bool = True) -> Packed:
 
 
 def obtain(source: str, split: str, settings: Mapping[str, Any], build: Callable[[Writer], dict[str, Any]]) -> Packed:
-    """The packed ``split`` of ``source`` under ``settings`` (plain types), made by ``build(writer) -> report`` where it is not there.
+    """The packed ``split`` of ``source`` under ``settings`` (plain types), made by ``build(writer) -> report`` where it
+    is not there.
 
-    One process builds while others wait; what a killed build left is removed. Raises ``DataError`` when the disk is full.
+    One process builds while others wait; what a killed build left is removed. Raises ``DataError`` when the disk is
+    full.
     """
-    header: dict[str, Any] = {"version": VERSION, "source": source, "identity": SOURCES[source].identity, "split": split}
+    header: dict[str, Any] = {
+        "version": VERSION,
+        "source": source,
+        "identity": SOURCES[source].identity,
+        "split": split,
+    }
     header["settings"] = dict(settings)
     key = hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()[:12]
     path = folder() / f"{source}-{split}-{key}.pack"
     with suppress(Damaged):
         return load(path)
     try:
-        with locked(_lock(path), lambda: print(f"waiting for another process that packs {source} {split}", file=sys.stderr)):
+        with locked(
+            _lock(path), lambda: print(f"waiting for another process that packs {source} {split}", file=sys.stderr)
+        ):
             try:
                 return load(path)
             except Damaged as error:
@@ -159,7 +173,8 @@ def obtain(source: str, split: str, settings: Mapping[str, Any], build: Callable
     except OSError as error:
         free = shutil.disk_usage(folder()).free if folder().exists() else 0
         raise DataError(
-            f"cannot write the cache {path} ({error.strerror or error}; {free / 1e9:.1f} GB free): make room (python -m bench data cache "
+            f"cannot write the cache {path} ({error.strerror or error}; {free / 1e9:.1f} GB free): make room "
+            "(python -m bench data cache "
             "--prune) or set BENCH_HOME"
         ) from None
     return load(path)
@@ -175,7 +190,8 @@ def _unfinished(path: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Entry:
-    """One cache file as ``data cache`` lists it. ``state``: usable, stale (other data or version), damaged, building, left over."""
+    """One cache file as ``data cache`` lists it. ``state``: usable, stale (other data or version), damaged, building,
+    left over."""
 
     path: Path
     bytes: int

@@ -1,4 +1,5 @@
-"""What a data set holds, counted from its files: samples, classes, size and format, in the words of the papers' tables."""
+"""What a data set holds, counted from its files: samples, classes, size and format, in the words of the papers'
+tables."""
 
 from __future__ import annotations
 
@@ -51,13 +52,21 @@ def _events(name: str) -> dict[str, str]:
     from datamodules import recordings
 
     sources.check(name)
-    opened = {"dvs-gesture": recordings.dvs_gesture, "dvs-gesture-clips": recordings.dvs_clips}.get(name, recordings.nmnist)
-    splits = ["train"] if name == "dvs-gesture-clips" else ["train", "test"]  # both splits of the clips are the same ten
-    labels, extent, fields = [], np.zeros(2, int), set()
+    opened = {"dvs-gesture": recordings.dvs_gesture, "dvs-gesture-clips": recordings.dvs_clips}.get(
+        name, recordings.nmnist
+    )
+    # both splits of the clips are the same ten
+    splits = ["train"] if name == "dvs-gesture-clips" else ["train", "test"]
+    labels = []
+    extent = np.zeros(2, int)
+    fields = set()
     for split in splits:
         found = opened(sources.folder(name), split)
         if len(found) != sources.SOURCES[name].samples[split]:
-            raise DataError(f"{name} {split} has {len(found):,} recordings where the set has {sources.SOURCES[name].samples[split]:,}")
+            raise DataError(
+                f"{name} {split} has {len(found):,} recordings where the set has "
+                f"{sources.SOURCES[name].samples[split]:,}"
+            )
         targets = getattr(found.dataset, "targets", None)
         labels.append(np.array([found[i][1] for i in range(len(found))] if targets is None else targets))
         for i in np.linspace(0, len(found) - 1, min(LOOKED_AT, len(found))).round().astype(int):
@@ -73,7 +82,8 @@ def _spikes(name: str) -> dict[str, str]:
     import h5py
 
     sources.check(name)
-    labels, forms = [], set()
+    labels = []
+    forms = set()
     for path in sorted(sources.folder(name).glob("*.h5")):
         with h5py.File(path, "r") as file:
             labels.append(file["labels"][:])
@@ -94,7 +104,10 @@ COUNTING: dict[str, Callable[[str], dict[str, str]]] = {
 
 
 def count(name: str) -> dict[str, str]:
-    """``samples``, ``classes``, ``format`` and, for images and event cameras, ``size`` of data set ``name``. Raises ``DataError``."""
+    """``samples``, ``classes``, ``format`` and, for images and event cameras, ``size`` of data set ``name``. Raises
+    ``DataError``."""
     if missing := sources.missing(name):
-        raise DataError(f"{sources.SOURCES[name].title}: {len(missing)} of its files are not here; python -m bench data status")
+        raise DataError(
+            f"{sources.SOURCES[name].title}: {len(missing)} of its files are not here; python -m bench data status"
+        )
     return COUNTING[name](name)

@@ -17,8 +17,8 @@ from datamodules.packed import Buffers, Packed
 class EventData(SequenceData):
     """Base of the event sets: ``steps`` x batch x ``channels``, from the packed file that the first use builds.
 
-    ``train`` and ``test`` limit the number of samples, evenly spread (smoke budget only). ``drop`` leaves out this share of the events of
-    every test recording, before anything is made of them (EventDrop).
+    ``train`` and ``test`` limit the number of samples, evenly spread (smoke budget only). ``drop`` leaves out this
+    share of the events of every test recording, before anything is made of them (EventDrop).
     """
 
     source: ClassVar[str]
@@ -42,7 +42,9 @@ class EventData(SequenceData):
                 raise ValueError(f"{name} must be at least 1 sample, got {limit}")
         if not 0.0 <= drop <= 1.0:
             raise ValueError(f"drop is a share of the events, 0 <= drop <= 1, got {drop}")
-        self.transform, self.limits, self.drop = transform, {"train": train, "test": test}, drop
+        self.transform = transform
+        self.limits = {"train": train, "test": test}
+        self.drop = drop
         self.sets: dict[str, Packed] = {}
         self.rows: dict[str, np.ndarray] = {}
         self.buffers = Buffers()
@@ -71,7 +73,9 @@ class EventData(SequenceData):
 
             sources.check(self.source)
             where = sources.folder(self.source)
-            reading = recordings.Reading(getattr(recordings, self.reader), where, split, transform, self.classes, **dropping)
+            reading = recordings.Reading(
+                getattr(recordings, self.reader), where, split, transform, self.classes, **dropping
+            )
             return recordings.pack(reading, reading.rows(limit, sources.SOURCES[self.source].samples[split]), writer)
 
         settings = {"transform": type(transform).__name__, **asdict(transform), "limit": limit, **dropping}
@@ -79,7 +83,8 @@ class EventData(SequenceData):
 
     def _batches(self, which: str, seed: int, stream: int, epoch: Callable[[], int] | None) -> Batches:
         self.setup("test" if which == "test" else None)
-        packed, rows = self.sets[which], self.rows[which]
+        packed = self.sets[which]
+        rows = self.rows[which]
 
         def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
             chosen = rows[indices]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 @contextmanager
 def locked(path: Path, waiting: Callable[[], None] | None = None, wait: bool = True) -> Iterator[bool]:
-    """Hold the lock file ``path`` (created with its folder); yields whether it is held (``False`` only with ``wait=False``).
+    """Hold the lock file ``path`` (created with its folder); yields whether it is held (``False`` only with
+    ``wait=False``).
 
     ``waiting`` is called once if another process holds it.
     """

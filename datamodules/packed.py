@@ -1,4 +1,5 @@
-"""Packed events in memory-mapped arrays, and their way into a batch: as a dense tensor in memory that is used again, or as events."""
+"""Packed events in memory-mapped arrays, and their way into a batch: as a dense tensor in memory that is used again, or
+as events."""
 
 from __future__ import annotations
 
@@ -16,23 +17,29 @@ from datamodules import cache
 
 @numba.njit(cache=True, nogil=True)
 def rewrite(out, channels, old, old_first, old_end, places, counts, first, end):
-    """Clear the events ``old[old_first[b] : old_end[b]]`` of sample b in ``out`` [T * B * channels] and write those of the new one.
+    """Clear the events ``old[old_first[b] : old_end[b]]`` of sample b in ``out`` [T * B * channels] and write those of
+    the new one.
 
-    They are written as their ``counts``, or 1 where these are empty. Step by step over all samples, so that ``out`` is walked once from
-    start to end and a row's cache lines serve both: this is bound by memory.
+    They are written as their ``counts``, or 1 where these are empty. Step by step over all samples, so that ``out`` is
+    walked once from start to end and a row's cache lines serve both: this is bound by memory.
     """
-    batch, one = len(first), np.uint64(1)  # indices are unsigned: none is tested for counting from the end
-    gone, at = old_first.copy(), first.copy()
+    # indices are unsigned: none is tested for counting from the end
+    batch = len(first)
+    one = np.uint64(1)
+    gone = old_first.copy()
+    at = first.copy()
     for step in range(len(out) // (batch * channels)):
         limit = np.uint64((step + 1) * channels)
         for b in range(batch):
             shift = np.uint64((step * batch + b - step) * channels)
-            k, stop = np.uint64(gone[b]), np.uint64(old_end[b])
+            k = np.uint64(gone[b])
+            stop = np.uint64(old_end[b])
             while k < stop and old[k] < limit:
                 out[shift + old[k]] = 0.0
                 k += one
             gone[b] = k
-            k, stop = np.uint64(at[b]), np.uint64(end[b])
+            k = np.uint64(at[b])
+            stop = np.uint64(end[b])
             while k < stop and places[k] < limit:
                 out[shift + places[k]] = counts[k] if len(counts) else 1.0
                 k += one
@@ -50,13 +57,17 @@ def copy_frames(out, frames, rows):
 @numba.njit(cache=True, nogil=True)
 def list_events(starts, channel, value, channels, places, counts, first, end):
     """Events row after row (row = step * B + b) with their channel and value."""
-    batch, one = len(first), np.uint64(1)
-    at, n = first.copy(), np.uint64(0)
+    batch = len(first)
+    one = np.uint64(1)
+    at = first.copy()
+    n = np.uint64(0)
     for step in range((len(starts) - 1) // batch):
-        begin, limit = np.uint64(step * channels), np.uint64((step + 1) * channels)
+        begin = np.uint64(step * channels)
+        limit = np.uint64((step + 1) * channels)
         for b in range(batch):
             starts[step * batch + b] = n
-            k, stop = np.uint64(at[b]), np.uint64(end[b])
+            k = np.uint64(at[b])
+            stop = np.uint64(end[b])
             while k < stop and places[k] < limit:
                 channel[n] = places[k] - begin
                 if len(counts):
@@ -70,7 +81,8 @@ def list_events(starts, channel, value, channels, places, counts, first, end):
 
 
 class Events(NamedTuple):
-    """A batch as its events: row r = step * B + b has ``channels[starts[r] : starts[r + 1]]``, ascending, with ``values``.
+    """A batch as its events: row r = step * B + b has ``channels[starts[r] : starts[r + 1]]``, ascending, with
+    ``values``.
 
     int64 [T * B + 1], int32 [events], float32 [events]; ``shape`` is that of the dense tensor, [T, B, N].
     """
@@ -82,7 +94,9 @@ class Events(NamedTuple):
 
     def dense(self) -> Tensor:
         """``[T, B, N]`` float32."""
-        rows = torch.repeat_interleave(torch.arange(len(self.starts) - 1, device=self.starts.device), self.starts.diff())
+        rows = torch.repeat_interleave(
+            torch.arange(len(self.starts) - 1, device=self.starts.device), self.starts.diff()
+        )
         x = self.values.new_zeros(self.shape)
         x.view(-1)[rows * self.shape[2] + self.channels] = self.values
         return x
@@ -90,8 +104,8 @@ class Events(NamedTuple):
 
 @dataclass(frozen=True)
 class Packed:
-    """One split of ``steps`` x ``channels``: places of events, of sample i from ``offsets[i]`` to ``offsets[i + 1]``, with their
-    ``counts`` (empty: all 1); or, where few places are empty, ``frames`` [samples, steps, channels]."""
+    """One split of ``steps`` x ``channels``: places of events, of sample i from ``offsets[i]`` to ``offsets[i + 1]``,
+    with their ``counts`` (empty: all 1); or, where few places are empty, ``frames`` [samples, steps, channels]."""
 
     labels: Tensor
     steps: int
@@ -125,9 +139,12 @@ class Packed:
             raise ValueError("frames with few empty places have no batches of events")
         first, end = self.range(rows)
         count = int((end - first).sum())
-        starts, channels = torch.empty(self.steps * len(rows) + 1, dtype=torch.int64), torch.empty(count, dtype=torch.int32)
+        starts = torch.empty(self.steps * len(rows) + 1, dtype=torch.int64)
+        channels = torch.empty(count, dtype=torch.int32)
         values = torch.empty(count)
-        list_events(starts.numpy(), channels.numpy(), values.numpy(), self.channels, self.places, self.counts, first, end)
+        list_events(
+            starts.numpy(), channels.numpy(), values.numpy(), self.channels, self.places, self.counts, first, end
+        )
         return Events(starts, channels, values, (self.steps, len(rows), self.channels))
 
 
@@ -143,7 +160,8 @@ class _Buffer:
 
 
 class Buffers:
-    """Dense batches in memory that is used again once no tensor shares it; only the last batch's events are cleared, not all of it.
+    """Dense batches in memory that is used again once no tensor shares it; only the last batch's events are cleared,
+    not all of it.
 
     So a batch must not be written to: whoever changes it works on a copy.
     """
@@ -185,7 +203,8 @@ class Buffers:
         for buffer in self.buffers:  # a tensor, a view of it or the graph that needs it holds a reference to the array
             if len(buffer.array) >= size and buffer.references() == self.alone:
                 return buffer
-        buffer = _Buffer(np.empty(size, np.float32))  # not zeros: numpy asks for huge pages only here, half the time of a sparse batch
+        # not zeros: numpy asks for huge pages only here, half the time of a sparse batch
+        buffer = _Buffer(np.empty(size, np.float32))
         if empty:
             buffer.array.fill(0)
         self.buffers = [buffer, *self.buffers][: self.keep]

@@ -1,4 +1,5 @@
-"""Recordings of random numbers with the event statistics and sample counts of the full sets: to measure time and memory, never a result."""
+"""Recordings of random numbers with the event statistics and sample counts of the full sets: to measure time and
+memory, never a result."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ class _Made:
 
 
 def _opened(make: Callable, classes: int, count: str) -> Recordings:
-    return Recordings(_Made(make, classes), [f"synthetic recording {i}" for i in range(int(count))], list(range(int(count))))
+    return Recordings(
+        _Made(make, classes), [f"synthetic recording {i}" for i in range(int(count))], list(range(int(count)))
+    )
 
 
 def shd(folder: Path, split: str) -> Recordings:

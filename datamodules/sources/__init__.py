@@ -1,4 +1,5 @@
-"""Data sets: where each comes from (``records``), what of it is here (``local``), how it gets here (``download``, ``unpack``). No torch."""
+"""Data sets: where each comes from (``records``), what of it is here (``local``), how it gets here (``download``,
+``unpack``). No torch."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ __all__ = [
 
 
 def fetch(name: str, say: Callable[[str], None]) -> None:
-    """Download, check and unpack what is missing or damaged of ``name``. Raises ``DataError`` with what each address answered."""
+    """Download, check and unpack what is missing or damaged of ``name``. Raises ``DataError`` with what each address
+    answered."""
     from datamodules.sources import download  # networking is loaded by the one command that needs it
 
     download.fetch(name, say)

@@ -32,8 +32,10 @@ class _Lost(Exception):
 
 
 def fetch(name: str, say: Say) -> None:
-    """Download, check and unpack what is missing or damaged of ``name``. Raises ``DataError`` with what each address answered."""
-    source, here = SOURCES[name], folder(name)
+    """Download, check and unpack what is missing or damaged of ``name``. Raises ``DataError`` with what each address
+    answered."""
+    source = SOURCES[name]
+    here = folder(name)
     if source.kind == "stand-in":
         raise DataError(f"{source.title} is not downloaded; {advice(name)}")
     if not source.files:
@@ -49,7 +51,9 @@ def fetch(name: str, say: Say) -> None:
                     say(f"{source.title}: unpacking {file.path}")
                     unpack(here / file.path, file)
     except OSError as error:
-        raise DataError(f"{source.title}: cannot write below {here} ({error.strerror}): free some space or set BENCH_DATA") from None
+        raise DataError(
+            f"{source.title}: cannot write below {here} ({error.strerror}): free some space or set BENCH_DATA"
+        ) from None
     say(f"{source.title}: complete in {here}")
 
 
@@ -62,7 +66,8 @@ def _whole(path: Path, file: File) -> bool:
 
 
 def _download(name: str, file: File, say: Say) -> None:
-    source, path = SOURCES[name], folder(name) / file.path
+    source = SOURCES[name]
+    path = folder(name) / file.path
     part = path.with_name(path.name + ".part")
     answers = []
     for url in source.urls(file) if file.count is None else ():
@@ -125,7 +130,10 @@ def _connect(url: str, part: Path, start: int, file: File) -> bool:
             raise _Refused("answered 0 bytes")
         free = shutil.disk_usage(part.parent).free
         if total and total - start > free:
-            raise DataError(f"{file.path} needs {total - start:,} bytes, {part.parent} has {free:,} free: make room or set BENCH_DATA")
+            raise DataError(
+                f"{file.path} needs {total - start:,} bytes, {part.parent} has {free:,} free: make room or set "
+                "BENCH_DATA"
+            )
         return _store(answer, part, start, total, file)
 
 

@@ -30,7 +30,8 @@ def digest(path: Path, content: bool = True) -> tuple[int, int, str]:
     """
     if path.is_file():
         return 1, path.stat().st_size, _md5(path) if content else ""
-    rows, total = [], 0
+    rows = []
+    total = 0
     for parent, _, names in os.walk(path):
         for name in names:
             file = os.path.join(parent, name)
@@ -47,12 +48,14 @@ def _md5(path: Path) -> str:
 
 
 def marker(archive: Path) -> Path:
-    """The file that says ``archive`` was unpacked whole: written last, so what a killed unpacking left is never used."""
+    """The file that says ``archive`` was unpacked whole: written last, so what a killed unpacking left is never
+    used."""
     return archive.parent / f".{archive.name}.complete"
 
 
 def problem(name: str, file: File, content: bool = False) -> str | None:
-    """What is wrong with ``file`` of source ``name``, or ``None``. Without ``content`` only sizes and counts are looked at."""
+    """What is wrong with ``file`` of source ``name``, or ``None``. Without ``content`` only sizes and counts are looked
+    at."""
     where = folder(name) / file.path
     size = f"{file.size:,} bytes, " if file.size else ""
     try:
@@ -94,7 +97,8 @@ def _unpacked_problem(name: str, file: File, archive: Path, content: bool) -> st
 
 
 def missing(name: str) -> list[File]:
-    """Files of source ``name`` that are absent, of another size or not unpacked (their md5 is checked when they are read)."""
+    """Files of source ``name`` that are absent, of another size or not unpacked (their md5 is checked when they are
+    read)."""
     made = [File("standin.json", None, "")] if _made_problem(name) else []
     return made + [f for f in SOURCES[name].files if problem(name, f)]
 
@@ -117,7 +121,8 @@ def advice(name: str) -> str:
 
 
 def check(name: str) -> None:
-    """Read every byte of source ``name``. Raises ``DataError`` when a file is not the original or a stand-in is unfinished."""
+    """Read every byte of source ``name``. Raises ``DataError`` when a file is not the original or a stand-in is
+    unfinished."""
     if wrong := _made_problem(name):
         raise DataError(f"{SOURCES[name].title}: {wrong}")
     for file in SOURCES[name].files:
@@ -132,7 +137,8 @@ def verify(name: str) -> list[str]:
 
 
 def read(source: Source, path: str) -> bytes:
-    """Content of one file of ``source``, after its md5. Raises ``DataError`` when it is absent, truncated or not the published file."""
+    """Content of one file of ``source``, after its md5. Raises ``DataError`` when it is absent, truncated or not the
+    published file."""
     file = next(f for f in source.files if f.path == path)
     where = folder(source.name) / path
     try:
@@ -150,7 +156,9 @@ def status(name: str) -> dict[str, Any]:
     Files up to 32 MiB are hashed, of larger ones only sizes and counts are looked at (``verify`` reads everything).
     """
     source = SOURCES[name]
-    problems = [w for f in source.files if (w := problem(name, f, content=not f.unpacks and (f.size or QUICK + 1) <= QUICK))]
+    problems = [
+        w for f in source.files if (w := problem(name, f, content=not f.unpacks and (f.size or QUICK + 1) <= QUICK))
+    ]
     problems += [wrong for wrong in (_made_problem(name),) if wrong]
     state = "present" if not problems else "missing" if len(problems) >= len(source.files) else "partial"
     on_disk = source.files or source.kind == "stand-in"

@@ -17,7 +17,8 @@ from datamodules.sources.records import File
 
 
 def unpack(archive: Path, file: File) -> None:
-    """Unpack ``file.unpacks`` from ``archive`` beside it, replacing what is there; the marker is written when all is in place.
+    """Unpack ``file.unpacks`` from ``archive`` beside it, replacing what is there; the marker is written when all is in
+    place.
 
     Raises ``DataError`` for an archive that is damaged, lacks a named member or holds a path that points outside.
     """
@@ -32,7 +33,9 @@ def unpack(archive: Path, file: File) -> None:
             if path.parts[0] not in file.unpacks:
                 continue
             if content is None:
-                raise DataError(f"{archive} holds {name!r}, which is neither file nor folder: refused, nothing was unpacked")
+                raise DataError(
+                    f"{archive} holds {name!r}, which is neither file nor folder: refused, nothing was unpacked"
+                )
             target = place / path
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as out:

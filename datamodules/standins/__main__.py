@@ -42,10 +42,15 @@ def report(made: dict[str, Any], out: Path, began: float, as_json: bool) -> None
         click.echo(json.dumps({**made, "folder": str(out), "seconds": round(time.time() - began, 1)}))
         return
     samples = " + ".join(f"{n:,} {split}" for split, n in made["samples"].items())
-    click.echo(f"stand-in, not recorded data: {samples} samples, {made['events']:,} events, {time.time() - began:.0f} s, in {out}")
+    click.echo(
+        f"stand-in, not recorded data: {samples} samples, {made['events']:,} events, {time.time() - began:.0f} "
+        f"s, in {out}"
+    )
 
 
-WORKERS = click.option("--workers", default=os.cpu_count() or 1, show_default="all cores", help="Processes; the result is the same.")
+WORKERS = click.option(
+    "--workers", default=os.cpu_count() or 1, show_default="all cores", help="Processes; the result is the same."
+)
 SEED = click.option("--seed", default=0, show_default=True, help="Another seed, other noise and another sensor.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
@@ -63,13 +68,19 @@ def main() -> None:
 @WORKERS
 @JSON
 @messages
-def nmnist(out: Path | None, limit_train: int | None, limit_test: int | None, seed: int, workers: int, as_json: bool) -> None:
+def nmnist(
+    out: Path | None, limit_train: int | None, limit_test: int | None, seed: int, workers: int, as_json: bool
+) -> None:
     """Simulate N-MNIST from MNIST. All 70,000 recordings take some minutes and 1.5 GB."""
     from datamodules.standins.nmnist import generate
 
-    out, began = out or home(NMNIST_STANDIN.name), time.time()
+    out = out or home(NMNIST_STANDIN.name)
+    began = time.time()
     count = (limit_train or 60_000) + (limit_test or 10_000)
-    click.echo(f"{count:,} recordings, about {count * 0.003 / max(1, workers) / 60:.0f} min on free cores, into {out}", err=True)
+    click.echo(
+        f"{count:,} recordings, about {count * 0.003 / max(1, workers) / 60:.0f} min on free cores, into {out}",
+        err=True,
+    )
     report(generate(out, seed, {"Train": limit_train, "Test": limit_test}, workers), out, began, as_json)
 
 
@@ -84,7 +95,8 @@ def spoken_digits(out: Path | None, limit: int | None, seed: int, workers: int, 
     """Turn the Free Spoken Digit Dataset into spikes, in SHD's file format."""
     from datamodules.standins.spoken_digits import generate
 
-    out, began = out or home(SPOKEN_STANDIN.name), time.time()
+    out = out or home(SPOKEN_STANDIN.name)
+    began = time.time()
     report(generate(out, seed, limit, workers), out, began, as_json)
 
 

@@ -31,7 +31,8 @@ def decode(content: bytes) -> Events:
 
 
 def pairs(count: int, seed: int) -> tuple[list[Events], list[Events], np.ndarray]:
-    """Real recordings in BENCH_DATA/nmnist, simulated ones of the same digits, and labels. Raises ``DataError`` when there are none."""
+    """Real recordings in BENCH_DATA/nmnist, simulated ones of the same digits, and labels. Raises ``DataError`` when
+    there are none."""
     studio = Studio(Sensor(), seed)
     real: list[Events] = []
     simulated: list[Events] = []
@@ -88,7 +89,11 @@ def nmnist(count: int = 1100, seed: int = 0) -> list[Row]:
     for which, same in (("same", True), ("other", False)):
         gaps = [_intervals(some, same) for some in both]
         for q in (10, 50, 90):
-            row(f"interval to a pixel's next event of {which} polarity (ms), {q} %", "{:.1f}", *(np.percentile(g, q) for g in gaps))
+            row(
+                f"interval to a pixel's next event of {which} polarity (ms), {q} %",
+                "{:.1f}",
+                *(np.percentile(g, q) for g in gaps),
+            )
     edges = np.arange(0, 320_001, 5000)
     times = [np.mean([np.histogram(e[:, 0], edges)[0] for e in some], axis=0) for some in both]
     for k, name in enumerate(("first", "second", "third")):
@@ -125,7 +130,8 @@ def spoken_digits(seed: int = 0) -> list[Row]:
     except (OSError, soundfile.LibsndfileError) as error:
         raise DataError(f"no reference in {folder} ({error})") from None
     sound = resample_poly(sound, cochlea.RATE, rate)
-    # the reference is older than the program's correction of the stiffness from 1e8 to the paper's 1e9; SHD has the paper's
+    # the reference is older than the program's correction of the stiffness from 1e8 to the paper's 1e9; SHD has the
+    # paper's
     ours = {c0: cochlea.spikes(sound, np.random.default_rng(seed), 70, c0) for c0 in (1e8, cochlea.C0)}
     rows: list[Row] = []
     for c0, (t, u) in ours.items():
@@ -137,7 +143,9 @@ def spoken_digits(seed: int = 0) -> list[Row]:
         rows.append((name + "median channel", *(f"{m:.0f}" for m in middle)))
         rows.append((name + "spikes by channel, 2 a bar", *(_bars(p.reshape(-1, 2).sum(1)) for p in profile)))
         rows.append((name + "correlation, spikes by channel", "", f"{np.corrcoef(profile)[0, 1]:.3f}"))
-        rows.append((name + "correlation, spikes over time (10 ms bins)", "", f"{np.corrcoef(rate_over_time)[0, 1]:.3f}"))
+        rows.append(
+            (name + "correlation, spikes over time (10 ms bins)", "", f"{np.corrcoef(rate_over_time)[0, 1]:.3f}")
+        )
     return rows
 
 
@@ -153,5 +161,9 @@ def show(rows: list[Row], as_json: bool = False) -> None:
         click.echo(json.dumps(made, ensure_ascii=False))
         return
     widths = [max(len(row[k]) for row in [("", "real", "stand-in"), *rows]) for k in range(3)]
-    for row in [("", "real", "stand-in"), ("-" * widths[0], "-" * (widths[1] - 1) + ":", "-" * (widths[2] - 1) + ":"), *rows]:
+    for row in [
+        ("", "real", "stand-in"),
+        ("-" * widths[0], "-" * (widths[1] - 1) + ":", "-" * (widths[2] - 1) + ":"),
+        *rows,
+    ]:
         click.echo(f"| {row[0]:<{widths[0]}} | {row[1]:>{widths[1]}} | {row[2]:>{widths[2]}} |")

@@ -1,4 +1,5 @@
-"""Making a stand-in: in parallel, the same bytes whatever the number of workers, resumable, and never mistaken for finished."""
+"""Making a stand-in: in parallel, the same bytes whatever the number of workers, resumable, and never mistaken for
+finished."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def read_manifest(out: Path) -> dict[str, Any] | None:
 
 
 def problem(out: Path, version: int, samples: dict[str, int] | None = None) -> str | None:
-    """Why the stand-in in ``out`` must not be used, or ``None``: absent, unfinished, another version, or fewer than ``samples``."""
+    """Why the stand-in in ``out`` must not be used, or ``None``: absent, unfinished, another version, or fewer than
+    ``samples``."""
     manifest = read_manifest(out)
     if manifest is None:
         return f"no stand-in in {out}"
@@ -56,10 +58,11 @@ def problem(out: Path, version: int, samples: dict[str, int] | None = None) -> s
 
 @contextmanager
 def making(out: Path, title: str, recipe: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Holds ``out`` alone while it is filled; what is put into the dictionary goes into the manifest that marks it complete.
+    """Holds ``out`` alone while it is filled; what is put into the dictionary goes into the manifest that marks it
+    complete.
 
-    ``recipe``: all that decides the bytes. Raises ``DataError`` when the folder cannot be written, is being filled by another process, or
-    was made to another recipe.
+    ``recipe``: all that decides the bytes. Raises ``DataError`` when the folder cannot be written, is being filled by
+    another process, or was made to another recipe.
     """
     recipe = json.loads(json.dumps(recipe))  # as it will be read back
     manifest: dict[str, Any] = {"what": title, "kind": "stand-in", "recipe": recipe, "complete": False}
@@ -74,10 +77,16 @@ def making(out: Path, title: str, recipe: dict[str, Any]) -> Iterator[dict[str, 
             raise DataError(f"another process is filling {out}")
         before = read_manifest(out)
         if before is None and any(not name.startswith(".") for name in os.listdir(out)):
-            raise DataError(f"{out} holds other files: a stand-in gets a folder of its own, never that of the data it stands for")
+            raise DataError(
+                f"{out} holds other files: a stand-in gets a folder of its own, never that of the data it stands for"
+            )
         if before is not None and before["recipe"] != recipe:
-            differs = sorted(key for key in {*recipe, *before["recipe"]} if recipe.get(key) != before["recipe"].get(key))
-            raise DataError(f"{out} was made with other settings ({', '.join(differs)}): delete it or choose another folder")
+            differs = sorted(
+                key for key in {*recipe, *before["recipe"]} if recipe.get(key) != before["recipe"].get(key)
+            )
+            raise DataError(
+                f"{out} was made with other settings ({', '.join(differs)}): delete it or choose another folder"
+            )
         write_whole(out / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
         for part in out.rglob(".part-*"):  # left by a killed run
             part.unlink(missing_ok=True)
@@ -102,7 +111,8 @@ def _follow() -> None:
 
 
 def spread(work: Callable[[T], R], jobs: Sequence[T], workers: int, sizes: Sequence[int], title: str) -> Iterator[R]:
-    """``work`` over ``jobs`` in their order, on ``workers`` processes, with a bar that counts ``sizes`` and gives the time left.
+    """``work`` over ``jobs`` in their order, on ``workers`` processes, with a bar that counts ``sizes`` and gives the
+    time left.
 
     Raises ``DataError`` for fewer than one worker, and when a worker was killed.
     """
@@ -122,7 +132,9 @@ def spread(work: Callable[[T], R], jobs: Sequence[T], workers: int, sizes: Seque
                     yield result
                     bar.update(size)
             except BrokenProcessPool:
-                raise DataError(f"{title}: a worker was killed (out of memory?); the same command goes on where it stopped") from None
+                raise DataError(
+                    f"{title}: a worker was killed (out of memory?); the same command goes on where it stopped"
+                ) from None
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

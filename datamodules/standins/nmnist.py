@@ -1,7 +1,7 @@
 """Stand-in for N-MNIST: every MNIST digit recorded by the simulated sensor, in N-MNIST's own files.
 
-Train|Test/<label>/NNNNN.bin, NNNNN the 1-based MNIST index, five bytes an event: x, y, polarity (top bit) and 23 bits of time in us
-(Orchard et al. 2015, section 2.5). Whatever reads N-MNIST reads these.
+Train|Test/<label>/NNNNN.bin, NNNNN the 1-based MNIST index, five bytes an event: x, y, polarity (top bit) and 23 bits
+of time in us (Orchard et al. 2015, section 2.5). Whatever reads N-MNIST reads these.
 """
 
 from __future__ import annotations
@@ -42,14 +42,17 @@ def encode(events: np.ndarray) -> bytes:
 
 
 def sample(studio: Studio, image: np.ndarray, seed: int, split: str, index: int) -> np.ndarray:
-    """Events of recording ``index`` (0-based) of ``split``: they follow from these arguments alone, in any order and process."""
+    """Events of recording ``index`` (0-based) of ``split``: they follow from these arguments alone, in any order and
+    process."""
     return studio.record(image, np.random.default_rng([seed, list(SPLITS).index(split), index]))
 
 
 def _make(job: Job) -> tuple[int, list[str]]:
-    """Number of events and the files' md5. What an earlier run finished is kept: a file is written whole or not at all."""
+    """Number of events and the files' md5. What an earlier run finished is kept: a file is written whole or not at
+    all."""
     studio = Studio(job.sensor, job.seed)
-    total, digests = 0, []
+    total = 0
+    digests = []
     for k, (image, label) in enumerate(zip(job.images, job.labels, strict=True)):
         path = job.out / job.split / str(label) / f"{job.first + k + 1:05}.bin"
         content = path.read_bytes() if path.exists() else b""
@@ -62,7 +65,8 @@ def _make(job: Job) -> tuple[int, list[str]]:
 
 
 def mnist(split: str, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Images [n, 28, 28] and labels of ``split`` ("Train" or "Test"), at most ``limit``. Raises ``DataError`` when MNIST is not there."""
+    """Images [n, 28, 28] and labels of ``split`` ("Train" or "Test"), at most ``limit``. Raises ``DataError`` when
+    MNIST is not there."""
     from datamodules.mnist import parse_idx  # brings torch, which no worker needs
     from datamodules.sources import SOURCES, read
 
@@ -72,8 +76,15 @@ def mnist(split: str, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]
     return images, labels
 
 
-def generate(out: Path, seed: int = 0, limits: dict[str, int | None] | None = None, workers: int = 1, sensor: Sensor | None = None) -> dict:
-    """Fill ``out`` with recordings of all MNIST, or of the first ``limits`` of "Train" and "Test"; returns what the manifest says.
+def generate(
+    out: Path,
+    seed: int = 0,
+    limits: dict[str, int | None] | None = None,
+    workers: int = 1,
+    sensor: Sensor | None = None,
+) -> dict:
+    """Fill ``out`` with recordings of all MNIST, or of the first ``limits`` of "Train" and "Test"; returns what the
+    manifest says.
 
     About 2 ms a recording. Interrupted, the same call goes on where it stopped. Raises ``DataError``.
     """
@@ -94,8 +105,10 @@ def generate(out: Path, seed: int = 0, limits: dict[str, int | None] | None = No
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(f"cannot write to {out} ({error.strerror})") from None
-        Studio(sensor, seed).record(jobs[0].images[0], np.random.default_rng(0))  # compiled once, then read by the workers
-        events, digests = 0, []
+        # compiled once, then read by the workers
+        Studio(sensor, seed).record(jobs[0].images[0], np.random.default_rng(0))
+        events = 0
+        digests = []
         for total, some in spread(_make, jobs, workers, [len(job.labels) for job in jobs], NMNIST_STANDIN.title):
             events += total
             digests += some

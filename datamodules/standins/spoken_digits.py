@@ -1,7 +1,7 @@
 """Stand-in for SHD: the Free Spoken Digit Dataset through the cochlea model, in SHD's HDF5 layout.
 
-10 English digits by 6 speakers at 8 kHz where SHD has 20 classes, English and German, at 48 kHz: channels above 4 kHz hardly spike.
-Split as published with the recordings: index 0-4 of each speaker and digit is the test set.
+10 English digits by 6 speakers at 8 kHz where SHD has 20 classes, English and German, at 48 kHz: channels above 4 kHz
+hardly spike. Split as published with the recordings: index 0-4 of each speaker and digit is the test set.
 """
 
 from __future__ import annotations
@@ -54,19 +54,25 @@ def recordings(folder: Path) -> dict[str, list[Recording]]:
         if name := NAME.fullmatch(path.name):
             found.append(Recording(int(name[3]), name[2], int(name[1]), path))
     if not found:
-        raise DataError(f"no recordings <digit>_<speaker>_<index>.wav in {folder}: put the Free Spoken Digit Dataset there")
+        raise DataError(
+            f"no recordings <digit>_<speaker>_<index>.wav in {folder}: put the Free Spoken Digit Dataset there"
+        )
     found.sort()
     return {"train": [r for r in found if r.index >= 5], "test": [r for r in found if r.index < 5]}
 
 
 def listen(recording: Recording, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Spike times (s, float16 as in SHD) and units of one recording. Raises ``DataError`` for a file that is no mono wave."""
+    """Spike times (s, float16 as in SHD) and units of one recording. Raises ``DataError`` for a file that is no mono
+    wave."""
     try:
         rate, sound = wavfile.read(recording.path)
     except (OSError, ValueError) as error:
         raise DataError(f"{recording.path} cannot be read ({error})") from None
     if sound.ndim != 1 or len(sound) < 2 or cochlea.RATE % rate:
-        raise DataError(f"{recording.path}: one channel at a rate that divides {cochlea.RATE} Hz is needed, got {sound.shape} at {rate} Hz")
+        raise DataError(
+            f"{recording.path}: one channel at a rate that divides {cochlea.RATE} Hz is needed, got "
+            f"{sound.shape} at {rate} Hz"
+        )
     speaker = int.from_bytes(hashlib.md5(recording.speaker.encode()).digest()[:4], "big")
     rng = np.random.default_rng([seed, recording.digit, speaker, recording.index])
     times, units = cochlea.spikes(resample_poly(sound.astype(np.float64), cochlea.RATE // rate, 1), rng)
@@ -79,24 +85,40 @@ def _make(job: Job) -> int:
         heard = [listen(recording, job.seed) for recording in job.recordings]
         content = io.BytesIO()
         lengths = np.array([len(t) for t, _ in heard])
-        np.savez(content, times=np.concatenate([t for t, _ in heard]), units=np.concatenate([u for _, u in heard]), lengths=lengths)
+        np.savez(
+            content,
+            times=np.concatenate([t for t, _ in heard]),
+            units=np.concatenate([u for _, u in heard]),
+            lengths=lengths,
+        )
         write_whole(job.part, content.getvalue())
     with np.load(job.part) as made:
         return int(made["lengths"].sum())
 
 
 def generate(out: Path, seed: int = 0, limit: int | None = None, workers: int = 1, folder: Path | None = None) -> dict:
-    """Write shd_train.h5 and shd_test.h5 to ``out`` from the recordings in ``folder`` (default BENCH_DATA/fsdd/recordings), of each
-    split the first ``limit``; returns what the manifest says. About 0.2 s a recording. Resumes. Raises ``DataError``."""
+    """Write shd_train.h5 and shd_test.h5 to ``out`` from the recordings in ``folder`` (default
+    BENCH_DATA/fsdd/recordings), of each split the first ``limit``; returns what the manifest says. About 0.2 s a
+    recording. Resumes. Raises ``DataError``."""
     if workers < 1:
         raise DataError(f"the number of workers must be at least 1, got {workers}")
     if limit is not None and limit < 1:
         raise DataError(f"the number of recordings must be at least 1, got {limit}")
     if folder is None:
-        folder = Path(os.environ.get("BENCH_DATA") or Path(__file__).resolve().parents[2] / "data").expanduser() / "fsdd" / "recordings"
+        folder = (
+            Path(os.environ.get("BENCH_DATA") or Path(__file__).resolve().parents[2] / "data").expanduser()
+            / "fsdd"
+            / "recordings"
+        )
     splits = {split: some[:limit] for split, some in recordings(folder).items()}
     samples = {split: len(some) for split, some in splits.items()}
-    recipe = {"version": SPOKEN_STANDIN.version, "seed": seed, "samples": samples, "channels": cochlea.CHANNELS, "rate": cochlea.RATE}
+    recipe = {
+        "version": SPOKEN_STANDIN.version,
+        "seed": seed,
+        "samples": samples,
+        "channels": cochlea.CHANNELS,
+        "rate": cochlea.RATE,
+    }
     with making(out, SPOKEN_STANDIN.title, recipe) as made:
         parts = out / PARTS
         parts.mkdir(exist_ok=True)
@@ -112,7 +134,11 @@ def generate(out: Path, seed: int = 0, limit: int | None = None, workers: int = 
             if not (out / f"shd_{split}.h5").exists():
                 write_whole(out / f"shd_{split}.h5", _hdf5([job.part for job in jobs[split]], some, speakers))
         contents = {split: (out / f"shd_{split}.h5") for split in splits}
-        made.update(samples=samples, speakers=speakers, md5={s: hashlib.md5(p.read_bytes()).hexdigest() for s, p in contents.items()})
+        made.update(
+            samples=samples,
+            speakers=speakers,
+            md5={s: hashlib.md5(p.read_bytes()).hexdigest() for s, p in contents.items()},
+        )
         made["events"] = sum(_count(path) for path in contents.values())
         shutil.rmtree(parts)
     return {**recipe, **made}

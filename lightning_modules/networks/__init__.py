@@ -18,7 +18,8 @@ NETWORKS = {"dense": Dense, "resnet18": ResNet18, "rnn": RNN, "indrnn": IndRNNNe
 
 
 def build(config: Mapping[str, Any]) -> Network:
-    """The network of an experiment's ``config``. Raises ``ValueError`` for unknown names or settings, naming what is known."""
+    """The network of an experiment's ``config``. Raises ``ValueError`` for unknown names or settings, naming what is
+    known."""
     if config["network"] not in NETWORKS:
         raise ValueError(f"unknown network {config['network']!r}; known: {', '.join(NETWORKS)}")
     if not all(type(width) is int and width > 0 for width in config["layers"]):
@@ -30,8 +31,14 @@ def build(config: Mapping[str, Any]) -> Network:
     try:
         inspect.signature(kind).bind_partial(**more)
     except TypeError:
-        known = [p for p in inspect.signature(kind).parameters if p not in ("layers", "neuron", "settings", "readout", "recurrent", "init")]
-        raise ValueError(f"network {config['network']} takes the settings {', '.join(known) or 'none'}, got {', '.join(more)}") from None
+        known = [
+            p
+            for p in inspect.signature(kind).parameters
+            if p not in ("layers", "neuron", "settings", "readout", "recurrent", "init")
+        ]
+        raise ValueError(
+            f"network {config['network']} takes the settings {', '.join(known) or 'none'}, got {', '.join(more)}"
+        ) from None
     return kind(config["layers"], name, settings, config["readout"], config["recurrent"], config["init"], **more)
 
 

@@ -17,7 +17,8 @@ STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))  # channels, stride of the firs
 
 
 class Conv(nn.Module):
-    """Convolution without bias, then batch normalisation over time x batch, starting at ``scale`` (tdBN, Zheng et al. 2021).
+    """Convolution without bias, then batch normalisation over time x batch, starting at ``scale`` (tdBN, Zheng et al.
+    2021).
 
     ``inputs == outputs`` with ``kernel=0`` leaves the convolution out: an identity shortcut is normalised too.
     """
@@ -48,9 +49,12 @@ class Spiking(nn.Module):
 
 
 class Block(nn.Module):
-    """conv - tdBN - LIF - conv - tdBN, plus the shortcut with tdBN, then LIF; both inputs of the sum are scaled by 1/sqrt(2)."""
+    """conv - tdBN - LIF - conv - tdBN, plus the shortcut with tdBN, then LIF; both inputs of the sum are scaled by
+    1/sqrt(2)."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, side: int, threshold: float, kind: type[Neuron], config: Any) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, stride: int, side: int, threshold: float, kind: type[Neuron], config: Any
+    ) -> None:
         super().__init__()
         half = threshold / math.sqrt(2)
         self.first = Conv(inputs, outputs, 3, stride, threshold)
@@ -63,9 +67,11 @@ class Block(nn.Module):
 class ResNet18(Network):
     """``layers``: (input channels, classes). Images ``[T, B, C, side, side]``, ``side`` a multiple of 8 pixels.
 
-    Stem 3x3/64 without pooling, four stages of two blocks, global average pool, linear readout without bias at every step.
+    Stem 3x3/64 without pooling, four stages of two blocks, global average pool, linear readout without bias at every
+    step.
 
-    Raises ``ValueError`` for recurrence (the paper has none here), another readout or init, or a neuron without a threshold.
+    Raises ``ValueError`` for recurrence (the paper has none here), another readout or init, or a neuron without a
+    threshold.
     """
 
     def __init__(
@@ -80,14 +86,19 @@ class ResNet18(Network):
     ) -> None:
         super().__init__()
         if recurrent or readout != "linear" or init != "default":
-            raise ValueError(f"resnet18 has no recurrence, a linear readout and the default init, got {recurrent}, {readout!r}, {init!r}")
+            raise ValueError(
+                f"resnet18 has no recurrence, a linear readout and the default init, got {recurrent}, "
+                f"{readout!r}, {init!r}"
+            )
         kind, config = neuron_of(neuron, settings)
         if not hasattr(config, "threshold"):
             raise ValueError(f"resnet18 normalises to the neuron's threshold; {neuron} has none")
-        channels, classes = layers[0], layers[-1]
+        channels = layers[0]
+        classes = layers[-1]
         self.stem = Conv(channels, STAGES[0][0], 3, 1, config.threshold)
         self.stem_neuron = Spiking(kind, config, STAGES[0][0], side)
-        blocks, inputs = [], STAGES[0][0]
+        blocks = []
+        inputs = STAGES[0][0]
         for outputs, stride in STAGES:
             side //= stride
             for place in range(2):

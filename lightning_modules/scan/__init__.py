@@ -1,7 +1,7 @@
 """Runs any neuron over time: fused kernels printed from its ``step``, or the plain PyTorch loop.
 
-``scan`` takes currents, ``scan_dense`` takes the input of a linear projection, ``scan_stack`` takes a whole stack of layers in one pass
-over time, which is the fastest: nothing of size [T, B, N] passes between layers.
+``scan`` takes currents, ``scan_dense`` takes the input of a linear projection, ``scan_stack`` takes a whole stack of
+layers in one pass over time, which is the fastest: nothing of size [T, B, N] passes between layers.
 """
 
 from __future__ import annotations
@@ -52,18 +52,20 @@ def scan_stack(
 
     ``x`` may be given as its events (``EventInput``): the same results to the last bit, without the dense tensor.
 
-    ``output=False`` leaves out the last layer's output over time: a network that averages it needs ``means[-1]`` only, and a linear
-    readout averaged over time is the readout of ``means[-1]``. ``record`` names states of the last layer to return over time;
-    ``detach_every`` k cuts the gradient every k steps; ``checkpoint_every`` k keeps only the state at every k-th step for the backward
-    pass and recomputes the rest, for memory. ``probe`` [T, B, N] of zeros that requires grad receives, as its gradient, the total
-    derivative of the loss with respect to the last layer's outputs, later steps included.
+    ``output=False`` leaves out the last layer's output over time: a network that averages it needs ``means[-1]`` only,
+    and a linear readout averaged over time is the readout of ``means[-1]``. ``record`` names states of the last layer
+    to return over time; ``detach_every`` k cuts the gradient every k steps; ``checkpoint_every`` k keeps only the state
+    at every k-th step for the backward pass and recomputes the rest, for memory. ``probe`` [T, B, N] of zeros that
+    requires grad receives, as its gradient, the total derivative of the loss with respect to the last layer's outputs,
+    later steps included.
 
-    Sums over inputs are taken in another order than torch's, so currents equal those of the loop to float rounding; given equal currents,
-    spikes are bit-equal in float32. Zero inputs are skipped: a weight of inf or NaN does not reach neurons through an input of 0.
+    Sums over inputs are taken in another order than torch's, so currents equal those of the loop to float rounding;
+    given equal currents, spikes are bit-equal in float32. Zero inputs are skipped: a weight of inf or NaN does not
+    reach neurons through an input of 0.
 
-    ``backend``: ``auto`` takes the fused kernels for the input's device and falls back to the loop, with one warning, for a step that
-    cannot be fused; ``cpu`` and ``gpu`` refuse such a step; ``loop`` is the plain PyTorch loop.
-    Raises ``ValueError`` for shapes, dtypes, devices or names that do not fit.
+    ``backend``: ``auto`` takes the fused kernels for the input's device and falls back to the loop, with one warning,
+    for a step that cannot be fused; ``cpu`` and ``gpu`` refuse such a step; ``loop`` is the plain PyTorch loop. Raises
+    ``ValueError`` for shapes, dtypes, devices or names that do not fit.
     """
     events = None if isinstance(x, Tensor) else x
     inputs = (x if isinstance(x, Tensor) else event_input.stand_in(x),)
@@ -87,13 +89,16 @@ def scan(
 ) -> Scanned:
     """Run ``neuron`` over ``currents``, ``[T, B, N]`` each.
 
-    ``state`` is the state before the first step and ``previous`` [B, N] the output before it, as the recurrence sees it (zeros);
-    ``recurrent`` [N, N] adds ``output[t-1] @ recurrent.T + recurrent_bias`` to the first current; ``reduce="mean"`` gives the output's
-    mean over time, [B, N]. See ``scan_stack`` for the rest. Raises ``ValueError`` when shapes or dtypes do not fit the neuron.
+    ``state`` is the state before the first step and ``previous`` [B, N] the output before it, as the recurrence sees it
+    (zeros); ``recurrent`` [N, N] adds ``output[t-1] @ recurrent.T + recurrent_bias`` to the first current;
+    ``reduce="mean"`` gives the output's mean over time, [B, N]. See ``scan_stack`` for the rest. Raises ``ValueError``
+    when shapes or dtypes do not fit the neuron.
     """
     layer = Dense(neuron, None, None, recurrent, recurrent_bias, state, previous)
     _check([layer], currents, record, detach_every, checkpoint_every, probe, backend)
-    return _single(layer, currents, Options(_keeps(reduce), tuple(record), detach_every, checkpoint_every), probe, backend)
+    return _single(
+        layer, currents, Options(_keeps(reduce), tuple(record), detach_every, checkpoint_every), probe, backend
+    )
 
 
 def scan_dense(
@@ -113,7 +118,8 @@ def scan_dense(
     reduce: str | None = None,
     backend: str = "auto",
 ) -> Scanned:
-    """Run ``neuron`` over the currents ``x @ weight.T + bias``, ``x`` [T, B, inputs], ``weight`` [N, inputs]; otherwise as ``scan``."""
+    """Run ``neuron`` over the currents ``x @ weight.T + bias``, ``x`` [T, B, inputs], ``weight`` [N, inputs]; otherwise
+    as ``scan``."""
     layer = Dense(neuron, weight, bias, recurrent, recurrent_bias, state, previous)
     _check([layer], (x,), record, detach_every, checkpoint_every, probe, backend)
     return _single(layer, (x,), Options(_keeps(reduce), tuple(record), detach_every, checkpoint_every), probe, backend)
@@ -158,7 +164,8 @@ def _run(
 
 
 def _loop(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None) -> Stacked:
-    means, states = [], []
+    means = []
+    states = []
     for number, layer in enumerate(layers):
         last = number == len(layers) - 1
         if layer.weight is not None:
@@ -191,15 +198,20 @@ def _check(
     for name, every in (("detach_every", detach_every), ("checkpoint_every", checkpoint_every)):
         if every is not None and every < 1:
             raise ValueError(f"{name} must be 1 or more, got {every}")
-    like, (steps, batch, width) = inputs[0], shape
+    like = inputs[0]
+    (steps, batch, width) = shape
     if like.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"the scan runs in float32 or float64, not {like.dtype}: a threshold decision needs the precision")
+        raise ValueError(
+            f"the scan runs in float32 or float64, not {like.dtype}: a threshold decision needs the precision"
+        )
     for number, layer in enumerate(layers):
         size = layer.neuron.size
         if layer.neuron.inputs != 1 and (number or layer.weight is not None):
             raise ValueError(f"{layer.neuron.name} takes {layer.neuron.inputs} currents: give them to scan()")
         if layer.weight is None and width != size:
-            raise ValueError(f"a current must be [T, B, {size}] for this layer of {layer.neuron.name}, got {[steps, batch, width]}")
+            raise ValueError(
+                f"a current must be [T, B, {size}] for this layer of {layer.neuron.name}, got {[steps, batch, width]}"
+            )
         wanted: dict[str, tuple[Any, tuple[int, ...]]] = {
             "weight": (layer.weight, (size, width)), "bias": (layer.bias, (size,)), "recurrent": (layer.recurrent, (size, size)),
             "recurrent_bias": (layer.recurrent_bias, (size,)), "previous": (layer.previous, (batch, size)),
@@ -207,20 +219,28 @@ def _check(
         wanted |= {f"state[{i}]": (s, (batch, size)) for i, s in enumerate(layer.state or ())}
         if layer.state is not None and len(layer.state) != len(layer.neuron.State._fields):  # type: ignore[attr-defined]
             raise ValueError(f"{layer.neuron.name} has the states {layer.neuron.State._fields}, got {len(layer.state)}")  # type: ignore[attr-defined]
-        if (layer.weight is None and layer.bias is not None) or (layer.recurrent is None and layer.recurrent_bias is not None):
+        if (layer.weight is None and layer.bias is not None) or (
+            layer.recurrent is None and layer.recurrent_bias is not None
+        ):
             raise ValueError("a bias needs its weight")
         for name, (tensor, form) in wanted.items():
             if tensor is not None and tuple(tensor.shape) != form:
                 raise ValueError(f"{name} of layer {number} must be {list(form)}, got {list(tensor.shape)}")
         everything = [*inputs, *(t for t, _ in wanted.values() if t is not None), *layer.neuron.parameters()]
         if any(t.dtype != like.dtype or t.device != like.device for t in everything):
-            raise ValueError(f"every tensor and parameter of layer {number} must be {like.dtype} on {like.device}, as the input is")
+            raise ValueError(
+                f"every tensor and parameter of layer {number} must be {like.dtype} on {like.device}, as the input is"
+            )
         width = size
     if probe is not None and (tuple(probe.shape) != (steps, batch, width) or probe.dtype != like.dtype):
-        raise ValueError(f"the probe must be {[steps, batch, width]} {like.dtype}, got {list(probe.shape)} {probe.dtype}")
+        raise ValueError(
+            f"the probe must be {[steps, batch, width]} {like.dtype}, got {list(probe.shape)} {probe.dtype}"
+        )
     unknown = [name for name in record if name not in layers[-1].neuron.State._fields]  # type: ignore[attr-defined]
     if unknown:
-        raise ValueError(f"{layers[-1].neuron.name} has no state {unknown}; it has {list(layers[-1].neuron.State._fields)}")  # type: ignore[attr-defined]
+        raise ValueError(
+            f"{layers[-1].neuron.name} has no state {unknown}; it has {list(layers[-1].neuron.State._fields)}"
+        )  # type: ignore[attr-defined]
 
 
 __all__ = ["Dense", "EventInput", "Input", "Scanned", "Stacked", "compile_seconds", "scan", "scan_dense", "scan_stack"]

@@ -1,9 +1,10 @@
 """The fused walk on the CPU: a stack of layers, all of them in one pass over time.
 
-The batch is cut into blocks that run in parallel; each block walks through time in chunks small enough to stay in a core's cache between
-the matrix product and the neurons of every layer. For the backward pass only the currents of each layer and the state at the head of
-each chunk are kept: a chunk is replayed from there, then walked in reverse. With ``checkpoint_every`` not even the currents are.
-Blocks and chunks depend on shapes alone and are summed in order, so results do not depend on the number of threads.
+The batch is cut into blocks that run in parallel; each block walks through time in chunks small enough to stay in a
+core's cache between the matrix product and the neurons of every layer. For the backward pass only the currents of each
+layer and the state at the head of each chunk are kept: a chunk is replayed from there, then walked in reverse. With
+``checkpoint_every`` not even the currents are. Blocks and chunks depend on shapes alone and are summed in order, so
+results do not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ WEIGHTS = ("weight", "bias", "recurrent", "recurrent_bias")
 
 
 def forward(run: Run, layers: list[Layer], inputs: tuple[Tensor, ...]) -> tuple[Any, ...]:
-    """Run all layers. Gives ``(output or None, mean outputs, last states, records, kept)``; ``kept`` is for ``backward``."""
-    kind, steps, batch = inputs[0].dtype, run.steps, run.batch
+    """Run all layers. Gives ``(output or None, mean outputs, last states, records, kept)``; ``kept`` is for
+    ``backward``."""
+    kind = inputs[0].dtype
+    steps = run.steps
+    batch = run.batch
     size = layers[-1].size
     output = memory.empty(steps, batch, size, dtype=kind) if run.keep_output else None
     records = [memory.empty(steps, batch, size, dtype=kind) for _ in run.record]
@@ -33,7 +37,8 @@ def forward(run: Run, layers: list[Layer], inputs: tuple[Tensor, ...]) -> tuple[
 
     def walk(number: int) -> list[Any]:
         block = Block(run, layers, inputs, *run.blocks[number])
-        heads, kept = block.heads(), []
+        heads = block.heads()
+        kept = []
         for begin, end in run.segments:
             chunks = len(run.chunks(block.rows, begin, end))
             whole = run.training and not sparing
@@ -66,12 +71,16 @@ def backward(
 ) -> tuple[list[Gradients], list[Tensor | None], Tensor | None]:
     """Gradients of every layer, of the inputs that ``wants`` asks for, and of the probe (the last of ``wants``)."""
     output, means, finals, records = grads
-    kind, blocks = inputs[0].dtype, run.blocks
+    kind = inputs[0].dtype
+    blocks = run.blocks
     below = [memory.empty(*x.shape, dtype=kind) if want else None for x, want in zip(inputs, wants, strict=False)]
     probe = memory.empty(run.steps, run.batch, layers[-1].size, dtype=kind) if wants[-1] else None
     means = [None if m is None else m / run.steps for m in means]
     adjoints = [
-        [torch.zeros(s.shape, dtype=kind) if g is None else g.clone(memory_format=torch.contiguous_format) for s, g in pairs]
+        [
+            torch.zeros(s.shape, dtype=kind) if g is None else g.clone(memory_format=torch.contiguous_format)
+            for s, g in pairs
+        ]
         for pairs in (zip(layer.states, final, strict=True) for layer, final in zip(layers, finals, strict=True))
     ]
     before = [torch.empty(layer.previous.shape, dtype=kind) for layer in layers]
@@ -79,10 +88,12 @@ def backward(
 
     totals: list[Gradients] = []
     waiting: dict[int, list[Gradients]] = {}  # blocks done before one that comes before them
-    done, lock = 0, Lock()
+    done = 0
+    lock = Lock()
 
     def join(number: int, part: list[Gradients]) -> None:
-        """Add a block up as soon as those before it are: the order is that of the blocks, and only blocks under way hold memory."""
+        """Add a block up as soon as those before it are: the order is that of the blocks, and only blocks under way
+        hold memory."""
         nonlocal done, totals
         with lock:
             waiting[number] = part
@@ -90,15 +101,20 @@ def backward(
                 part = waiting.pop(done)
                 for total, more in zip(totals, part, strict=False):
                     _add(total, more)
-                totals, done = totals or part, done + 1
+                totals = totals or part
+                done = done + 1
 
     def walk(number: int) -> None:
         block = Block(run, layers, inputs, *blocks[number])
-        sums = [_room(layer, need, [a[block.own] for a in mine]) for layer, need, mine in zip(layers, needs, adjoints, strict=True)]
+        sums = [
+            _room(layer, need, [a[block.own] for a in mine])
+            for layer, need, mine in zip(layers, needs, adjoints, strict=True)
+        ]
         block.prepare(sums, means, joined=bool(records) or probe is not None)
         for (begin, end), segment in reversed(list(zip(run.segments, kept[number], strict=True))):
             if run.checkpoint_every:
-                heads, chunks = segment.at(0), len(run.chunks(block.rows, begin, end))
+                heads = segment.at(0)
+                chunks = len(run.chunks(block.rows, begin, end))
                 segment = Kept(run, layers, block.rows, begin, end, chunks + 1, True)
                 segment.load(heads)
                 block.forward(begin, end, segment, None, [])
@@ -126,7 +142,9 @@ def _add(total: Gradients, part: Gradients) -> None:
         drive += more
 
 
-def _asked(total: Gradients, need: dict[str, bool], before: Tensor, states: list[Tensor], kind: torch.dtype) -> Gradients:
+def _asked(
+    total: Gradients, need: dict[str, bool], before: Tensor, states: list[Tensor], kind: torch.dtype
+) -> Gradients:
     """The gradients asked for, as autograd wants them."""
     sums = {"weight": total.weight, "bias": total.bias, "recurrent": total.recurrent, "recurrent_bias": total.bias}
     asked = {name: sums[name].to(kind, copy=name.endswith("bias")) for name in WEIGHTS if need[name]}  # type: ignore[union-attr]

@@ -24,7 +24,8 @@ _traced: WeakKeyDictionary[Neuron, dict[tuple, Traced | NotFusable]] = WeakKeyDi
 
 
 class Dense(NamedTuple):
-    """A layer of a stack: ``x @ weight.T + bias`` into ``neuron``, and ``recurrent`` from its own output of the step before."""
+    """A layer of a stack: ``x @ weight.T + bias`` into ``neuron``, and ``recurrent`` from its own output of the step
+    before."""
 
     neuron: Neuron
     weight: Tensor | None = None  # [N, inputs]; None: x is the current
@@ -45,7 +46,8 @@ class Options(NamedTuple):
 
 
 def traced_step(neuron: Neuron, drives: Sequence[str], dtype: torch.dtype) -> Traced:
-    """``neuron.step`` traced, from memory if its Config, mode and drives are those of an earlier call. Raises ``NotFusable``."""
+    """``neuron.step`` traced, from memory if its Config, mode and drives are those of an earlier call. Raises
+    ``NotFusable``."""
     key = (repr(neuron.config), neuron.training, tuple(drives), dtype)
     known = _traced.setdefault(neuron, {})
     if key not in known:
@@ -60,27 +62,38 @@ def traced_step(neuron: Neuron, drives: Sequence[str], dtype: torch.dtype) -> Tr
 
 
 def drive_rows(neuron: Neuron, steps: int) -> dict[str, Tensor]:
-    """The neuron's drive as [1, N] or [T, N] tensors. Raises ``ValueError`` for a shape that is none of [], [N], [T, 1], [T, N]."""
+    """The neuron's drive as [1, N] or [T, N] tensors. Raises ``ValueError`` for a shape that is none of [], [N], [T,
+    1], [T, N]."""
     rows = {}
     for name, value in neuron.drive(steps).items():
         shape = tuple(value.shape)
         if shape not in ((), (neuron.size,), (steps, 1), (steps, neuron.size)):
-            raise ValueError(f"{neuron.name}: drive {name!r} has shape {list(shape)}, not [], [N], [T, 1] or [T, N] with N = {neuron.size}")
+            raise ValueError(
+                f"{neuron.name}: drive {name!r} has shape {list(shape)}, not [], [N], [T, 1] or [T, N] with N "
+                f"= {neuron.size}"
+            )
         rows[name] = value.expand(steps if len(shape) == 2 else 1, neuron.size)
     return rows
 
 
 def run_fused(
-    layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None = None, events: EventInput | None = None
+    layers: Sequence[Dense],
+    inputs: tuple[Tensor, ...],
+    options: Options,
+    probe: Tensor | None = None,
+    events: EventInput | None = None,
 ) -> tuple:
     """``(output or None, means, states, recorded)`` of a stack; raises ``NotFusable`` before anything has run.
 
     With ``events`` the one input is only a tensor of their shape.
     """
     if events is not None and not pays(layers[0].weight, events.shape[2]):
-        inputs, events = (events.dense(),), None
-    (steps, batch), dtype = inputs[0].shape[:2], inputs[0].dtype
-    traced, flat = [], []
+        inputs = (events.dense(),)
+        events = None
+    (steps, batch) = inputs[0].shape[:2]
+    dtype = inputs[0].dtype
+    traced = []
+    flat = []
     for layer in layers:
         drives = drive_rows(layer.neuron, steps)
         traced.append(traced_step(layer.neuron, tuple(drives), dtype))
@@ -105,12 +118,16 @@ def run_fused(
     return output, means, states, {name: next(out) for name in options.record}
 
 
-def run_gpu(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None = None) -> tuple:
+def run_gpu(
+    layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None = None
+) -> tuple:
     """The same as ``run_fused`` by Triton kernels, layer by layer."""
-    (steps, batch), dtype = inputs[0].shape[:2], inputs[0].dtype
+    (steps, batch) = inputs[0].shape[:2]
+    dtype = inputs[0].dtype
     drives = [drive_rows(layer.neuron, steps) for layer in layers]
     traced = [traced_step(layer.neuron, tuple(drive), dtype) for layer, drive in zip(layers, drives, strict=True)]
-    means, finals = [], []
+    means = []
+    finals = []
     for i, (layer, t, drive) in enumerate(zip(layers, traced, drives, strict=True)):
         last = i == len(layers) - 1
         inputs = (gpu.project(inputs[0], layer.weight, layer.bias), *inputs[1:])
@@ -131,18 +148,24 @@ def _unpack(run: Run, flat: Sequence[Any]) -> list[tuple[dict[str, Any], list, l
     """Each layer's share of a flat list, as (weights and previous by name, states, drives)."""
     rest = iter(flat)
     return [
-        ({name: next(rest) for name in (*cpu.WEIGHTS, "previous")}, [next(rest) for _ in t.states], [next(rest) for _ in t.drives])
+        (
+            {name: next(rest) for name in (*cpu.WEIGHTS, "previous")},
+            [next(rest) for _ in t.states],
+            [next(rest) for _ in t.drives],
+        )
         for t in run.traced
     ]
 
 
 class _Walk(torch.autograd.Function):
-    """All layers, all steps. Inputs: currents or x, the probe, then each layer's weights, previous output, states and drives."""
+    """All layers, all steps. Inputs: currents or x, the probe, then each layer's weights, previous output, states and
+    drives."""
 
     @staticmethod
     def forward(ctx: Any, run: Run, count: int, *tensors: Tensor | None) -> tuple:
         ctx.set_materialize_grads(False)
-        ctx.run, ctx.count = run, count
+        ctx.run = run
+        ctx.count = count
         layers, inputs = _Walk.layers(run, count, tensors)
         output, means, finals, records, kept = cpu.forward(run, layers, inputs)
         if run.training:
@@ -155,25 +178,31 @@ class _Walk(torch.autograd.Function):
         bare = [None if t is None else t.detach() for t in tensors]
         layers = [
             Layer(t, module, **named, states=tuple(states), drives=tuple(drives))
-            for t, module, (named, states, drives) in zip(run.traced, run.modules, _unpack(run, bare[count + 1 :]), strict=True)
+            for t, module, (named, states, drives) in zip(
+                run.traced, run.modules, _unpack(run, bare[count + 1 :]), strict=True
+            )
         ]
         return layers, tuple(x if run.events is not None else x.contiguous() for x in bare[:count])  # type: ignore[union-attr,misc]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple:
-        run, count = ctx.run, ctx.count
+        run = ctx.run
+        count = ctx.count
         saved = ctx.saved_tensors
         given = count + 1 + sum(len(cpu.WEIGHTS) + 1 + len(t.states) + len(t.drives) for t in run.traced)
         layers, inputs = _Walk.layers(run, count, saved[:given])
         held = iter(saved[given:])
         kept = [[segment.refilled(held) for segment in block] for block in ctx.kept]
         rest = iter(gradients)
-        output, means = next(rest), [next(rest) for _ in layers]
+        output = next(rest)
+        means = [next(rest) for _ in layers]
         finals = [[next(rest) for _ in layer.states] for layer in layers]
         incoming = (output, means, finals, list(rest))
         needed = ctx.needs_input_grad[2:]
         needs = [named for named, _, _ in _unpack(run, needed[count + 1 :])]
         sums, below, probe = cpu.backward(run, layers, inputs, kept, incoming, needs, needed[: count + 1])
-        flat = [g for s in sums for g in (s.weight, s.bias, s.recurrent, s.recurrent_bias, s.previous, *s.states, *s.drives)]
+        flat = [
+            g for s in sums for g in (s.weight, s.bias, s.recurrent, s.recurrent_bias, s.previous, *s.states, *s.drives)
+        ]
         return (None, None, *below, probe, *flat)

@@ -1,7 +1,8 @@
 """The fused scan on the GPU: Triton kernels printed from the same graphs as the CPU's, one layer at a time.
 
-The projection of a layer is one product over all steps; its recurrence happens inside the kernel, a block of the batch per program.
-Without a GPU the kernels run on CPU tensors in Triton's interpreter (``TRITON_INTERPRET=1``), which is how they are tested.
+The projection of a layer is one product over all steps; its recurrence happens inside the kernel, a block of the batch
+per program. Without a GPU the kernels run on CPU tensors in Triton's interpreter (``TRITON_INTERPRET=1``), which is how
+they are tested.
 """
 
 from __future__ import annotations
@@ -86,18 +87,24 @@ class _Scan(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.plan = plan
         parts = _parts(plan, tensors)
-        inputs, states = parts["inputs"], [s.contiguous() for s in parts["states"]]
+        inputs = parts["inputs"]
+        states = [s.contiguous() for s in parts["states"]]
         steps = inputs[0].shape[0]
-        output, mean = torch.empty_like(inputs[0]), torch.zeros_like(inputs[0][0])
+        output = torch.empty_like(inputs[0])
+        mean = torch.zeros_like(inputs[0][0])
         whole = torch.empty_like(inputs[0]) if plan.recurrent else inputs[0]
         keep = plan.training or bool(plan.record)
-        chains = [torch.empty_like(inputs[0]) for _ in states] if keep and (not plan.checkpoint_every or plan.record) else []
+        chains = (
+            [torch.empty_like(inputs[0]) for _ in states] if keep and (not plan.checkpoint_every or plan.record) else []
+        )
         heads = []
         for begin, end in plan.segments(steps):
             heads.append(states)
             before = parts["previous"] if begin == 0 else output[begin - 1]
             part = slice(begin, end)
-            states = _walk(plan, parts, begin, end, states, [c[part] for c in chains], output[part], mean, whole[part], before)
+            states = _walk(
+                plan, parts, begin, end, states, [c[part] for c in chains], output[part], mean, whole[part], before
+            )
         mean /= steps
         # a state recorded after step t is what step t + 1 starts from
         records = [torch.cat([chains[k][1:], states[k][None]]) for k in plan.record]
@@ -111,12 +118,17 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor | None, grad_mean: Tensor | None, *rest: Tensor | None) -> tuple:
         plan: Plan = ctx.plan
         *tensors, output = ctx.saved_tensors
-        parts, (heads, chains, whole) = _parts(plan, tensors), ctx.kept
-        inputs, count = parts["inputs"], len(plan.traced.states)
+        parts = _parts(plan, tensors)
+        (heads, chains, whole) = ctx.kept
+        inputs = parts["inputs"]
+        count = len(plan.traced.states)
         steps, batch, size = inputs[0].shape
         joins = dict(zip(plan.record, rest[count:], strict=True))
         like = inputs[0][0]
-        adjoints = [torch.zeros_like(like) if g is None else g.clone(memory_format=torch.contiguous_format) for g in rest[:count]]
+        adjoints = [
+            torch.zeros_like(like) if g is None else g.clone(memory_format=torch.contiguous_format)
+            for g in rest[:count]
+        ]
         grads = [torch.empty_like(x) for x in inputs]
         mean = torch.zeros_like(like) if grad_mean is None else (grad_mean / steps).contiguous()
         carry = torch.zeros_like(like)
@@ -146,14 +158,16 @@ class _Scan(torch.autograd.Function):
         recurrent = bias = None
         if plan.recurrent:
             shifted = torch.cat([parts["previous"][None], output[:-1]]).flatten(0, 1)
-            recurrent, bias = grads[0].flatten(0, 1).t() @ shifted, grads[0].sum((0, 1))
+            recurrent = grads[0].flatten(0, 1).t() @ shifted
+            bias = grads[0].sum((0, 1))
         bias = bias if parts["recurrent_bias"] is not None else None
         return (None, *grads, recurrent, bias, carry, probe, *adjoints, *(s.sum(0) for s in sums))
 
 
 def _parts(plan: Plan, tensors: Sequence[Tensor | None]) -> dict[str, Any]:
     bare = [None if t is None else t.detach() for t in tensors]
-    inputs, rest = bare[: plan.traced.currents], bare[plan.traced.currents :]
+    inputs = bare[: plan.traced.currents]
+    rest = bare[plan.traced.currents :]
     count = len(plan.traced.states)
     named = dict(zip(("recurrent", "recurrent_bias", "previous", "probe"), rest, strict=False))
     return (
@@ -179,7 +193,8 @@ def _walk(
     whole: Tensor,
     before: Tensor,
 ) -> list[Tensor]:
-    """Steps ``begin`` to ``end`` from ``states``: fills ``chains``, ``output``, ``whole``, adds to ``total``, gives the states after."""
+    """Steps ``begin`` to ``end`` from ``states``: fills ``chains``, ``output``, ``whole``, adds to ``total``, gives the
+    states after."""
     _, batch, size = output.shape
     last = [torch.empty_like(s) for s in states]
     empty = total.new_zeros(size)
@@ -187,9 +202,12 @@ def _walk(
     arguments += [a for d in parts["drives"] for a in (d, int(d.shape[0] > 1))]
     for k, state in enumerate(states):
         arguments += [state, last[k], chains[k] if chains else empty]
-    matrix, bias = parts["recurrent"], parts["recurrent_bias"]
+    matrix = parts["recurrent"]
+    bias = parts["recurrent_bias"]
     arguments += [output, total, whole, before, empty if matrix is None else matrix.t().contiguous()]
     arguments += [empty if bias is None else bias.contiguous()]
     grid, tile = plan.tiling(batch, size)
-    plan.module.forward[grid](*arguments, end - begin, begin, batch, size, SAVE=bool(chains), RECURRENT=plan.recurrent, **tile)
+    plan.module.forward[grid](
+        *arguments, end - begin, begin, batch, size, SAVE=bool(chains), RECURRENT=plan.recurrent, **tile
+    )
     return last

@@ -92,12 +92,16 @@ ARITHMETIC = {"add", "sub", "mul", "div", "gt", "ge", "lt", "le", "eq", "ne"}
 def source(traced: Traced) -> str:
     """The text of a module with ``forward`` and ``backward`` kernels; see there for their arguments."""
     double = traced.dtype == torch.float64
-    prelude = PRELUDE.format(title=traced.title, real="float64" if double else "float32", integer="int64" if double else "int32")
+    prelude = PRELUDE.format(
+        title=traced.title, real="float64" if double else "float32", integer="int64" if double else "int32"
+    )
     return "\n\n".join([prelude + (EXACT_EXP if double else EXP) + ROWS, _forward(traced), _backward(traced)])
 
 
 def _forward(traced: Traced) -> str:
-    states, currents, drives = traced.states, range(traced.currents), traced.drives
+    states = traced.states
+    currents = range(traced.currents)
+    drives = traced.drives
     lines = [
         "@kernel",
         f"def forward(steps, t_first, now, record, {_names(currents, 'current_{0}s')}in_t, in_b,",
@@ -141,11 +145,15 @@ def _forward(traced: Traced) -> str:
 
 
 def _backward(traced: Traced) -> str:
-    states, currents, drives = traced.states, range(traced.currents), traced.drives
+    states = traced.states
+    currents = range(traced.currents)
+    drives = traced.drives
     used = traced.backward.used()
     grads = traced.backward.outputs
-    of_state, rest = grads[: len(states)], grads[len(states) :]
-    of_current, of_drive = rest[: traced.currents], rest[traced.currents :]
+    of_state = grads[: len(states)]
+    rest = grads[len(states) :]
+    of_current = rest[: traced.currents]
+    of_drive = rest[traced.currents :]
     lines = [
         "@kernel",
         f"def backward(steps, t_first, now, replay, first, last, detach, {_names(currents, 'current_{0}s')}in_t, in_b,",
@@ -200,7 +208,11 @@ def _backward(traced: Traced) -> str:
         *(f"                clear(a_{s})" for s in states),
         *([] if states else ["                pass"]),
         "        flush(sum, part)",
-        *(line for d in drives for line in (f"        if every_{d} == 0:", f"            flush(sum_{d}s[0], part_{d}s[0])")),
+        *(
+            line
+            for d in drives
+            for line in (f"        if every_{d} == 0:", f"            flush(sum_{d}s[0], part_{d}s[0])")
+        ),
         *(
             line
             for d in drives
@@ -217,7 +229,9 @@ def _backward(traced: Traced) -> str:
 
 def _start(states: tuple[str, ...], place: str) -> list[str]:
     """Each state's row, where it stays while time passes, filled from the head."""
-    return [f"        s_{s} = {place.format(s)}" for s in states] + [f"        copy(s_{s}, head_{s}s[now, b])" for s in states]
+    return [f"        s_{s} = {place.format(s)}" for s in states] + [
+        f"        copy(s_{s}, head_{s}s[now, b])" for s in states
+    ]
 
 
 def _rows(traced: Traced) -> list[str]:
@@ -227,7 +241,8 @@ def _rows(traced: Traced) -> list[str]:
 
 
 def _place(current: int, origin: str) -> str:
-    """Where the row of a current, or of its gradient, is: of the first one a block may be given the array of the whole batch and time."""
+    """Where the row of a current, or of its gradient, is: of the first one a block may be given the array of the whole
+    batch and time."""
     return "t, b" if current else f"{origin}_t + t, {origin}_b + b"
 
 
@@ -266,7 +281,8 @@ def expression(op: Op, booleans: set[str]) -> str:
         exponent = float(op.args[1])  # type: ignore[arg-type]
         return f"math.sqrt({a[0]})" if exponent == 0.5 else " * ".join([a[0]] * int(exponent)) or "real(1.0)"
     if kind == "clamp":
-        low, high = op.args[1], op.args[2]
+        low = op.args[1]
+        high = op.args[2]
         text = a[0] if low is None else f"({a[1]} if {a[0]} < {a[1]} else {a[0]})"
         return text if high is None else f"{a[2]} if {text} > {a[2]} else {text}"
     return {

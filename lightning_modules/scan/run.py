@@ -19,13 +19,16 @@ from lightning_modules.scan.trace import Traced
 
 BLOCK = 64  # samples: enough rows for the recurrent products, few enough that two cores share a batch
 NARROW = 64  # neurons below which a block takes more samples, so that it has something to do
-CHUNK = 1 << 17  # elements of the widest layer in one chunk: a few such arrays fit a core's cache, and a chunk is long enough for few calls
+# elements of the widest layer in one chunk: a few such arrays fit a core's cache, and a chunk is long enough for few
+# calls
+CHUNK = 1 << 17
 ROW = 512  # elements of a kernel's inner loop: narrow layers take several samples at once
 
 
 @dataclass
 class Layer:
-    """One layer of a run, its tensors detached. Its first current is ``x @ weight.T + bias``, or the input itself without ``weight``."""
+    """One layer of a run, its tensors detached. Its first current is ``x @ weight.T + bias``, or the input itself
+    without ``weight``."""
 
     traced: Traced
     module: ModuleType
@@ -45,8 +48,11 @@ class Layer:
         empty = self.previous.new_empty(0)
         if self.weight is not None:
             self.transposed = memory.contiguous(self.weight.t())
-            self.bias_row = (self.previous.new_zeros(self.size) if self.bias is None else self.bias).contiguous().numpy()
-        self.matrix, self.matrix_bias = empty.view(0, 0).numpy(), empty.numpy()
+            self.bias_row = (
+                (self.previous.new_zeros(self.size) if self.bias is None else self.bias).contiguous().numpy()
+            )
+        self.matrix = empty.view(0, 0).numpy()
+        self.matrix_bias = empty.numpy()
         if self.recurrent is not None:
             self.matrix = self.recurrent.t().contiguous().numpy()
             bias = self.previous.new_zeros(self.size) if self.recurrent_bias is None else self.recurrent_bias
@@ -67,7 +73,9 @@ class Layer:
     def repeated(self, fold: int) -> list[np.ndarray]:
         """The drives as [*, fold N], made once for all blocks."""
         if fold not in self._repeated:
-            self._repeated[fold] = [np.tile(d.numpy(), (1, fold)) if fold > 1 else np.ascontiguousarray(d.numpy()) for d in self.drives]
+            self._repeated[fold] = [
+                np.tile(d.numpy(), (1, fold)) if fold > 1 else np.ascontiguousarray(d.numpy()) for d in self.drives
+            ]
         return self._repeated[fold]
 
 
@@ -114,17 +122,24 @@ class Run:
 
 
 class Kept:
-    """The first currents of a segment of time (if asked for), and the states (and output) in ``slots`` moments, of one block."""
+    """The first currents of a segment of time (if asked for), and the states (and output) in ``slots`` moments, of one
+    block."""
 
-    def __init__(self, run: Run, layers: list[Layer], rows: int, begin: int, end: int, slots: int, currents: bool) -> None:
+    def __init__(
+        self, run: Run, layers: list[Layer], rows: int, begin: int, end: int, slots: int, currents: bool
+    ) -> None:
         kind = layers[0].previous.dtype
-        self.begin, self.slots = begin, slots
-        self.events: dict[int, tuple[np.ndarray, ...]] = {}  # of the first layer's input, by first step of a chunk; () if dense
+        self.begin = begin
+        self.slots = slots
+        # of the first layer's input, by first step of a chunk; () if dense
+        self.events: dict[int, tuple[np.ndarray, ...]] = {}
         self.currents = [
-            memory.empty((end - begin) * rows, layer.size, dtype=kind) if currents and not layer.in_place else None for layer in layers
+            memory.empty((end - begin) * rows, layer.size, dtype=kind) if currents and not layer.in_place else None
+            for layer in layers
         ]
         self.heads = [
-            [memory.empty(slots, rows, layer.size, dtype=kind) for _ in range(len(layer.states) + layer.linked)] for layer in layers
+            [memory.empty(slots, rows, layer.size, dtype=kind) for _ in range(len(layer.states) + layer.linked)]
+            for layer in layers
         ]
 
     def load(self, heads: list[list[Tensor]]) -> None:

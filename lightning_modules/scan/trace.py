@@ -1,4 +1,5 @@
-"""From a neuron's ``step`` to two short lists of pointwise operations: one step forward, and its vector-Jacobian product."""
+"""From a neuron's ``step`` to two short lists of pointwise operations: one step forward, and its vector-Jacobian
+product."""
 
 from __future__ import annotations
 
@@ -20,19 +21,19 @@ Value = str | float | bool  # the name of an input or of an earlier operation, o
 
 # aten operation -> the name printers know it by. Overloads (Tensor, Scalar, ...) differ only in what is a constant.
 POINTWISE = {
-    "add": "add", "sub": "sub", "mul": "mul", "div": "div", "rsub": "rsub", "neg": "neg", "abs": "abs", "sgn": "sgn", "exp": "exp",
-    "log": "log", "sqrt": "sqrt", "sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu", "pow": "pow", "where": "where",
-    "maximum": "maximum", "minimum": "minimum", "gt": "gt", "ge": "ge", "lt": "lt", "le": "le", "eq": "eq", "ne": "ne",
-    "sign": "sgn", "clamp": "clamp", "clamp_min": "clamp", "clamp_max": "clamp_max", "reciprocal": "reciprocal", "rsqrt": "rsqrt",
-    "logical_and": "and", "bitwise_and": "and", "logical_or": "or", "bitwise_or": "or", "logical_not": "not", "bitwise_not": "not",
-    "masked_fill": "masked_fill", "floor": "floor",
+    "add": "add", "sub": "sub", "mul": "mul", "div": "div", "rsub": "rsub", "neg": "neg", "abs": "abs", "sgn": "sgn",
+    "exp": "exp", "log": "log", "sqrt": "sqrt", "sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu", "pow": "pow",
+    "where": "where", "maximum": "maximum", "minimum": "minimum", "gt": "gt", "ge": "ge", "lt": "lt", "le": "le",
+    "eq": "eq", "ne": "ne", "sign": "sgn", "clamp": "clamp", "clamp_min": "clamp", "clamp_max": "clamp_max",
+    "reciprocal": "reciprocal", "rsqrt": "rsqrt", "logical_and": "and", "bitwise_and": "and", "logical_or": "or",
+    "bitwise_or": "or", "logical_not": "not", "bitwise_not": "not", "masked_fill": "masked_fill", "floor": "floor",
 }  # fmt: skip
 SAME = {"detach", "alias", "clone", "expand", "view", "lift_fresh", "lift_fresh_copy", "positive"}
 FILLED = {"zeros_like": 0.0, "ones_like": 1.0, "new_zeros": 0.0, "new_ones": 1.0, "zeros": 0.0, "ones": 1.0}
 BACKWARDS: Any = get_decompositions(
     [
-        aten.sigmoid_backward, aten.tanh_backward, aten.threshold_backward, aten.softplus_backward, aten.softplus, aten.leaky_relu,
-        aten.leaky_relu_backward, aten.addcmul, aten.square, aten.hardtanh_backward,
+        aten.sigmoid_backward, aten.tanh_backward, aten.threshold_backward, aten.softplus_backward, aten.softplus,
+        aten.leaky_relu, aten.leaky_relu_backward, aten.addcmul, aten.square, aten.hardtanh_backward,
     ]
 )  # fmt: skip
 
@@ -64,7 +65,8 @@ class Graph:
 
 @dataclass(frozen=True)
 class Traced:
-    """A step as graphs. Inputs are named ``state_u``, ``current_0``, ``drive_k``; in ``backward`` also ``grad_u`` and ``grad_output``.
+    """A step as graphs. Inputs are named ``state_u``, ``current_0``, ``drive_k``; in ``backward`` also ``grad_u`` and
+    ``grad_output``.
 
     ``forward`` gives the new states, then the output; ``backward`` the gradients of states, currents and drives.
     """
@@ -86,23 +88,37 @@ def trace(neuron: Neuron, drives: Iterable[str], dtype: torch.dtype) -> Traced:
     drives = tuple(drives)
     state: Any = neuron.State
     states = tuple(state._fields)
-    first, second = len(states), len(states) + neuron.inputs
-    # One shape for all arguments: nothing is broadcast, so the VJP holds no sums. 0.5 and not 0: no operation is at a special point.
+    first = len(states)
+    second = len(states) + neuron.inputs
+    # One shape for all arguments: nothing is broadcast, so the VJP holds no sums. 0.5 and not 0: no operation is at a
+    # special point.
     example = [torch.full((2, 3), 0.5, dtype=dtype) for _ in range(second + len(drives))]
 
     def step(*args: Tensor) -> tuple[Tensor, ...]:
-        new, output = neuron.step(state(*args[:first]), *args[first:second], **dict(zip(drives, args[second:], strict=True)))
+        new, output = neuron.step(
+            state(*args[:first]), *args[first:second], **dict(zip(drives, args[second:], strict=True))
+        )
         return (*new, output)
 
     def vjp(*args: Tensor) -> tuple[Tensor, ...]:
         pull = torch.func.vjp(step, *args[: len(example)])[1]
         return pull(tuple(args[len(example) :]))
 
-    inputs = [f"state_{s}" for s in states] + [f"current_{i}" for i in range(neuron.inputs)] + [f"drive_{d}" for d in drives]
+    inputs = (
+        [f"state_{s}" for s in states] + [f"current_{i}" for i in range(neuron.inputs)] + [f"drive_{d}" for d in drives]
+    )
     gradients = [f"grad_{s}" for s in states] + ["grad_output"]
     forward = _graph(step, example, inputs, dtype)
     backward = _graph(vjp, example + [torch.full_like(example[0], 0.5) for _ in gradients], inputs + gradients, dtype)
-    return Traced(f"{type(neuron).__module__}.{type(neuron).__qualname__}", states, neuron.inputs, drives, dtype, forward, backward)
+    return Traced(
+        f"{type(neuron).__module__}.{type(neuron).__qualname__}",
+        states,
+        neuron.inputs,
+        drives,
+        dtype,
+        forward,
+        backward,
+    )
 
 
 def _graph(function: Callable[..., Any], example: list[Tensor], names: list[str], dtype: torch.dtype) -> Graph:
@@ -117,7 +133,9 @@ def _graph(function: Callable[..., Any], example: list[Tensor], names: list[str]
     return _prune(*_read(module, names, tuple(example[0].shape), dtype))
 
 
-def _read(module: GraphModule, names: list[str], shape: tuple[int, ...], dtype: torch.dtype) -> tuple[list[Op], tuple[Value, ...]]:
+def _read(
+    module: GraphModule, names: list[str], shape: tuple[int, ...], dtype: torch.dtype
+) -> tuple[list[Op], tuple[Value, ...]]:
     """The graph's nodes as ``Op``s, equal ones merged."""
     values: dict[Node, Value] = {}
     booleans: dict[Value, bool] = {}
@@ -134,7 +152,8 @@ def _read(module: GraphModule, names: list[str], shape: tuple[int, ...], dtype: 
         elif node.target is operator.getitem:
             raise NotFusable(f"{node.args[0]} gives several tensors")
         else:
-            kind = node.target.overloadpacket.__name__.removesuffix("_")  # in place or not: the graph names the result anew
+            # in place or not: the graph names the result anew
+            kind = node.target.overloadpacket.__name__.removesuffix("_")
             args = [values[a] if isinstance(a, Node) else a for a in node.args]
             if kind in SAME:
                 values[node] = args[0]
@@ -143,7 +162,9 @@ def _read(module: GraphModule, names: list[str], shape: tuple[int, ...], dtype: 
             elif kind in ("scalar_tensor", "full", "full_like", "new_full"):
                 value = args[0] if kind == "scalar_tensor" else args[-1]
                 # A constant born as float32 keeps that rounding when the step runs in float64, as it does in torch.
-                values[node] = float(torch.tensor(value, dtype=node.meta["val"].dtype)) if not isinstance(value, bool) else value
+                values[node] = (
+                    float(torch.tensor(value, dtype=node.meta["val"].dtype)) if not isinstance(value, bool) else value
+                )
             elif kind == "_to_copy":
                 values[node] = _converted(args[0], node, booleans, ops, dtype)
             elif kind in POINTWISE:
@@ -161,7 +182,9 @@ def _read(module: GraphModule, names: list[str], shape: tuple[int, ...], dtype: 
 
 def _constant(tensor: Tensor, name: str) -> float:
     if isinstance(tensor, nn.Parameter) or tensor.requires_grad or tensor.dim() > 0:
-        raise NotFusable(f"a tensor of shape {list(tensor.shape)} that is no argument of step ({name}): hand it in through drive()")
+        raise NotFusable(
+            f"a tensor of shape {list(tensor.shape)} that is no argument of step ({name}): hand it in through drive()"
+        )
     return float(tensor)
 
 
@@ -191,12 +214,18 @@ def _op(name: str, node: Node, kind: str, args: list[Any], booleans: dict[Value,
         raise NotFusable(f"{node.target} to shape {list(result.shape)}: not elementwise")
     keywords = dict(node.kwargs)
     alpha = keywords.pop("alpha", 1)
-    if alpha != 1 or (kind == "div" and keywords.pop("rounding_mode", None)) or (kind in ("add", "sub", "rsub") and len(args) > 2):
+    if (
+        alpha != 1
+        or (kind == "div" and keywords.pop("rounding_mode", None))
+        or (kind in ("add", "sub", "rsub") and len(args) > 2)
+    ):
         raise NotFusable(f"{node.target} with options")
     if kind == "clamp":
         low, high = (args + [None, None])[1:3]
         args = [args[0], keywords.pop("min", low), keywords.pop("max", high)]
-    if kind == "pow" and not (isinstance(args[1], int | float) and float(args[1]).is_integer() and 0 <= args[1] <= 4 or args[1] == 0.5):
+    if kind == "pow" and not (
+        isinstance(args[1], int | float) and float(args[1]).is_integer() and 0 <= args[1] <= 4 or args[1] == 0.5
+    ):
         raise NotFusable(f"{node.target} with exponent {args[1]}")
     if not (result.dtype == torch.bool or result.dtype.is_floating_point):
         raise NotFusable(f"{node.target} on {result.dtype}")

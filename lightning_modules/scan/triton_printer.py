@@ -64,7 +64,10 @@ def _drive(name: str) -> str:
 
 
 def _forward(traced: Traced) -> str:
-    states, currents, drives, new = traced.states, range(traced.currents), traced.drives, traced.forward.outputs
+    states = traced.states
+    currents = range(traced.currents)
+    drives = traced.drives
+    new = traced.forward.outputs
     lines = [
         "@triton.jit",
         f"def forward({_each(currents, 'current_{}s')}{_each(drives, 'drive_{}s, every_{}: tl.constexpr')}",
@@ -98,9 +101,14 @@ def _forward(traced: Traced) -> str:
 
 
 def _backward(traced: Traced) -> str:
-    states, currents, drives, grads = traced.states, range(traced.currents), traced.drives, traced.backward.outputs
-    of_state, rest = grads[: len(states)], grads[len(states) :]
-    of_current, of_drive = rest[: traced.currents], rest[traced.currents :]
+    states = traced.states
+    currents = range(traced.currents)
+    drives = traced.drives
+    grads = traced.backward.outputs
+    of_state = grads[: len(states)]
+    rest = grads[len(states) :]
+    of_current = rest[: traced.currents]
+    of_drive = rest[traced.currents :]
     shared = [s for s, v in zip(states, traced.forward.outputs, strict=False) if v == traced.forward.outputs[-1]]
     lines = [
         "@triton.jit",
@@ -125,7 +133,10 @@ def _backward(traced: Traced) -> str:
         *(
             line
             for s in states
-            for line in (f"        if JOIN_{s}:", f"            grad_{s} += tl.load(joins_{s} + t * B * N + place, inside, 0.0)")
+            for line in (
+                f"        if JOIN_{s}:",
+                f"            grad_{s} += tl.load(joins_{s} + t * B * N + place, inside, 0.0)",
+            )
         ),
         "        if PROBE:",
         f"            tl.store(probes + t * B * N + place, {' + '.join(['grad_output', *(f'grad_{s}' for s in shared)])}, inside)",
@@ -163,15 +174,23 @@ def _body(graph: Graph) -> list[str]:
 
 def _value(value: Value | None) -> str:
     if isinstance(value, float):
-        return f"tl.full([], {value!r}, real)" if torch.isfinite(torch.tensor(value)) else f"tl.full([], float('{value}'), real)"
+        return (
+            f"tl.full([], {value!r}, real)"
+            if torch.isfinite(torch.tensor(value))
+            else f"tl.full([], float('{value}'), real)"
+        )
     return str(value)
 
 
 def expression(op: Op, booleans: set[str]) -> str:
     """One operation as a Triton expression: exact division and square root, torch's treatment of NaN."""
-    kind, a = op.kind, [_value(v) for v in op.args]
+    kind = op.kind
+    a = [_value(v) for v in op.args]
     if kind in ARITHMETIC:
-        a = [f"tl.where({x}, {_value(1.0)}, {_value(0.0)})" if v in booleans else x for x, v in zip(a, op.args, strict=True)]
+        a = [
+            f"tl.where({x}, {_value(1.0)}, {_value(0.0)})" if v in booleans else x
+            for x, v in zip(a, op.args, strict=True)
+        ]
     if kind == "div":
         return f"divide(zero + {a[0]}, zero + {a[1]})"
     if kind in INFIX:
@@ -180,10 +199,12 @@ def expression(op: Op, booleans: set[str]) -> str:
         exponent = float(op.args[1])  # type: ignore[arg-type]
         return f"root({a[0]})" if exponent == 0.5 else " * ".join([a[0]] * int(exponent)) or _value(1.0)
     if kind == "clamp":
-        low, high = op.args[1], op.args[2]
+        low = op.args[1]
+        high = op.args[2]
         text = a[0] if low is None else f"tl.where({a[0]} < {a[1]}, {a[1]}, {a[0]})"
         return text if high is None else f"tl.where({text} > {a[2]}, {a[2]}, {text})"
-    one, nought = _value(1.0), _value(0.0)
+    one = _value(1.0)
+    nought = _value(0.0)
     return {
         "rsub": "{1} - {0}",
         "neg": "-{0}",

@@ -19,17 +19,22 @@ WIDE = 32  # outputs below which finding the events costs more than the dense pr
 WAIT = 8  # chunks to go dense before looking again
 FEW = 64  # events a row up to which projecting them again costs little time for the memory it saves
 
-Window = tuple[np.ndarray, int, int]  # [T, B / fold, fold N], and the step and the row in it where a block's chunk begins
+# [T, B / fold, fold N], and the step and the row in it where a block's chunk begins
+Window = tuple[np.ndarray, int, int]
 
 
 class Block:
     """Scratch memory of one block, and the steps over it. Everything has the block's own rows."""
 
     def __init__(self, run: Run, layers: list[Layer], inputs: tuple[Tensor, ...], first: int, rows: int) -> None:
-        self.run, self.layers, self.rows, self.first = run, layers, rows, first
+        self.run = run
+        self.layers = layers
+        self.rows = rows
+        self.first = first
         self.own = slice(first, first + rows)
         self.kind = inputs[0].dtype
-        self.given, self.raw = inputs[0], inputs[0].numpy()
+        self.given = inputs[0]
+        self.raw = inputs[0].numpy()
         self.inputs = [x[:, self.own] for x in inputs]
         self.chunk = run.chunk(rows)
         self.whole = rows == run.batch  # a chunk of the input is contiguous as it is
@@ -44,10 +49,15 @@ class Block:
             [a for d, long in zip(layer.drives, layer.repeated(fold), strict=True) for a in (long, int(len(d) > 1))]
             for layer, fold in zip(layers, self.folds, strict=True)
         ]
-        self.rows_of = [[layer.empty(layer.size * fold) for _ in layer.states] for layer, fold in zip(layers, self.folds, strict=True)]
+        self.rows_of = [
+            [layer.empty(layer.size * fold) for _ in layer.states]
+            for layer, fold in zip(layers, self.folds, strict=True)
+        ]
         self.outs = [folded(o, fold) for o, fold in zip(self.outputs, self.folds, strict=True)]
         self.side_arrays = [[folded(s, fold) for s in (() if i else self.sides)] for i, fold in enumerate(self.folds)]
-        self.events = [Events(layer, self.chunk * rows, x, self.kind) for layer, x in zip(layers, self._widths(), strict=True)]
+        self.events = [
+            Events(layer, self.chunk * rows, x, self.kind) for layer, x in zip(layers, self._widths(), strict=True)
+        ]
 
     def _empty(self, steps: int, size: int) -> Tensor:
         return memory.empty(steps, self.rows, size, dtype=self.kind)
@@ -67,7 +77,8 @@ class Block:
         return self.inputs[0][t : t + steps] if self.whole else self.sheet[:steps].copy_(self.inputs[0][t : t + steps])
 
     def _find(self, i: int, t: int, steps: int, kept: Kept, share: float = SPARSE_BACK) -> bool:
-        """Look for events in the input of layer i; False if it is better taken as dense. Those of the first layer are kept."""
+        """Look for events in the input of layer i; False if it is better taken as dense. Those of the first layer are
+        kept."""
         if i:
             return self.events[i].find(self.outputs[i - 1].numpy(), 1, steps, 0, self.rows, share)
         if t not in kept.events:
@@ -101,14 +112,16 @@ class Block:
 
     def _current(self, i: int, t: int, steps: int, kept: Kept) -> Tensor:
         """Where the current of layer i is, or goes: what is kept for the backward pass, or scratch memory."""
-        store, flat = kept.currents[i], steps * self.rows
+        store = kept.currents[i]
+        flat = steps * self.rows
         if store is None or self._from_events(i, t, steps, kept):
             return self.currents[i].view(-1, self.layers[i].size)[:flat]
         start = (t - kept.begin) * self.rows
         return store[start : start + flat]
 
     def _ready(self, i: int, t: int, steps: int, kept: Kept, again: bool = False) -> Window:
-        """Layer i's current as its kernel takes it: the input itself, or projected, unless ``again`` and it was kept."""
+        """Layer i's current as its kernel takes it: the input itself, or projected, unless ``again`` and it was
+        kept."""
         layer = self.layers[i]
         if layer.in_place:
             given = None if self.run.events is not None else self.given
@@ -124,9 +137,12 @@ class Block:
 
     def _neurons(self, i: int, c: int, t: int, steps: int, kept: Kept, output: Window | None) -> None:
         """Run layer i's kernel on its current, into ``output`` or scratch memory."""
-        layer, fold = self.layers[i], self.folds[i]
+        layer = self.layers[i]
+        fold = self.folds[i]
         last = i == len(self.layers) - 1
-        records = [folded(r, fold) for r in self.records] if last and self.records else [self.outs[i]] * len(layer.states)
+        records = (
+            [folded(r, fold) for r in self.records] if last and self.records else [self.outs[i]] * len(layer.states)
+        )
         *heads, head = self._heads(i, kept)
         layer.module.forward(
             steps, t, c % kept.slots, bool(last and self.records), *_split(self._ready(i, t, steps, kept), self.side_arrays[i]),
@@ -142,7 +158,8 @@ class Block:
     def _window(self, i: int, whole: Tensor | None, t: int) -> Window | None:
         """``whole`` [T, B, N] as layer i's kernel takes it, and where step ``t`` of this block's first sample is in it.
 
-        None if the kernel cannot: there is nothing, it is not contiguous, or the inner loop's samples do not divide the batch.
+        None if the kernel cannot: there is nothing, it is not contiguous, or the inner loop's samples do not divide the
+        batch.
         """
         fold = self.folds[i]
         if whole is None or not whole.is_contiguous() or whole.shape[1] % fold or self.first % fold:
@@ -183,7 +200,8 @@ class Block:
         self.bias_sums = [np.zeros(layer.size * fold) for layer, fold in zip(self.layers, self.folds, strict=True)]
         # Sums over many steps: double, so that their rounding is that of one addition.
         self.drive_sums = [
-            [np.zeros((d.shape[0], d.shape[1] * fold)) for d in layer.drives] for layer, fold in zip(self.layers, self.folds, strict=True)
+            [np.zeros((d.shape[0], d.shape[1] * fold)) for d in layer.drives]
+            for layer, fold in zip(self.layers, self.folds, strict=True)
         ]
         self.ends = []
         for i, (layer, fold) in enumerate(zip(self.layers, self.folds, strict=True)):
@@ -197,9 +215,17 @@ class Block:
             self.ends.append((past, adjoints, drives, layer.zeros(row)))
 
     def backward(
-        self, begin: int, end: int, kept: Kept, output: Tensor | None, records: list, probe: Tensor | None, inputs: list[Tensor | None]
+        self,
+        begin: int,
+        end: int,
+        kept: Kept,
+        output: Tensor | None,
+        records: list,
+        probe: Tensor | None,
+        inputs: list[Tensor | None],
     ) -> None:
-        """Walk back from ``end`` to ``begin``. ``output``, ``records``: gradients coming in [T, B, N]; ``probe``, ``inputs``: going out."""
+        """Walk back from ``end`` to ``begin``. ``output``, ``records``: gradients coming in [T, B, N]; ``probe``,
+        ``inputs``: going out."""
         lone = (
             len(self.layers) == 1 and self.layers[0].in_place and not self.stepwise[0]
         )  # what comes in is all that the kernel turns around
@@ -226,32 +252,46 @@ class Block:
         grad = self.grads[0][:steps]
         if first and inputs[0] is not None:
             if self.layers[0].weight is not None:
-                torch.mm(grad.view(steps * self.rows, -1), self.layers[0].weight, out=self.sheet[:steps].view(steps * self.rows, -1))
+                torch.mm(
+                    grad.view(steps * self.rows, -1),
+                    self.layers[0].weight,
+                    out=self.sheet[:steps].view(steps * self.rows, -1),
+                )
                 grad = self.sheet[:steps]
             inputs[0][t : t + steps, self.own] = grad
         for below, side in zip(inputs[1:], self.side_grads, strict=True):
             if below is not None:
                 below[t : t + steps, self.own] = side[:steps]
 
-    def _reverse(self, i: int, c: int, t: int, steps: int, kept: Kept, records: list, probe: Tensor | None, window: Window | None) -> None:
+    def _reverse(
+        self, i: int, c: int, t: int, steps: int, kept: Kept, records: list, probe: Tensor | None, window: Window | None
+    ) -> None:
         """The neurons of layer i in reverse: their gradient turns from that of the output into that of the current.
 
         It is in ``window`` or scratch memory.
         """
-        layer, fold, detach = self.layers[i], self.folds[i], self.run.detach_every
+        layer = self.layers[i]
+        fold = self.folds[i]
+        detach = self.run.detach_every
         *heads, head = self._heads(i, kept)
         past, adjoints, parts, part = self.ends[i]
-        grads = _split(window or (folded(self.grads[i], fold), 0, 0), [folded(g, fold) for g in (() if i else self.side_grads)])
+        grads = _split(
+            window or (folded(self.grads[i], fold), 0, 0), [folded(g, fold) for g in (() if i else self.side_grads)]
+        )
         before = (
             *_split(self._ready(i, t, steps, kept, again=True), self.side_arrays[i]), *self.driven[i], *heads, *self.rows_of[i],
             *past, head, self.outs[i], layer.linked, *adjoints, *parts, *grads, part, self.bias_sums[i],
         )  # fmt: skip
         if not self.stepwise[i]:
-            layer.module.backward(steps, t, c % kept.slots, True, 0, steps, detach, *before, folded(self.means[i], fold))
+            layer.module.backward(
+                steps, t, c % kept.slots, True, 0, steps, detach, *before, folded(self.means[i], fold)
+            )
             return
-        # One step at a time, since something joins the gradient between steps. ``carry`` is the mean's gradient and the recurrence's.
+        # One step at a time, since something joins the gradient between steps. ``carry`` is the mean's gradient and the
+        # recurrence's.
         layer.module.backward(steps, t, c % kept.slots, True, 0, 0, detach, *before, folded(self.means[i], fold))
-        rows, carry = self.grads[i][:steps].unbind(0), self.carry[i]
+        rows = self.grads[i][:steps].unbind(0)
+        carry = self.carry[i]
         for k in range(steps - 1, -1, -1):
             self._join(i, t + k, rows[k], records, probe)
             layer.module.backward(steps, t, c % kept.slots, False, k, k + 1, detach, *before, folded(carry, fold))
@@ -262,7 +302,8 @@ class Block:
 
     def _join(self, i: int, t: int, grad: Tensor, records: list, probe: Tensor | None) -> None:
         """Add the gradients of recorded states, and write the total derivative of the output."""
-        states, traced = self.sums[i].states, self.layers[i].traced
+        states = self.sums[i].states
+        traced = self.layers[i].traced
         for record, number in zip(records, self.run.record, strict=False):
             if record is not None:
                 states[number] += record[t, self.own]
@@ -274,14 +315,17 @@ class Block:
 
     def _products(self, i: int, t: int, steps: int, kept: Kept) -> None:
         """Add a chunk to the gradients of the weights."""
-        sums, grad = self.sums[i], self.grads[i][:steps].view(steps * self.rows, -1)
+        sums = self.sums[i]
+        grad = self.grads[i][:steps].view(steps * self.rows, -1)
         if sums.weight is not None:
             if self._find(i, t, steps, kept):
                 self.events[i].outer(grad.numpy(), sums.weight.numpy())
             else:
                 torch.addmm(sums.weight, self._dense(i, t, steps).t(), grad, out=sums.weight)
         if sums.recurrent is not None:
-            torch.addmm(sums.recurrent, grad.t(), self.outputs[i][:steps].view(steps * self.rows, -1), out=sums.recurrent)
+            torch.addmm(
+                sums.recurrent, grad.t(), self.outputs[i][:steps].view(steps * self.rows, -1), out=sums.recurrent
+            )
 
     def finish(self) -> list[Gradients]:
         """Hand over what was summed."""
@@ -306,15 +350,20 @@ class Events:
     """The non-zeros of one layer's input, found chunk by chunk, if they are few."""
 
     def __init__(self, layer: Layer, rows: int, width: int, kind: torch.dtype) -> None:
-        self.rows, self.width, self.kind = rows, width, kind
+        self.rows = rows
+        self.width = width
+        self.kind = kind
         self.wait = 0 if pays(layer.weight, width) else -1
         self.room: tuple[np.ndarray, ...] = ()
         self.arrays: tuple[np.ndarray, ...] = ()  # where each row starts, the places of its events, their values
         if not self.wait:
             self.kernels = kernels.load(Path(__file__).with_name("event_kernels.py").read_text(), "event products")
 
-    def find(self, x: np.ndarray, t: int, steps: int, first: int, rows: int, share: float, given: EventInput | None = None) -> bool:
-        """Find the events of ``x[t : t + steps, first : first + rows]``, or take them from the ``given`` ones of all of ``x``.
+    def find(
+        self, x: np.ndarray, t: int, steps: int, first: int, rows: int, share: float, given: EventInput | None = None
+    ) -> bool:
+        """Find the events of ``x[t : t + steps, first : first + rows]``, or take them from the ``given`` ones of all of
+        ``x``.
 
         False if there are more than a ``share``, or were in a chunk not long ago.
         """

@@ -1,8 +1,8 @@
 """Threads that walk blocks of the batch, as many as torch uses, each of which runs torch itself on one thread.
 
-Plain Python threads: kernels and matrix products release the interpreter lock, no threading layer has to be chosen, and a forked or
-spawned process simply starts its own. In a CUDA build of torch a process forked from one that has used autograd cannot use it any more,
-with or without the scan: spawn there.
+Plain Python threads: kernels and matrix products release the interpreter lock, no threading layer has to be chosen, and
+a forked or spawned process simply starts its own. In a CUDA build of torch a process forked from one that has used
+autograd cannot use it any more, with or without the scan: spawn there.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ if hasattr(os, "register_at_fork"):
 
 def each(function: Callable[[int], Any], count: int) -> list[Any]:
     """``[function(0), ..., function(count - 1)]``, on torch's number of threads, gradients off."""
-    threads = torch.get_num_threads()  # 1 too gets its thread: a worker may change how its processor rounds, the caller's must not
+    # 1 too gets its thread: a worker may change how its processor rounds, the caller's must not
+    threads = torch.get_num_threads()
     with _lock:
         pool = _pools.get(threads) or _pools.setdefault(threads, _start(threads))
     return list(pool.map(partial(_call, function), range(count)))

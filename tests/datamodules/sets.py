@@ -1,4 +1,5 @@
-"""Tiny data sets in each set's exact on-disk format: archives as they are published, put there by hand, with md5 of their own."""
+"""Tiny data sets in each set's exact on-disk format: archives as they are published, put there by hand, with md5 of
+their own."""
 
 from __future__ import annotations
 
@@ -24,7 +25,11 @@ Split = list[tuple[Events, int]]  # events and label
 
 
 def install(
-    name: str, archives: Mapping[str, bytes], counts: Mapping[str, int], monkeypatch: pytest.MonkeyPatch, fetch: bool = True
+    name: str,
+    archives: Mapping[str, bytes],
+    counts: Mapping[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    fetch: bool = True,
 ) -> None:
     """Put ``archives`` where source ``name`` wants them, give the record their md5, and unpack them."""
     files = []
@@ -103,7 +108,8 @@ def npy_file(events: Events) -> bytes:
 
 def npy_with(content: bytes, row: int, column: int, value: float) -> bytes:
     """An ``npy_file`` with one number changed."""
-    array, out = np.load(io.BytesIO(content)), io.BytesIO()
+    array = np.load(io.BytesIO(content))
+    out = io.BytesIO()
     array[row, column] = value
     np.save(out, array)
     return out.getvalue()
@@ -118,7 +124,9 @@ def nmnist_archives(train: Split, test: Split) -> dict[str, bytes]:
 
 def dvs_archives(train: Split, test: Split) -> dict[str, bytes]:
     def files(top: str, split: Split) -> dict[str, bytes]:
-        return {f"{top}/user{i + 1:02}_fluorescent/{label}.npy": npy_file(events) for i, (events, label) in enumerate(split)}
+        return {
+            f"{top}/user{i + 1:02}_fluorescent/{label}.npy": npy_file(events) for i, (events, label) in enumerate(split)
+        }
 
     return {
         "ibmGestureTrain.tar.gz": tarred(files("ibmGestureTrain", train)),
@@ -130,9 +138,14 @@ def cifar_archive(train: tuple[np.ndarray, list[int]], test: tuple[np.ndarray, l
     """uint8 images [N, 3072] and labels, in the Python version's five training batches and one test batch."""
     images, labels = train
     each = len(images) // 5
-    batches = {f"data_batch_{k + 1}": (images[k * each : (k + 1) * each], labels[k * each : (k + 1) * each]) for k in range(5)}
+    batches = {
+        f"data_batch_{k + 1}": (images[k * each : (k + 1) * each], labels[k * each : (k + 1) * each]) for k in range(5)
+    }
     batches["test_batch"] = test
-    files = {f"cifar-10-batches-py/{n}": pickle.dumps({b"data": i, b"labels": list(y)}, protocol=2) for n, (i, y) in batches.items()}
+    files = {
+        f"cifar-10-batches-py/{n}": pickle.dumps({b"data": i, b"labels": list(y)}, protocol=2)
+        for n, (i, y) in batches.items()
+    }
     return {"cifar-10-python.tar.gz": tarred(files)}
 
 

@@ -57,7 +57,9 @@ def test_arrays_are_mapped_and_cannot_be_written_to(places: Path) -> None:
     assert isinstance(array.base, np.memmap)
 
 
-def test_other_settings_splits_sources_and_versions_are_other_files(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_settings_splits_sources_and_versions_are_other_files(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = {obtain().path, obtain(bin_ms=1).path, obtain(bin_ms=4).path, obtain("test", bin_ms=1).path}
     monkeypatch.setitem(sources.SOURCES, "delayed-xor", replace(sources.SOURCES["delayed-xor"], version=99))
     paths.add(obtain(bin_ms=1).path)
@@ -69,7 +71,8 @@ def test_other_settings_splits_sources_and_versions_are_other_files(places: Path
 @pytest.mark.parametrize("damage", ["flip first", "flip header", "flip prefix", "cut", "cut to nothing", "more"])
 def test_a_damaged_file_is_built_again(places: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
     packed = obtain()
-    path, whole = packed.path, packed.path.read_bytes()
+    path = packed.path
+    whole = packed.path.read_bytes()
     del packed
 
     def flipped(at: int) -> bytes:
@@ -93,7 +96,8 @@ def test_a_damaged_file_is_built_again(places: Path, damage: str, caplog: pytest
 
 def test_every_single_changed_byte_is_noticed(places: Path) -> None:
     packed = obtain()
-    path, whole = packed.path, packed.path.read_bytes()
+    path = packed.path
+    whole = packed.path.read_bytes()
     padding = set(range(20, packed.header["arrays"]["counts"][2]))
     for name, (_, _, start) in packed.header["arrays"].items():
         padding -= set(range(start, start + packed.arrays[name].nbytes))
@@ -127,10 +131,16 @@ except cache.DataError as error: print(error)
 """
 
 
-@pytest.mark.parametrize(("room", "chunks"), [(1000, 10), (50_000, 100), (81_000, 100)], ids=["at once", "collecting", "joining"])
+@pytest.mark.parametrize(
+    ("room", "chunks"), [(1000, 10), (50_000, 100), (81_000, 100)], ids=["at once", "collecting", "joining"]
+)
 def test_a_disk_that_fills_is_one_message_and_leaves_nothing(places: Path, room: int, chunks: int) -> None:
-    done = subprocess.run([sys.executable, "-c", FULL, str(room), str(chunks)], cwd=ROOT, capture_output=True, text=True)
-    assert "cannot write the cache" in done.stdout and "GB free" in done.stdout and "Traceback" not in done.stderr, done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(room), str(chunks)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert "cannot write the cache" in done.stdout and "GB free" in done.stdout and "Traceback" not in done.stderr, (
+        done.stderr
+    )
     assert "data cache --prune" in done.stdout and "BENCH_HOME" in done.stdout
     assert not [p for p in cache.folder().iterdir() if p.is_file()]
 
@@ -155,7 +165,9 @@ def test_processes_that_meet_build_once_and_a_killed_build_is_taken_over(places:
     killed = subprocess.run([sys.executable, "-c", script, "die"], cwd=ROOT, env=os.environ, capture_output=True)
     assert killed.returncode == -signal.SIGKILL
     assert {e.state for e in cache.entries()} == {"left over"}
-    processes = [subprocess.Popen([sys.executable, "-c", script, "live"], cwd=ROOT, stdout=subprocess.PIPE) for _ in range(4)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, "live"], cwd=ROOT, stdout=subprocess.PIPE) for _ in range(4)
+    ]
     assert [int(p.communicate()[0]) for p in processes] == [499500] * 4
     assert log.read_text() == "built\n" * 2, "once by the killed one, once by one of four"
     assert [e.state for e in cache.entries(content=True)] == ["usable"]
@@ -175,7 +187,9 @@ def test_prune_removes_what_nothing_can_use_and_nothing_else(places: Path, monke
     assert listed == {keep.name: "usable", damaged.name: "damaged", stale.name: "stale", left.name: "left over"}
     done = json.loads(bench("data", "cache", "--prune", "--json").stdout)
     assert sorted(done["removed"]) == sorted([damaged.name, stale.name, left.name])
-    assert [row["file"] for row in done["entries"]] == [keep.name] and done["entries"][0]["bytes"] == keep.stat().st_size
+    assert [row["file"] for row in done["entries"]] == [keep.name] and done["entries"][0][
+        "bytes"
+    ] == keep.stat().st_size
 
 
 def test_prune_leaves_a_build_that_is_under_way(places: Path) -> None:

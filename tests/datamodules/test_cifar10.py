@@ -43,7 +43,8 @@ def test_test_images_are_the_originals_normalised_at_every_step(tiny: None) -> N
 
 def test_without_augmentation_training_shows_every_image_once(tiny: None) -> None:
     parts = [(x[0], y) for x, y in build(augment=False, steps=2).train_batches(lambda: 0)]
-    x, y = torch.cat([p for p, _ in parts]), torch.cat([p for _, p in parts])
+    x = torch.cat([p for p, _ in parts])
+    y = torch.cat([p for _, p in parts])
     expected = normalised(TRAIN[0])
     nearest = torch.cdist(x.flatten(1), expected.flatten(1)).argmin(1)
     torch.testing.assert_close(x, expected[nearest])
@@ -65,7 +66,10 @@ def test_every_augmented_image_is_a_crop_of_the_padded_original_perhaps_mirrored
         ]
         assert len(places) == 1
         seen.add(places[0])
-    assert {t for t, _, _ in seen} == {left for _, left, _ in seen} == set(range(9)) and {m for _, _, m in seen} == {False, True}
+    assert {t for t, _, _ in seen} == {left for _, left, _ in seen} == set(range(9)) and {m for _, _, m in seen} == {
+        False,
+        True,
+    }
 
 
 def test_augmentation_follows_seed_and_epoch(tiny: None) -> None:
@@ -77,7 +81,10 @@ def test_augmentation_follows_seed_and_epoch(tiny: None) -> None:
 
 def test_validation_is_set_aside_of_training_only(tiny: None) -> None:
     data = build(validation=0.25, augment=False)
-    counts = [sum(len(y) for _, y in b) for b in (data.train_batches(lambda: 0), data.validation_batches(), data.test_batches())]
+    counts = [
+        sum(len(y) for _, y in b)
+        for b in (data.train_batches(lambda: 0), data.validation_batches(), data.test_batches())
+    ]
     assert counts == [30, 10, 12]
     with pytest.raises(ValueError, match="validation=0.1"):
         build().validation_batches()
@@ -91,7 +98,9 @@ def test_validation_is_set_aside_of_training_only(tiny: None) -> None:
         ((TRAIN[0][:, :3000], TRAIN[1]), "not the Python version"),
     ],
 )
-def test_an_archive_that_cannot_be_used_says_why(places: Path, monkeypatch: pytest.MonkeyPatch, train: tuple, says: str) -> None:
+def test_an_archive_that_cannot_be_used_says_why(
+    places: Path, monkeypatch: pytest.MonkeyPatch, train: tuple, says: str
+) -> None:
     sets.install("cifar10", sets.cifar_archive(train, TEST), {"train": 40, "test": 12}, monkeypatch)
     with pytest.raises(DataError, match=says):
         build().setup()

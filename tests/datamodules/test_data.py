@@ -30,7 +30,10 @@ def tiny_mnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     rng = np.random.default_rng(0)
     files = []
     for split, count in (("train", 60), ("t10k", 20)):
-        for kind, array in (("images-idx3", rng.integers(0, 256, (count, 28, 28))), ("labels-idx1", rng.integers(0, 10, count))):
+        for kind, array in (
+            ("images-idx3", rng.integers(0, 256, (count, 28, 28))),
+            ("labels-idx1", rng.integers(0, 10, count)),
+        ):
             content = idx(array)
             path = f"raw/{split}-{kind}-ubyte.gz"
             where = places / "data" / "mnist" / path
@@ -69,7 +72,8 @@ def test_bernoulli_rates_follow_the_pixels_and_currents_are_them(tiny_mnist: Sou
 
 def test_random_bytes_are_those_of_the_generator_at_any_length() -> None:
     for shape in ((1,), (3, 5), (4, 8), (7, 9, 2)):
-        one, two = np.random.default_rng(3), np.random.default_rng(3)
+        one = np.random.default_rng(3)
+        two = np.random.default_rng(3)
         for _ in range(3):
             assert random_bytes(one, shape).numpy().tobytes() == two.bytes(int(np.prod(shape)))
 
@@ -87,7 +91,10 @@ def test_the_same_seed_and_epoch_give_the_same_bytes_and_others_do_not(tiny_mnis
 
 def test_validation_is_set_aside_of_training_only(tiny_mnist: Source) -> None:
     data = build_mnist(validation=0.2, encoding="current")
-    parts = [torch.cat([x[0] for x, _ in b]) for b in (data.train_batches(lambda: 0), data.validation_batches(), data.test_batches())]
+    parts = [
+        torch.cat([x[0] for x, _ in b])
+        for b in (data.train_batches(lambda: 0), data.validation_batches(), data.test_batches())
+    ]
     assert [len(x) for x in parts] == [48, 12, 20]
     whole = torch.cat([x[0] for x, _ in build_mnist(encoding="current").train_batches(lambda: 0)])
     assert sorted(torch.cat(parts[:2]).tolist()) == sorted(whole.tolist())
@@ -123,7 +130,8 @@ def test_missing_truncated_and_wrong_files_are_refused_by_name(tiny_mnist: Sourc
 
 
 @pytest.mark.parametrize(
-    "content", [b"not gzip", gzip.compress(b"\x00\x00\x09\x01"), idx(np.zeros(5))[:-9], gzip.compress(idx(np.zeros(5))[:0])]
+    "content",
+    [b"not gzip", gzip.compress(b"\x00\x00\x09\x01"), idx(np.zeros(5))[:-9], gzip.compress(idx(np.zeros(5))[:0])],
 )
 def test_what_is_no_idx_file_is_named(content: bytes) -> None:
     with pytest.raises(ValueError, match="labels"):
@@ -149,12 +157,16 @@ def test_fetch_takes_only_the_original_bytes(tiny_mnist: Source, places: Path, m
         sources.fetch("mnist", lambda text: None)
     assert "nowhere" in str(error.value)
     assert sources.missing("mnist") == list(tiny_mnist.files)
-    monkeypatch.setitem(sources.SOURCES, "mnist", replace(only_broken, mirrors=(*only_broken.mirrors, f"file://{served}/")))
+    monkeypatch.setitem(
+        sources.SOURCES, "mnist", replace(only_broken, mirrors=(*only_broken.mirrors, f"file://{served}/"))
+    )
     sources.fetch("mnist", lambda text: None)
     assert sources.missing("mnist") == []
 
 
-def test_without_a_network_fetch_says_what_was_tried_and_where_to_put_the_file(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_network_fetch_says_what_was_tried_and_where_to_put_the_file(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nothing listens there
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     done = bench("data", "fetch", "mnist")

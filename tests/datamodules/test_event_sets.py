@@ -1,4 +1,5 @@
-"""Every event set goes from its published files through Tonic's own class into batches, and what cannot be used is said."""
+"""Every event set goes from its published files through Tonic's own class into batches, and what cannot be used is
+said."""
 
 from __future__ import annotations
 
@@ -47,7 +48,12 @@ def ssc(places: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list]:
 @pytest.fixture
 def nmnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
-    sets.install("nmnist", sets.nmnist_archives(*split(lambda: sets.camera(rng, 34, 900, 310_000), SIZES, 10)), SIZES, monkeypatch)
+    sets.install(
+        "nmnist",
+        sets.nmnist_archives(*split(lambda: sets.camera(rng, 34, 900, 310_000), SIZES, 10)),
+        SIZES,
+        monkeypatch,
+    )
 
 
 @pytest.fixture
@@ -130,10 +136,11 @@ def test_ssc_has_its_own_validation_split_and_shd_carves_one(ssc: dict, shd: dic
     parts = [datamodules.build("shd", {"validation": 0.25}, 10, seed) for seed in (0, 1)]
     carved = []
     for data in parts:
-        aside, kept = sets.everything(data.validation_batches())[0], sets.everything(data.train_batches(lambda: 0))[0]  # type: ignore[attr-defined]
-        assert (aside.shape[1], kept.shape[1]) == (6, 18)
-        assert samples(aside) | samples(kept) == whole and len(whole) == 24
-        carved.append(aside)
+        validation, _ = sets.everything(data.validation_batches())
+        train, _ = sets.everything(data.train_batches(lambda: 0))
+        assert (validation.shape[1], train.shape[1]) == (6, 18)
+        assert samples(validation) | samples(train) == whole and len(whole) == 24
+        carved.append(validation)
     assert torch.equal(carved[0], carved[1]), "the same for every seed"
 
 
@@ -147,14 +154,20 @@ def test_the_order_of_files_does_not_matter(dvs: None, monkeypatch: pytest.Monke
     assert torch.equal(expected[0], found[0]) and torch.equal(expected[1], found[1])
 
 
-def test_many_recordings_are_read_by_several_processes_to_the_same_bytes(nmnist: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_recordings_are_read_by_several_processes_to_the_same_bytes(
+    nmnist: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = sets.batches("nmnist").sets["train"]  # type: ignore[attr-defined]
     for entry in cache.entries():
         entry.path.unlink()
     monkeypatch.setattr(recordings, "PARALLEL", 1)
     monkeypatch.setattr(recordings, "CHUNK", 7)
     two = sets.batches("nmnist").sets["train"]  # type: ignore[attr-defined]
-    assert np.array_equal(one.places, two.places) and np.array_equal(one.offsets, two.offsets) and torch.equal(one.labels, two.labels)
+    assert (
+        np.array_equal(one.places, two.places)
+        and np.array_equal(one.offsets, two.offsets)
+        and torch.equal(one.labels, two.labels)
+    )
 
 
 def test_a_limit_takes_samples_evenly_from_all_classes(nmnist: None) -> None:
@@ -164,7 +177,8 @@ def test_a_limit_takes_samples_evenly_from_all_classes(nmnist: None) -> None:
 
 def test_batches_are_the_same_for_a_seed_and_epoch_and_cover_all_samples(nmnist: None) -> None:
     def epoch(seed: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return sets.everything(datamodules.build("nmnist", {}, 7, seed).train_batches(lambda: number))  # type: ignore[attr-defined]
+        data = datamodules.build("nmnist", {}, 7, seed)
+        return sets.everything(data.train_batches(lambda: number))
 
     first = epoch(0, 1)
     assert torch.equal(first[0], epoch(0, 1)[0])
@@ -184,7 +198,8 @@ def test_memory_is_used_again_but_never_while_anything_holds_it(nmnist: None) ->
     view = None
     for x, _ in data.train_batches(lambda: 0):
         if view is None:
-            view, before = x[0, 0], x[0, 0].clone()
+            view = x[0, 0]
+            before = x[0, 0].clone()
         addresses.add(x.data_ptr())
     assert torch.equal(view, before), "a view keeps the memory too"
     assert len(addresses) <= 3
@@ -209,7 +224,8 @@ def test_nothing_of_an_earlier_batch_stays_in_the_memory(nmnist: None, settings:
 
 @pytest.mark.parametrize("settings", [{}, {"steps": "full", "window_ms": 10, "values": "counts"}])
 def test_batches_of_events_are_the_dense_ones(nmnist: None, settings: dict) -> None:
-    dense, sparse = sets.batches("nmnist", **settings), sets.batches("nmnist", **settings)
+    dense = sets.batches("nmnist", **settings)
+    sparse = sets.batches("nmnist", **settings)
     sparse.form = "events"  # type: ignore[attr-defined]
     for (x, y), (found, z) in zip(dense.train_batches(lambda: 1), sparse.train_batches(lambda: 1), strict=True):
         assert torch.equal(x, found.dense()) and torch.equal(y, z)  # type: ignore[attr-defined]
@@ -228,22 +244,42 @@ def test_frames_with_few_empty_places_have_no_batches_of_events(dvs: None) -> No
 
 
 def test_a_set_that_is_not_there_says_how_to_get_it(places: Path) -> None:
-    for name in ("shd", "ssc", "nmnist", "nmnist-subset", "dvs-gesture", "dvs-gesture-clips", "cifar10", "cifar10-subset"):
+    for name in (
+        "shd",
+        "ssc",
+        "nmnist",
+        "nmnist-subset",
+        "dvs-gesture",
+        "dvs-gesture-clips",
+        "cifar10",
+        "cifar10-subset",
+    ):
         with pytest.raises(DataError, match=f"bench data fetch {name}"):
             sets.batches(name)
 
 
 def test_a_stand_in_is_used_only_when_it_is_complete(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
-    monkeypatch.setitem(sources.SOURCES, "nmnist-standin", replace(sources.SOURCES["nmnist-standin"], samples={"train": 3, "test": 2}))
+    monkeypatch.setitem(
+        sources.SOURCES, "nmnist-standin", replace(sources.SOURCES["nmnist-standin"], samples={"train": 3, "test": 2})
+    )
     here = sources.folder("nmnist-standin")
     for top, count in (("Train", 3), ("Test", 2)):
         for i in range(count):
             path = here / top / str(i) / f"{i + 1:05}.bin"
             path.parent.mkdir(parents=True)
             path.write_bytes(sets.bin_file(sets.camera(rng, 34, 300, 300_000)))
-    says = {"complete": False, "recipe": {"version": sources.SOURCES["nmnist-standin"].version}, "samples": {"train": 3, "test": 2}}
-    for manifest in (None, says, {**says, "complete": True, "recipe": {"version": 0}}, {**says, "complete": True, "samples": {"train": 3}}):
+    says = {
+        "complete": False,
+        "recipe": {"version": sources.SOURCES["nmnist-standin"].version},
+        "samples": {"train": 3, "test": 2},
+    }
+    for manifest in (
+        None,
+        says,
+        {**says, "complete": True, "recipe": {"version": 0}},
+        {**says, "complete": True, "samples": {"train": 3}},
+    ):
         if manifest:
             (here / "standin.json").write_text(json.dumps(manifest))
         assert sources.missing("nmnist-standin") and sources.status("nmnist-standin")["state"] == "missing"

@@ -18,7 +18,9 @@ XYTP = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
 def cochlea_events(times: np.ndarray, units: np.ndarray) -> np.ndarray:
     """As Tonic gives them: times cut to us."""
     events = np.empty(len(times), HSD)
-    events["t"], events["x"], events["p"] = times.astype(np.float64) * 1e6, units, 1
+    events["t"] = times.astype(np.float64) * 1e6
+    events["x"] = units
+    events["p"] = 1
     return events
 
 
@@ -38,7 +40,8 @@ def binary_image(times: np.ndarray, units: np.ndarray, dt: float) -> np.ndarray:
     for i in range(len(image)):
         taken = times <= np.float16(i * dt)
         image[i, 700 - units[taken & (units > 0)].astype(int)] = 1
-        times, units = times[~taken], units[~taken]
+        times = times[~taken]
+        units = units[~taken]
     return image
 
 
@@ -63,7 +66,12 @@ def test_windows_start_at_the_first_event_and_polarity_comes_first() -> None:
     events = camera_events((1, 2, 5_000, 0), (1, 2, 7_999, 1), (33, 33, 8_000, 1), (0, 0, 49_999, 0), (0, 0, 50_000, 0))
     places, counts = Windows(15, 3, 34, False)(events, report := Counter())
     assert counts is None
-    assert [(p // 2312, p % 2312) for p in places.tolist()] == [(0, 2 * 34 + 1), (0, 1156 + 2 * 34 + 1), (1, 2311), (14, 0)]
+    assert [(p // 2312, p % 2312) for p in places.tolist()] == [
+        (0, 2 * 34 + 1),
+        (0, 1156 + 2 * 34 + 1),
+        (1, 2311),
+        (14, 0),
+    ]
     assert (report["after the window"], report["used"]) == (1, 4)
 
 
@@ -79,7 +87,9 @@ def test_counts_count_and_binary_windows_do_not() -> None:
 def test_frames_hold_equally_many_events_and_the_last_takes_the_rest() -> None:
     rng = np.random.default_rng(1)
     events = np.empty(1003, XYTP)
-    events["x"], events["y"], events["p"] = rng.integers(0, 128, 1003), rng.integers(0, 128, 1003), rng.integers(0, 2, 1003)
+    events["x"] = rng.integers(0, 128, 1003)
+    events["y"] = rng.integers(0, 128, 1003)
+    events["p"] = rng.integers(0, 2, 1003)
     events["t"] = np.sort(rng.integers(0, 10**6, 1003))
     image = dense(*Frames(16, 128, 4, True)(events, Counter()), 16, 2048)
     assert image.sum(1).tolist() == [62] * 15 + [1003 - 15 * 62]
@@ -98,7 +108,10 @@ def test_fewer_events_than_frames_lose_none() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(-3, 40), st.integers(-3, 250), st.integers(-1000, 60_000), st.integers(-1, 3)), max_size=60),
+    st.lists(
+        st.tuples(st.integers(-3, 40), st.integers(-3, 250), st.integers(-1000, 60_000), st.integers(-1, 3)),
+        max_size=60,
+    ),
     st.sampled_from([Windows(15, 3, 34, True), Windows(5, 10, 34, False), Frames(4, 32, 4, True)]),
 )
 def test_whatever_the_events_every_one_is_used_or_counted_and_order_does_not_matter(rows: list, transform) -> None:
@@ -109,7 +122,9 @@ def test_whatever_the_events_every_one_is_used_or_counted_and_order_does_not_mat
     left_out = ("off the sensor", "before time 0", "after the window", "merged with another in the same bin")
     assert report["used"] + sum(report[name] for name in left_out) == report["events"] == len(events)
     assert report["used"] == (len(places) if counts is None else counts.sum())
-    inside = events[(events["x"] >= 0) & (events["x"] < transform.side) & (events["y"] >= 0) & (events["y"] < transform.side)]
+    inside = events[
+        (events["x"] >= 0) & (events["x"] < transform.side) & (events["y"] >= 0) & (events["y"] < transform.side)
+    ]
     inside = inside[(inside["t"] >= 0) & (inside["p"] >= 0) & (inside["p"] < 2)]
     again, _ = transform(inside[np.argsort(inside["t"], kind="stable")], second := Counter())
     assert again.tolist() == places.tolist()

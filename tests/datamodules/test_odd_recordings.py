@@ -30,13 +30,24 @@ def shd_with(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda: broken_h5(lambda t, u, y: (t, u, y))[:-3000], "truncated or damaged"),
         (lambda: b"not HDF5 at all", "truncated or damaged"),
         (lambda: broken_h5(lambda t, u, y: (t, u, 20)), r"recording 00003 has label 20, the set's are 0\.\.19"),
-        (lambda: broken_h5(lambda t, u, y: (np.where(u > 350, np.nan, t), u, y)), "recording 00003: a time stamp is not finite"),
-        (lambda: broken_h5(lambda t, u, y: (np.where(u > 350, np.inf, t), u, y)), "recording 00003: a time stamp is not finite"),
+        (
+            lambda: broken_h5(lambda t, u, y: (np.where(u > 350, np.nan, t), u, y)),
+            "recording 00003: a time stamp is not finite",
+        ),
+        (
+            lambda: broken_h5(lambda t, u, y: (np.where(u > 350, np.inf, t), u, y)),
+            "recording 00003: a time stamp is not finite",
+        ),
         (lambda: broken_h5(lambda t, u, y: (t, u[:-1], y)), "recording 00003 cannot be read"),
-        (lambda: sets.spikes_h5(sets.cochlea(np.random.default_rng(0), 7, 20)), "7 train recordings where the set has 8"),
+        (
+            lambda: sets.spikes_h5(sets.cochlea(np.random.default_rng(0), 7, 20)),
+            "7 train recordings where the set has 8",
+        ),
     ],
 )
-def test_an_hdf5_file_that_cannot_be_used_is_named(places: Path, monkeypatch: pytest.MonkeyPatch, content, says: str) -> None:
+def test_an_hdf5_file_that_cannot_be_used_is_named(
+    places: Path, monkeypatch: pytest.MonkeyPatch, content, says: str
+) -> None:
     shd_with(content(), monkeypatch)
     with pytest.raises(DataError, match=says) as error:
         sets.batches("shd")
@@ -54,7 +65,9 @@ def test_an_hdf5_file_that_cannot_be_used_is_named(places: Path, monkeypatch: py
         (lambda t, u, y: (t + np.float16(2), u, y), {"after the window": -1}),
     ],
 )
-def test_odd_events_are_handled_and_counted(places: Path, monkeypatch: pytest.MonkeyPatch, recording, counted: dict) -> None:
+def test_odd_events_are_handled_and_counted(
+    places: Path, monkeypatch: pytest.MonkeyPatch, recording, counted: dict
+) -> None:
     shd_with(broken_h5(lambda t, u, y: (t, u, y)), monkeypatch)
     plain_x = sets.everything(sets.batches("shd").test_batches())[0]
     plain = cache.entries()[0].report
@@ -75,12 +88,20 @@ def test_odd_events_are_handled_and_counted(places: Path, monkeypatch: pytest.Mo
     [
         (lambda files: {**files, "Train/3/00004.bin": files["Train/3/00004.bin"][:-1]}, "00004.bin is truncated"),
         (lambda files: {**files, "Train/3/00004.bin": files["Train/3/00004.bin"][:-4]}, "00004.bin is truncated"),
-        (lambda files: {k: v for k, v in files.items() if "00004" not in k}, "23 train recordings where the set has 24"),
+        (
+            lambda files: {k: v for k, v in files.items() if "00004" not in k},
+            "23 train recordings where the set has 24",
+        ),
         (lambda files: {**files, "Train/x/00099.bin": files["Train/3/00004.bin"]}, "cannot be read as NMNIST"),
-        (lambda files: {k.replace("3/00004", "10/00004"): v for k, v in files.items()}, r"00004.bin has label 10, the set's are 0\.\.9"),
+        (
+            lambda files: {k.replace("3/00004", "10/00004"): v for k, v in files.items()},
+            r"00004.bin has label 10, the set's are 0\.\.9",
+        ),
     ],
 )
-def test_a_recording_of_nmnist_that_cannot_be_used_is_named(places: Path, monkeypatch: pytest.MonkeyPatch, change, says: str) -> None:
+def test_a_recording_of_nmnist_that_cannot_be_used_is_named(
+    places: Path, monkeypatch: pytest.MonkeyPatch, change, says: str
+) -> None:
     rng = np.random.default_rng(2)
     files = {f"Train/{i % 10}/{i + 1:05}.bin": sets.bin_file(sets.camera(rng, 34, 100, 300_000)) for i in range(24)}
     test = {"Test/0/00001.bin": b""}
@@ -90,7 +111,9 @@ def test_a_recording_of_nmnist_that_cannot_be_used_is_named(places: Path, monkey
         sets.batches("nmnist")
 
 
-def test_pixels_off_the_sensor_and_empty_recordings_of_nmnist_are_counted(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pixels_off_the_sensor_and_empty_recordings_of_nmnist_are_counted(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(2)
     off = sets.camera(rng, 34, 100, 40_000)
     off[:7, 0] = 34
@@ -99,7 +122,11 @@ def test_pixels_off_the_sensor_and_empty_recordings_of_nmnist_are_counted(places
     sets.install("nmnist", sets.nmnist_archives(made, made), {"train": 3, "test": 3}, monkeypatch)
     x, y = sets.everything(sets.batches("nmnist").test_batches())
     report = next(e.report for e in cache.entries() if e.split == "test")
-    assert (report["off the sensor"], report["empty recordings"], report["recordings longer than the window"]) == (10, 1, 1)
+    assert (report["off the sensor"], report["empty recordings"], report["recordings longer than the window"]) == (
+        10,
+        1,
+        1,
+    )
     assert x[:, 1].sum() == 0 and y.tolist() == [0, 1, 2]
 
 
@@ -113,10 +140,15 @@ def test_pixels_off_the_sensor_and_empty_recordings_of_nmnist_are_counted(places
         (lambda raw: sets.npy_with(raw, 7, 3, np.inf), "8.npy: a time stamp is not finite"),
     ],
 )
-def test_a_recording_of_dvs_gesture_that_cannot_be_used_is_named(places: Path, monkeypatch: pytest.MonkeyPatch, content, says: str) -> None:
+def test_a_recording_of_dvs_gesture_that_cannot_be_used_is_named(
+    places: Path, monkeypatch: pytest.MonkeyPatch, content, says: str
+) -> None:
     raw = sets.npy_file(sets.camera(np.random.default_rng(0), 128, 50, 10**6))
     top = {"train": "ibmGestureTrain", "test": "ibmGestureTest"}
-    archives = {f"{t}.tar.gz": sets.tarred({f"{t}/user01_led/3.npy": raw, f"{t}/user01_led/8.npy": content(raw)}) for t in top.values()}
+    archives = {
+        f"{t}.tar.gz": sets.tarred({f"{t}/user01_led/3.npy": raw, f"{t}/user01_led/8.npy": content(raw)})
+        for t in top.values()
+    }
     sets.install("dvs-gesture", archives, {"train": 2, "test": 2}, monkeypatch)
     with pytest.raises(DataError, match=says):
         sets.batches("dvs-gesture")
@@ -124,7 +156,9 @@ def test_a_recording_of_dvs_gesture_that_cannot_be_used_is_named(places: Path, m
 
 def test_a_recording_of_dvs_gesture_with_a_wrong_label_is_named(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = sets.npy_file(sets.camera(np.random.default_rng(0), 128, 50, 10**6))
-    archives = {f"{t}.tar.gz": sets.tarred({f"{t}/user01_led/11.npy": raw}) for t in ("ibmGestureTrain", "ibmGestureTest")}
+    archives = {
+        f"{t}.tar.gz": sets.tarred({f"{t}/user01_led/11.npy": raw}) for t in ("ibmGestureTrain", "ibmGestureTest")
+    }
     sets.install("dvs-gesture", archives, {"train": 1, "test": 1}, monkeypatch)
     with pytest.raises(DataError, match=r"11.npy has label 11, the set's are 0\.\.10"):
         sets.batches("dvs-gesture")

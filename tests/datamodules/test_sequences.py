@@ -34,7 +34,8 @@ def test_seq_mnist_shows_one_pixel_a_step_in_row_major_order(tiny_mnist: Source)
 
 def test_the_permutation_of_the_lab_s_code_is_the_same_for_training_and_test(tiny_mnist: Source) -> None:  # noqa: F811
     assert order(1234)[:10].tolist() == [529, 511, 328, 133, 532, 378, 156, 305, 143, 582]
-    plain, permuted = images(), images(permutation=1234)
+    plain = images()
+    permuted = images(permutation=1234)
     for split in ("train_batches", "test_batches"):
         arguments = ((lambda: 0),) if split == "train_batches" else ()
         (a, y), (b, z) = (next(iter(getattr(data, split)(*arguments))) for data in (plain, permuted))
@@ -42,7 +43,8 @@ def test_the_permutation_of_the_lab_s_code_is_the_same_for_training_and_test(tin
 
 
 def test_each_permutation_has_its_own_data_hash_and_order() -> None:
-    seq, ps = Experiment(SEQ_MNIST, CELIF_154K, 0, "paper"), Experiment(PS_MNIST, CELIF_154K, 0, "paper")
+    seq = Experiment(SEQ_MNIST, CELIF_154K, 0, "paper")
+    ps = Experiment(PS_MNIST, CELIF_154K, 0, "paper")
     others = [Experiment(PS_MNIST, CELIF_154K, 0, "paper", (("data_settings.permutation", seed),)) for seed in (1, 2)]
     assert len({e.data_hash for e in (seq, ps, *others)}) == 4
     assert len({tuple(order(seed)) for seed in (None, 1234, 1, 2)}) == 4
@@ -51,7 +53,16 @@ def test_each_permutation_has_its_own_data_hash_and_order() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [[0] * 784, list(range(783)), list(range(1, 785)), [*range(783), 783.5], "1234", True, 1.5, -1],
-    ids=["one number", "too short", "out of range", "no whole number", "text", "truth value", "fraction", "negative seed"],
+    ids=[
+        "one number",
+        "too short",
+        "out of range",
+        "no whole number",
+        "text",
+        "truth value",
+        "fraction",
+        "negative seed",
+    ],
 )
 def test_what_is_no_permutation_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="permutation"):
@@ -70,9 +81,12 @@ def test_the_crossing_code_has_79_lines_and_a_cue() -> None:
     x = crossings(pixels)
     assert x.shape == (840, 2, 80) and set(x.unique().tolist()) == {0.0, 1.0}
     assert torch.equal(
-        x[:, 0].nonzero()[:79], torch.tensor([[5, n] for n in (*range(39), 78)] + [[6, 78]] + [[7, n] for n in range(39, 77)])
+        x[:, 0].nonzero()[:79],
+        torch.tensor([[5, n] for n in (*range(39), 78)] + [[6, 78]] + [[7, n] for n in range(39, 77)]),
     )
-    assert x[9, 1].nonzero().flatten().tolist() == list(range(20)) and x[10, 1].nonzero().flatten().tolist() == list(range(39, 59))
+    assert x[9, 1].nonzero().flatten().tolist() == list(range(20)) and x[10, 1].nonzero().flatten().tolist() == list(
+        range(39, 59)
+    )
     assert torch.equal(x[:, :, 79], (torch.arange(840) >= 784).float()[:, None].expand(840, 2))
 
 
@@ -108,7 +122,8 @@ def test_scales_are_those_of_the_public_codes(tiny_mnist: Source) -> None:  # no
 @pytest.mark.parametrize("steps", [2, 3, 100])
 def test_adding_marks_two_different_steps_anywhere_and_asks_for_their_sum(steps: int) -> None:
     x, y = Adding(8, 0, steps=steps).generate(4000, np.random.default_rng(0))
-    values, marks = x[..., 0], x[..., 1]
+    values = x[..., 0]
+    marks = x[..., 1]
     assert x.dtype == torch.float32 and x.shape == (steps, 4000, 2)
     assert (marks.sum(0) == 2).all() and set(marks.unique().tolist()) <= {0.0, 1.0}
     assert torch.allclose((values * marks).sum(0), y)
@@ -164,7 +179,9 @@ def test_generated_batches_are_fresh_by_epoch_equal_by_seed_and_the_test_set_sta
     )
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 4, 1), (5, 1, 1)], ids=["one step, one sample", "one step", "one sample"])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (1, 4, 1), (5, 1, 1)], ids=["one step, one sample", "one step", "one sample"]
+)
 def test_one_step_and_one_sample_are_enough(shape: tuple[int, int, int]) -> None:
     module = SpikingModule(Experiment(SEQ_MNIST, CELIF_154K, 0, "paper").config)
     loss, scores = module.objective(module(torch.rand(shape)), torch.zeros(shape[1], dtype=torch.long))

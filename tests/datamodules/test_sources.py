@@ -29,11 +29,14 @@ CONTENT = os.urandom(3 * 2**20 + 17)
 
 
 class Server(ThreadingHTTPServer):
-    """Answers /whole, /ranges (and cuts the first ``cut`` connections short), /empty, /page, /other; counts bytes and requests."""
+    """Answers /whole, /ranges (and cuts the first ``cut`` connections short), /empty, /page, /other; counts bytes and
+    requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.cut, self.sent, self.ranges = 0, 0, []  # type: ignore[var-annotated]
+        self.cut = 0
+        self.sent = 0
+        self.ranges: list[str | None] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}/"
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -46,7 +49,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         kind = self.path.split("/")[1]
         self.server.ranges.append(asked := self.headers.get("Range"))
-        body = {"empty": b"", "page": b"<!DOCTYPE html><html>moved</html>", "other": b"x" * len(CONTENT)}.get(kind, CONTENT)
+        body = {"empty": b"", "page": b"<!DOCTYPE html><html>moved</html>", "other": b"x" * len(CONTENT)}.get(
+            kind, CONTENT
+        )
         start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and kind == "ranges" else 0
         if start and start >= len(body):
             return self.send_error(416)
@@ -75,7 +80,9 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def offer(monkeypatch: pytest.MonkeyPatch, *urls: str, content: bytes = CONTENT, size: int | None = None, **more) -> Path:
+def offer(
+    monkeypatch: pytest.MonkeyPatch, *urls: str, content: bytes = CONTENT, size: int | None = None, **more
+) -> Path:
     """A source "toy" of one file at ``urls``; where it belongs."""
     file = File("toy.zip", size, hashlib.md5(content).hexdigest(), urls, **more)
     monkeypatch.setitem(sources.SOURCES, "toy", Source("toy", "Toy", files=(file,), samples={"train": 1}))
@@ -89,7 +96,9 @@ def fetch() -> list[str]:
 
 
 @pytest.mark.parametrize("size", [None, len(CONTENT)])
-def test_a_download_is_kept_whole(places: Path, server: Server, monkeypatch: pytest.MonkeyPatch, size: int | None) -> None:
+def test_a_download_is_kept_whole(
+    places: Path, server: Server, monkeypatch: pytest.MonkeyPatch, size: int | None
+) -> None:
     where = offer(monkeypatch, server.url + "whole", size=size)
     fetch()
     assert where.read_bytes() == CONTENT
@@ -98,7 +107,9 @@ def test_a_download_is_kept_whole(places: Path, server: Server, monkeypatch: pyt
     assert server.sent == len(CONTENT), "what is there is not fetched again"
 
 
-def test_a_broken_connection_goes_on_where_it_stopped(places: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_connection_goes_on_where_it_stopped(
+    places: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     where = offer(monkeypatch, server.url + "ranges")
     server.cut = 2
     fetch()
@@ -127,10 +138,14 @@ sources.fetch("toy", print)
 def fetching(die_after: int = 10**6) -> subprocess.Popen:
     """``fetch`` in a process of its own, which is killed after ``die_after`` pieces."""
     (file,) = sources.SOURCES["toy"].files
-    return subprocess.Popen([sys.executable, "-c", FETCH, json.dumps(asdict(file)), str(die_after)], cwd=ROOT, stdout=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [sys.executable, "-c", FETCH, json.dumps(asdict(file)), str(die_after)], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
 
 
-def test_a_killed_download_goes_on_where_it_stopped(places: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_download_goes_on_where_it_stopped(
+    places: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     where = offer(monkeypatch, server.url + "ranges")
     assert fetching(die_after=2).wait() == -signal.SIGKILL
     begun = where.with_name("toy.zip.part").stat().st_size
@@ -208,7 +223,9 @@ def test_a_wrong_file_put_there_by_hand_is_refused(places: Path, monkeypatch: py
 
 
 def link(info: tarfile.TarInfo) -> None:
-    info.type, info.linkname, info.size = tarfile.SYMTYPE, "/etc", 0
+    info.type = tarfile.SYMTYPE
+    info.linkname = "/etc"
+    info.size = 0
 
 
 @pytest.mark.parametrize(
@@ -226,7 +243,9 @@ def link(info: tarfile.TarInfo) -> None:
         ("toy.tar.gz", tarred({"Train/0/1.bin": os.urandom(50_000)})[:30_000], "damaged"),
     ],
 )
-def test_dangerous_damaged_and_foreign_archives_leave_nothing(places: Path, name: str, content: bytes, says: str) -> None:
+def test_dangerous_damaged_and_foreign_archives_leave_nothing(
+    places: Path, name: str, content: bytes, says: str
+) -> None:
     here = places / "data" / "toy"
     here.mkdir(parents=True)
     (here / name).write_bytes(content)
@@ -236,7 +255,9 @@ def test_dangerous_damaged_and_foreign_archives_leave_nothing(places: Path, name
     assert not list(places.rglob("evil"))
 
 
-def test_an_archive_without_what_is_read_from_it_is_refused_before_anything_changes(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_without_what_is_read_from_it_is_refused_before_anything_changes(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content = tarred({"Test/1.bin": b"1"})
     (places / "whole.tar.gz").write_bytes(content)
     offer(monkeypatch, f"file://{places}/whole.tar.gz", content=content, unpacks=("Train",))
@@ -262,7 +283,9 @@ def test_unpacked_files_that_changed_are_found_and_repaired(places: Path, monkey
     assert sources.missing("toy"), "a size that differs is seen without reading"
 
 
-def test_a_disk_that_fills_while_unpacking_is_one_message_and_leaves_nothing(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills_while_unpacking_is_one_message_and_leaves_nothing(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content = zipped({"Train/0/1.bin": b"1" * 10})
     where = offer(monkeypatch, content=content, unpacks=("Train",))
     where.parent.mkdir(parents=True)
@@ -275,7 +298,9 @@ def test_a_disk_that_fills_while_unpacking_is_one_message_and_leaves_nothing(pla
         patch.setattr("datamodules.sources.unpack.shutil.copyfileobj", full)
         with pytest.raises(DataError, match="No space left on device.*free some space or set BENCH_DATA"):
             fetch()
-    assert [p.name for p in where.parent.iterdir() if not p.name.startswith(".fetch")] == [where.name] and sources.missing("toy")
+    assert [p.name for p in where.parent.iterdir() if not p.name.startswith(".fetch")] == [
+        where.name
+    ] and sources.missing("toy")
     fetch()
     assert sources.missing("toy") == []
 
@@ -295,8 +320,11 @@ def test_a_killed_unpacking_is_never_used(places: Path, monkeypatch: pytest.Monk
         "        if count == stop: os.kill(os.getpid(), 9)\n"
         "        return function(*a, **k)\n"
         "    return call\n"
-        "u.shutil.copyfileobj = counted(shutil.copyfileobj); u.os.replace = counted(os.replace); u.digest = counted(u.digest)\n"
-        f"u.unpack(Path({str(where)!r}), File('toy.zip', None, {sources.SOURCES['toy'].files[0].md5!r}, unpacks=('Train',)))\n"
+        "u.shutil.copyfileobj = counted(shutil.copyfileobj)\n"
+        "u.os.replace = counted(os.replace)\n"
+        "u.digest = counted(u.digest)\n"
+        f"file = File('toy.zip', None, {sources.SOURCES['toy'].files[0].md5!r}, unpacks=('Train',))\n"
+        f"u.unpack(Path({str(where)!r}), file)\n"
     )
     codes = []
     for stop in range(1, 10):
@@ -308,7 +336,9 @@ def test_a_killed_unpacking_is_never_used(places: Path, monkeypatch: pytest.Monk
     assert sorted(p.name for p in where.parent.iterdir()) == [".toy.zip.complete", "Train", "toy.zip"]
 
 
-def test_processes_that_fetch_at_once_download_once(places: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_fetch_at_once_download_once(
+    places: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     where = offer(monkeypatch, server.url + "whole")
     processes = [fetching() for _ in range(3)]
     assert [process.wait() for process in processes] == [0, 0, 0]
@@ -356,7 +386,9 @@ def test_a_subset_that_differs_in_a_byte_is_not_that_subset(places: Path, monkey
         path.write_bytes(bytes([i] * 5))
     count, size, md5 = sources.digest(here / "Train")
     assert (count, size) == (3, 15)
-    monkeypatch.setitem(sources.SOURCES, "toy", Source("toy", "Toy", (File("Train", size, md5, count=3),), place="toys", kind="subset"))
+    monkeypatch.setitem(
+        sources.SOURCES, "toy", Source("toy", "Toy", (File("Train", size, md5, count=3),), place="toys", kind="subset")
+    )
     sources.check("toy")
     (here / "Train" / "0" / "1.bin").write_bytes(b"x" * 5)
     with pytest.raises(DataError, match="damaged or another"):

@@ -1,4 +1,5 @@
-"""Stand-ins are the same bytes for the same seed, look like what they stand for, and nothing unfinished is taken for finished."""
+"""Stand-ins are the same bytes for the same seed, look like what they stand for, and nothing unfinished is taken for
+finished."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -39,7 +41,8 @@ def strokes(seed: int, count: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:28, :28] - 13.5
     angle = rng.uniform(0, np.pi, count)[:, None, None]
-    across, along = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    across = x * np.cos(angle) + y * np.sin(angle)
+    along = y * np.cos(angle) - x * np.sin(angle)
     return (255 * np.clip(2.5 - abs(across), 0, 1) * np.clip(9 - abs(along), 0, 1)).astype(np.uint8)
 
 
@@ -48,9 +51,13 @@ def tiny_mnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """12 training and 6 test images in MNIST's own format; the data folder."""
     files = []
     for split, count in (("train", 12), ("t10k", 6)):
-        for kind, array in (("images-idx3", strokes(count, count)), ("labels-idx1", np.arange(count, dtype=np.uint8) % 10)):
+        for kind, array in (
+            ("images-idx3", strokes(count, count)),
+            ("labels-idx1", np.arange(count, dtype=np.uint8) % 10),
+        ):
             content = gzip.compress(
-                struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes(), mtime=0
+                struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes(),
+                mtime=0,
             )
             path = f"raw/{split}-{kind}-ubyte.gz"
             where = places / "data" / "mnist" / path
@@ -94,7 +101,9 @@ def test_nmnist_follows_from_seed_split_and_index_alone(tiny_mnist: Path, tmp_pa
     assert nmnist.encode(nmnist.sample(Studio(Sensor(), 3), images[7], 3, "Train", 7)) == whole["Train/7/00008.bin"]
 
 
-def test_nmnist_is_the_same_whatever_the_number_of_workers(tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nmnist_is_the_same_whatever_the_number_of_workers(
+    tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(nmnist, "CHUNK", 4)
     one = nmnist.generate(tmp_path / "a", 3, LIMITS, workers=1)
     two = nmnist.generate(tmp_path / "b", 3, LIMITS, workers=2)
@@ -143,7 +152,8 @@ def test_a_killed_generation_is_unfinished(tiny_mnist: Path, tmp_path: Path, mon
 
 
 def test_killed_with_its_workers_it_leaves_no_process_and_goes_on(tiny_mnist: Path, tmp_path: Path) -> None:
-    out, program = tmp_path / "a", tmp_path / "program.py"
+    out = tmp_path / "a"
+    program = tmp_path / "program.py"
     program.write_text(
         "import os, sys, time\nfrom pathlib import Path\nfrom datamodules.standins.making import making, spread\n"
         "def work(name):\n    Path(name).write_text(str(os.getpid()))\n    time.sleep(60)\n"
@@ -202,10 +212,10 @@ def test_a_blank_image_gives_only_noise() -> None:
 
 def test_refractory_pixels_wait_and_higher_thresholds_give_fewer_events() -> None:
     image = strokes(0, 1)[0]
-    quiet = {"noise": 0.0, "hot": (0, 0, 0.0)}
+    quiet = Sensor(noise=0.0, hot=(0, 0, 0.0))
     counts = []
     for threshold in (0.15, 0.3, 0.6):
-        sensor = Sensor(threshold_on=threshold, threshold_off=threshold, refractory=2.0, **quiet)  # type: ignore[arg-type]
+        sensor = replace(quiet, threshold_on=threshold, threshold_off=threshold, refractory=2.0)
         events = Studio(sensor, 0).record(image, np.random.default_rng(0))
         counts.append(len(events))
         pixel = events[:, 2] * 34 + events[:, 1]
@@ -220,7 +230,9 @@ def test_files_hold_what_was_recorded() -> None:
     assert np.array_equal(decode(nmnist.encode(events)), events)
 
 
-def test_nmnist_refuses_what_it_cannot_do_in_one_message(tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nmnist_refuses_what_it_cannot_do_in_one_message(
+    tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = CliRunner().invoke
 
     def message(*arguments: str) -> str:
@@ -237,7 +249,9 @@ def test_nmnist_refuses_what_it_cannot_do_in_one_message(tiny_mnist: Path, tmp_p
     assert "cannot write" in message("nmnist", "--out", str(tmp_path / "file"), "--workers", "1")
     (tmp_path / "real" / "Train").mkdir(parents=True)
     assert "other files" in message("nmnist", "--out", str(tmp_path / "real"), "--workers", "1")
-    assert run(main, ["nmnist", "--out", out, "--workers", "1", "--limit-train", "2", "--limit-test", "2"]).exit_code == 0
+    assert (
+        run(main, ["nmnist", "--out", out, "--workers", "1", "--limit-train", "2", "--limit-test", "2"]).exit_code == 0
+    )
     assert "other settings (samples, seed)" in message("nmnist", "--out", out, "--workers", "1", "--seed", "5")
     with making(tmp_path / "held", "x", {}):
         assert "another process" in message("nmnist", "--out", str(tmp_path / "held"), "--workers", "1")
@@ -302,10 +316,14 @@ def test_the_membrane_maps_high_frequencies_to_its_base() -> None:
 
 
 def test_stand_ins_say_that_they_are() -> None:
-    assert all(s.kind == "stand-in" and "stand-in" in s.title and s.name not in ("nmnist", "shd") for s in STANDINS.values())
+    assert all(
+        s.kind == "stand-in" and "stand-in" in s.title and s.name not in ("nmnist", "shd") for s in STANDINS.values()
+    )
 
 
-@pytest.mark.skipif(not list((sources.folder("mnist").parent / "nmnist").glob("Train/*/*.bin")), reason="no real N-MNIST in BENCH_DATA")
+@pytest.mark.skipif(
+    not list((sources.folder("mnist").parent / "nmnist").glob("Train/*/*.bin")), reason="no real N-MNIST in BENCH_DATA"
+)
 def test_events_are_those_of_real_recordings_of_the_same_digits() -> None:
     from datamodules.standins.compare import pairs
 

@@ -20,7 +20,8 @@ from lightning_modules.spiking import SpikingModule
 def test_the_rnns_of_roles_have_one_layer_of_512_read_at_the_last_step(model, gates: int) -> None:
     module = SpikingModule(Experiment(NMNIST, model, 0, "paper").config)
     assert module.network.parameter_count == gates * (512 * (2312 + 512) + 2 * 512)
-    x, y = torch.rand(4, 3, 2312), torch.tensor([0, 3, 9])
+    x = torch.rand(4, 3, 2312)
+    y = torch.tensor([0, 3, 9])
     output = module(x)
     assert output.shape == (1, 3, 10)
     loss, scores = module.objective(output, y)
@@ -68,7 +69,9 @@ def test_readouts_differ_only_in_what_they_read(readout: str) -> None:
     other = RNN([3, 5, 4, 2], readout=readout)
     other.load_state_dict(every.state_dict())
     x = torch.randn(7, 2, 3)
-    expected = {"linear": every(x), "linear-mean": every(x).mean(0, keepdim=True), "linear-last": every(x)[-1:]}[readout]
+    expected = {"linear": every(x), "linear-mean": every(x).mean(0, keepdim=True), "linear-last": every(x)[-1:]}[
+        readout
+    ]
     assert torch.allclose(other(x), expected, atol=1e-6)
 
 
@@ -99,7 +102,9 @@ def test_the_published_sizes_of_indrnn_and_tcn() -> None:
 @pytest.mark.parametrize("steps", [1, 2, 9, 16, 33])
 def test_a_tcn_read_at_the_last_step_computes_no_less_than_the_whole(steps: int) -> None:
     torch.manual_seed(0)
-    whole, last = (TCNNetwork([2, 4, 4, 4, 3], readout=readout, kernel=3).double().eval() for readout in ("linear", "linear-last"))
+    whole, last = (
+        TCNNetwork([2, 4, 4, 4, 3], readout=readout, kernel=3).double().eval() for readout in ("linear", "linear-last")
+    )
     with torch.no_grad():
         for p in whole.parameters():
             p.normal_(0.0, 0.5)
@@ -122,17 +127,22 @@ def test_indrnn_follows_its_equation_in_every_layer() -> None:
     network = IndRNNNetwork([2, 3, 3, 4], settings={"steps": 6}).double().train()
     network.dropout = 0.0
     x = torch.randn(6, 5, 2, dtype=torch.float64)
-    found, layer = network(x), x
+    found = network(x)
+    layer = x
     for linear, unit, norm in zip(network.linears, network.units, network.norms, strict=True):
-        h, outputs = torch.zeros(5, 3, dtype=torch.float64), []
+        h = torch.zeros(5, 3, dtype=torch.float64)
+        outputs = []
         for step in layer:
             h = torch.relu(linear(step) + unit.u * h)
             outputs.append(h)
         layer = torch.stack(outputs)
-        mean, deviation = layer.mean((0, 1)), layer.var((0, 1), unbiased=False)
+        mean = layer.mean((0, 1))
+        deviation = layer.var((0, 1), unbiased=False)
         layer = (layer - mean) / torch.sqrt(deviation + norm.eps)
     assert torch.allclose(found, network.head(layer[-1:]), atol=1e-9)
-    assert float(network.units[-1].u.min()) >= 1 / network.units[-1].bound, "the last layer remembers the whole sequence"
+    assert float(network.units[-1].u.min()) >= 1 / network.units[-1].bound, (
+        "the last layer remembers the whole sequence"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""Networks of celif's tables: parameter counts, one TE for all layers, initial weights, and training with what neurons ask for."""
+"""Networks of celif's tables: parameter counts, one TE for all layers, initial weights, and training with what neurons
+ask for."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from lightning_modules.neurons.indrnn import IndRNN
 from lightning_modules.spiking import SpikingModule
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-WIDE, CELIF_WIDE = (1, 64, 256, 256, 10), (1, 64, 152, 152, 10)
+WIDE = (1, 64, 256, 256, 10)
+CELIF_WIDE = (1, 64, 152, 152, 10)
 LAYER_WISE = {"per_neuron": False}
 
 
@@ -44,10 +46,15 @@ LAYER_WISE = {"per_neuron": False}
 def test_parameter_counts_are_those_of_tables_1_and_3(
     layers: tuple[int, ...], neuron: str, settings: dict, recurrent: bool, readout: str, expected: int
 ) -> None:
-    assert Dense(layers, neuron, settings, readout, recurrent, recurrent_layers=2, recurrent_bias=True).parameter_count == expected
+    assert (
+        Dense(layers, neuron, settings, readout, recurrent, recurrent_layers=2, recurrent_bias=True).parameter_count
+        == expected
+    )
 
 
-@pytest.mark.parametrize(("readout", "layers"), [("linear-mean", (1, 4, 6, 3)), ("spiking", (1, 4, 6)), ("spiking", (1, 6))])
+@pytest.mark.parametrize(
+    ("readout", "layers"), [("linear-mean", (1, 4, 6, 3)), ("spiking", (1, 4, 6)), ("spiking", (1, 6))]
+)
 def test_all_layers_of_celif_share_one_te_as_wide_as_the_widest(readout: str, layers: tuple[int, ...]) -> None:
     network = Dense(layers, "celif", {"steps": 5}, readout)
     assert {id(n.te) for n in network.neurons} == {id(network.neurons[0].te)}
@@ -70,10 +77,22 @@ def test_initial_weights_of_alif_are_those_of_the_public_code() -> None:
 
 def config(**changes: Any) -> dict[str, Any]:
     return {
-        "network": "lsnn", "layers": [6, 12, 3], "neuron": {"name": "lsnn"}, "readout": "filtered-mean", "recurrent": True,
-        "init": "default", "network_settings": {"connectivity": 0.3, "last": 4}, "loss": "mean-ce", "loss_settings": {},
-        "optimiser": "adam", "lr": 1e-2, "lr_neuron": 1.0, "schedule": {}, "seed": 0, **changes,
-    }  # fmt: skip
+        "network": "lsnn",
+        "layers": [6, 12, 3],
+        "neuron": {"name": "lsnn"},
+        "readout": "filtered-mean",
+        "recurrent": True,
+        "init": "default",
+        "network_settings": {"connectivity": 0.3, "last": 4},
+        "loss": "mean-ce",
+        "loss_settings": {},
+        "optimiser": "adam",
+        "lr": 1e-2,
+        "lr_neuron": 1.0,
+        "schedule": {},
+        "seed": 0,
+        **changes,
+    }
 
 
 def batches() -> DataLoader:
@@ -103,7 +122,9 @@ def test_rewiring_trains_with_the_shared_module_and_goes_on_from_a_checkpoint(tm
     network = whole.network
     assert isinstance(network, LSNNNetwork) and network.rewiring is not None
     assert int(network.rewiring.steps) == 16
-    assert sum(int((s.matrix != 0).sum()) for s in network.rewiring.synapses) == round(0.3 * (6 * 12 + 12 * 12 + 12 * 3))
+    assert sum(int((s.matrix != 0).sum()) for s in network.rewiring.synapses) == round(
+        0.3 * (6 * 12 + 12 * 12 + 12 * 3)
+    )
     torch.manual_seed(0)
     fit(first := SpikingModule(config()), 2).save_checkpoint(tmp_path / "last.ckpt")
     assert not torch.equal(first.network.state_dict()["recurrent.weight"], network.state_dict()["recurrent.weight"])
@@ -125,7 +146,8 @@ def test_the_penalty_on_rates_is_part_of_the_training_loss() -> None:
     without = float(loss_of(module).detach())
     assert isinstance(module.network, LSNNNetwork)
     module.network.rate_weight = 3.0
-    loss, penalty = loss_of(module), module.network.penalty
+    loss = loss_of(module)
+    penalty = module.network.penalty
     assert penalty is not None and float(penalty.detach()) > 0
     assert float(loss.detach()) == pytest.approx(without + float(penalty.detach()))
 
@@ -133,7 +155,13 @@ def test_the_penalty_on_rates_is_part_of_the_training_loss() -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_a_bound_on_a_neuron_s_parameter_holds_after_every_step() -> None:
     torch.manual_seed(0)
-    changes = {"network": "dense", "neuron": {"name": "indrnn", "steps": 20}, "readout": "linear-mean", "recurrent": False, "lr": 1.0}
+    changes = {
+        "network": "dense",
+        "neuron": {"name": "indrnn", "steps": 20},
+        "readout": "linear-mean",
+        "recurrent": False,
+        "lr": 1.0,
+    }
     module = SpikingModule(config(**changes, network_settings={}))
     fit(module, 1)
     (neuron,) = module.network.neurons

@@ -48,10 +48,13 @@ def by_hand(neuron: LIF, x: Tensor, incoming: Synapses, recurrent: Synapses) -> 
 def test_delayed_synapses_are_those_of_a_hand_made_loop(steps: int) -> None:
     torch.manual_seed(0)
     neuron = LIF(4, LIF.Config(leak=0.8, threshold=0.1, width=2.0))
-    incoming, recurrent = Synapses(3, 4, 5).double(), Synapses(4, 4, 5, loops=False).double()
+    incoming = Synapses(3, 4, 5).double()
+    recurrent = Synapses(4, 4, 5, loops=False).double()
     x = torch.rand(steps, 2, 3, dtype=torch.float64).requires_grad_()
-    weight, wanted = torch.randn(steps, 2, 4, dtype=torch.float64), [x, incoming.weight, recurrent.weight]
-    mine, theirs = run(neuron, x, incoming, recurrent), by_hand(neuron, x, incoming, recurrent)
+    weight = torch.randn(steps, 2, 4, dtype=torch.float64)
+    wanted = [x, incoming.weight, recurrent.weight]
+    mine = run(neuron, x, incoming, recurrent)
+    theirs = by_hand(neuron, x, incoming, recurrent)
     assert torch.equal(mine, theirs)
     if steps > 1:
         assert 0.1 < float(mine.detach().mean()) < 0.9
@@ -61,9 +64,13 @@ def test_delayed_synapses_are_those_of_a_hand_made_loop(steps: int) -> None:
 
 def test_without_delays_the_loop_is_the_fused_scan() -> None:
     torch.manual_seed(0)
-    neuron, incoming, recurrent = LIF(6), Synapses(5, 6), Synapses(6, 6, loops=False)
+    neuron = LIF(6)
+    incoming = Synapses(5, 6)
+    recurrent = Synapses(6, 6, loops=False)
     x = (torch.rand(20, 3, 5) < 0.5).float()
-    expected = scan_dense(neuron, x, incoming.weight, recurrent=recurrent.weight * (1 - torch.eye(6)), backend="loop").output
+    expected = scan_dense(
+        neuron, x, incoming.weight, recurrent=recurrent.weight * (1 - torch.eye(6)), backend="loop"
+    ).output
     assert torch.equal(run(neuron, x, incoming, recurrent), expected)
     late = Synapses(6, 6, 2, loops=False)  # a second slot that no synapse uses: the loop with a buffer must agree
     late.delay.zero_()
@@ -73,7 +80,8 @@ def test_without_delays_the_loop_is_the_fused_scan() -> None:
 
 def test_delays_are_uniform_over_ten_steps_and_fixed_in_the_checkpoint() -> None:
     torch.manual_seed(0)
-    one, two = LSNNNetwork((80, 220, 10), "lsnn", {}), LSNNNetwork((80, 220, 10), "lsnn", {})
+    one = LSNNNetwork((80, 220, 10), "lsnn", {})
+    two = LSNNNetwork((80, 220, 10), "lsnn", {})
     share = torch.bincount(one.recurrent.delay.flatten()) / 220**2
     assert len(share) == 10 and float((share - 0.1).abs().max()) < 0.01
     two.load_state_dict(one.state_dict())
@@ -85,7 +93,9 @@ def test_the_readout_is_the_mean_of_filtered_spikes_over_the_last_steps() -> Non
     torch.manual_seed(0)
     network = LSNNNetwork((5, 6, 3), "lsnn", {}, last=7)
     spikes = (torch.rand(30, 4, 6) < 0.3).float()
-    trace, decay, filtered = torch.zeros(4, 6), math.exp(-1 / 20), []
+    trace = torch.zeros(4, 6)
+    decay = math.exp(-1 / 20)
+    filtered = []
     for at_t in spikes:
         trace = decay * trace + (1 - decay) * at_t
         filtered.append(trace @ network.head.weight.t())
@@ -101,7 +111,8 @@ def test_parameter_counts_are_those_of_the_paper() -> None:
 
 def test_training_pulls_rates_to_the_target() -> None:
     torch.manual_seed(0)
-    network, x = LSNNNetwork((5, 6, 3), "lsnn", {}, last=2), torch.rand(20, 3, 5)
+    network = LSNNNetwork((5, 6, 3), "lsnn", {}, last=2)
+    x = torch.rand(20, 3, 5)
     rates = network.spikes(x).mean((0, 1))
     network(x)
     assert float(network.penalty.detach()) == pytest.approx(0.1 * float(((rates - 0.01) ** 2).sum().detach()))
@@ -112,8 +123,10 @@ def test_training_pulls_rates_to_the_target() -> None:
 
 def test_synaptic_operations_count_every_connection_that_a_spike_reaches() -> None:
     torch.manual_seed(0)
-    network, x = LSNNNetwork((5, 6, 3), "lsnn", {}, connectivity=0.4, last=2), (torch.rand(30, 4, 5) < 0.6).float()
-    spikes, total = network.spikes(x), 0.0
+    network = LSNNNetwork((5, 6, 3), "lsnn", {}, connectivity=0.4, last=2)
+    x = (torch.rand(30, 4, 5) < 0.6).float()
+    spikes = network.spikes(x)
+    total = 0.0
     for source, synapses in ((x, [network.incoming]), (spikes, [network.recurrent, network.head])):
         for s in synapses:
             total += float((source @ (s.matrix != 0).float().t()).sum().detach()) / 4
@@ -129,7 +142,8 @@ def sparse(connectivity: float = 0.12, **settings: float) -> LSNNNetwork:
 def train(network: LSNNNetwork, optimiser: torch.optim.Optimizer, steps: range) -> None:
     for step in steps:
         generator = torch.Generator().manual_seed(step)
-        x, y = (torch.rand(30, 8, 20, generator=generator) < 0.2).float(), torch.randint(4, (8,), generator=generator)
+        x = (torch.rand(30, 8, 20, generator=generator) < 0.2).float()
+        y = torch.randint(4, (8,), generator=generator)
         optimiser.zero_grad()
         torch.nn.functional.cross_entropy(network(x)[0], y).backward()
         optimiser.step()
@@ -160,7 +174,8 @@ def test_one_rewiring_step_by_hand() -> None:
     rewiring = DeepR([s], 0.5, l1=0.1)
     s.connected.copy_(torch.tensor([[True, False, True, False]]))
     with torch.no_grad():
-        s.weight.copy_(torch.tensor([[0.5, 0.3, 0.005, 0.0]]))  # the second moved by momentum; the third falls below 0: 0.005 - 0.1 * 0.1
+        # the second moved by momentum; the third falls below 0: 0.005 - 0.1 * 0.1
+        s.weight.copy_(torch.tensor([[0.5, 0.3, 0.005, 0.0]]))
     rewiring.constrain(0.1)
     kept, *others = s.weight.flatten().tolist()
     assert kept == pytest.approx(0.49)

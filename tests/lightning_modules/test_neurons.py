@@ -1,4 +1,5 @@
-"""Neurons do what their equation says: hand-computed traces, special cases, and a contract every registered neuron keeps."""
+"""Neurons do what their equation says: hand-computed traces, special cases, and a contract every registered neuron
+keeps."""
 
 from __future__ import annotations
 
@@ -47,7 +48,9 @@ def test_ten_steps_by_hand(reset: str, expected: tuple[list[float], list[float]]
 
 
 def test_without_leakage_it_integrates_and_with_complete_leakage_it_forgets() -> None:
-    assert trace(LIF.Config(leak=1.0, threshold=10.0))[0] == pytest.approx(torch.tensor(CURRENT, dtype=torch.float64).cumsum(0).tolist())
+    assert trace(LIF.Config(leak=1.0, threshold=10.0))[0] == pytest.approx(
+        torch.tensor(CURRENT, dtype=torch.float64).cumsum(0).tolist()
+    )
     assert trace(LIF.Config(leak=0.0, threshold=10.0))[0] == CURRENT
 
 
@@ -74,7 +77,8 @@ def test_a_learnable_leak_is_one_per_neuron_between_a_half_and_098_and_learns() 
 
 
 def test_a_learnable_leak_at_a_value_equals_the_fixed_one() -> None:
-    learnable, fixed = LIF(4, LIF.Config(learn_leak=True)), LIF(4, LIF.Config(leak=0.5))
+    learnable = LIF(4, LIF.Config(learn_leak=True))
+    fixed = LIF(4, LIF.Config(leak=0.5))
     torch.nn.init.zeros_(learnable.tau)  # sigmoid(0) = 0.5
     x = torch.randn(20, 3, 4)
     assert torch.equal(scan(learnable, x).output, scan(fixed, x).output)
@@ -87,7 +91,9 @@ def test_the_readout_is_a_leaky_mean_by_hand() -> None:
     assert output.tolist() == pytest.approx([0.25, 0.1875, 0.640625])
 
 
-@pytest.mark.parametrize(("settings", "says"), [({"reset": "half"}, "hard, soft, subtract, none"), ({"leak": 1.5}, "outside 0")])
+@pytest.mark.parametrize(
+    ("settings", "says"), [({"reset": "half"}, "hard, soft, subtract, none"), ({"leak": 1.5}, "outside 0")]
+)
 def test_impossible_settings_are_refused(settings: dict, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         LIF.Config(**settings)
@@ -105,7 +111,9 @@ class TestContract:
         x = torch.rand(12, 5, 6)
         together = scan(neuron, *[x] * neuron.inputs).output
         for i in range(5):
-            assert torch.equal(scan(neuron, *[x[:, i : i + 1].contiguous()] * neuron.inputs).output, together[:, i : i + 1])
+            assert torch.equal(
+                scan(neuron, *[x[:, i : i + 1].contiguous()] * neuron.inputs).output, together[:, i : i + 1]
+            )
 
     def test_one_step_of_one_sample_is_enough(self, name: str) -> None:
         neuron = NEURONS[name](6)
@@ -128,7 +136,8 @@ class TestContract:
 
     def test_a_checkpoint_round_trip_changes_nothing(self, name: str) -> None:
         torch.manual_seed(0)
-        one, two = NEURONS[name](6), NEURONS[name](6)
+        one = NEURONS[name](6)
+        two = NEURONS[name](6)
         two.load_state_dict(one.state_dict())
         x = torch.rand(12, 5, 6)
         assert torch.equal(scan(one, *[x] * one.inputs).output, scan(two, *[x] * two.inputs).output)
@@ -174,4 +183,6 @@ def test_what_a_neuron_computes_changes_only_with_its_version(name: str) -> None
     assert x.grad is not None
     values = [f"{v:.4f}" for t in (output, x.grad) for v in (t.detach() + 0.0).flatten().tolist()]
     digest = hashlib.sha256(" ".join(values).replace("-0.0000", "0.0000").encode()).hexdigest()[:12]
-    assert (NEURON_VERSIONS[name], digest) == GOLDEN[name], "raise the version in lightning_modules/versions.py and put the new trace here"
+    assert (NEURON_VERSIONS[name], digest) == GOLDEN[name], (
+        "raise the version in lightning_modules/versions.py and put the new trace here"
+    )

@@ -37,7 +37,12 @@ COUNTS = {
     "celif-embedding-v": 34_794,
     "celif-embedding-te-s": 153_962,
 }
-TABLE_MODELS = {c.model.name: c.model for name in ("celif-1", "celif-2", "celif-3") for c in TABLES[name].cells if c.runnable and c.model}
+TABLE_MODELS = {
+    c.model.name: c.model
+    for name in ("celif-1", "celif-2", "celif-3")
+    for c in TABLES[name].cells
+    if c.runnable and c.model
+}
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -48,7 +53,9 @@ def test_parameter_counts_are_those_of_the_ledger(name: str) -> None:
 @pytest.mark.parametrize("windows", [(SEQ_MNIST, 156_702), (PS_MNIST, 156_446)], ids=["8 pixels", "4 pixels"])
 def test_the_pixel_windows_of_yin_s_networks_count_as_published(windows) -> None:
     task, count = windows
-    assert SpikingModule(Experiment(task, MODELS["alif-yin-windows"], 0, "paper").config).network.parameter_count == count
+    assert (
+        SpikingModule(Experiment(task, MODELS["alif-yin-windows"], 0, "paper").config).network.parameter_count == count
+    )
 
 
 def test_every_row_of_celif_1_can_be_trained() -> None:
@@ -62,7 +69,8 @@ def test_every_network_takes_a_training_step_and_every_parameter_has_a_finite_gr
     torch.manual_seed(0)
     config = Experiment(SEQ_MNIST, model, 0, "laptop").config
     module = SpikingModule(config)
-    x, y = torch.rand(40, 3, config["layers"][0]), torch.tensor([1, 5, 9])
+    x = torch.rand(40, 3, config["layers"][0])
+    y = torch.tensor([1, 5, 9])
     if config["layers"][0] == 80:
         x = (x < 0.1).float()
     loss, scores = module.objective(module(x), y, **module.loss_settings)

@@ -22,7 +22,11 @@ def images(seed: int = 0) -> torch.Tensor:
 
 
 def test_it_has_the_parameters_of_resnet18_with_normalised_identity_shortcuts(network: ResNet18) -> None:
-    convolutions = 3 * 64 * 9 + 4 * 64 * 64 * 9 + sum(a * b * 9 + 3 * b * b * 9 + a * b for a, b in ((64, 128), (128, 256), (256, 512)))
+    convolutions = (
+        3 * 64 * 9
+        + 4 * 64 * 64 * 9
+        + sum(a * b * 9 + 3 * b * b * 9 + a * b for a, b in ((64, 128), (128, 256), (256, 512)))
+    )
     norms = 2 * (64 + 2 * 3 * (64 + 128 + 256 + 512))
     assert sum(p.numel() for p in network.parameters()) == convolutions + norms + 512 * 10 == 11_176_000
 
@@ -31,7 +35,9 @@ def test_every_parameter_gets_a_finite_gradient_and_the_output_is_logits_over_ti
     output = network.train()(images())
     assert output.shape == (3, 4, 10)
     output.square().sum().backward()
-    silent = [name for name, p in network.named_parameters() if p.grad is None or not bool(torch.isfinite(p.grad).all())]
+    silent = [
+        name for name, p in network.named_parameters() if p.grad is None or not bool(torch.isfinite(p.grad).all())
+    ]
     assert not silent
 
 
@@ -55,7 +61,11 @@ def test_images_do_not_depend_on_each_other_in_evaluation(network: ResNet18) -> 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [({"recurrent": True}, "no recurrence"), ({"readout": "spiking"}, "linear readout"), ({"init": "zeros"}, "default init")],
+    [
+        ({"recurrent": True}, "no recurrence"),
+        ({"readout": "spiking"}, "linear readout"),
+        ({"init": "zeros"}, "default init"),
+    ],
 )
 def test_what_it_cannot_be_is_refused(arguments: dict, says: str) -> None:
     with pytest.raises(ValueError, match=says):

@@ -1,4 +1,5 @@
-"""Special settings: where neurons reduce to LIF, agree with other libraries' update rules, share parameters, or refuse."""
+"""Special settings: where neurons reduce to LIF, agree with other libraries' update rules, share parameters, or
+refuse."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def soft(threshold: float, leak: float) -> LIF.Config:
 
 HARD = LIF.Config(leak=0.5, threshold=0.3)
 FROZEN = {"adaptation": 0.0, "refractory": 0, "threshold": 0.1}
-OPEN, SHUT = 200.0, -200.0  # sigmoid of them is 1 and 0 in float32
+# sigmoid of them is 1 and 0 in float32
+OPEN = 200.0
+SHUT = -200.0
 HALF = float(torch.sigmoid(torch.tensor(-0.5)))
 REDUCED: dict[str, tuple[Callable[[], Neuron], LIF.Config]] = {
     "lif": (lambda: filled(LIF(N, LIF.Config(learn_leak=True)), tau=0.0), HARD),
@@ -65,7 +68,8 @@ REDUCED: dict[str, tuple[Callable[[], Neuron], LIF.Config]] = {
 def test_reduces_to_lif_at_its_special_setting(name: str) -> None:
     torch.manual_seed(0)
     make, config = REDUCED[name]
-    neuron, x = make(), torch.randn(60, 5, N)
+    neuron = make()
+    x = torch.randn(60, 5, N)
     mine = scan(neuron, x, backend="loop").output
     assert torch.equal(mine, scan(LIF(N, config), x, backend="loop").output)
     assert 0.02 < float(mine.detach().mean()) < 0.9
@@ -73,10 +77,14 @@ def test_reduces_to_lif_at_its_special_setting(name: str) -> None:
 
 @pytest.mark.parametrize("decay_input", [True, False])
 @pytest.mark.parametrize(("learned", "v_reset"), [(False, 0.0), (False, None), (True, 0.0)])
-def test_lif_and_plif_follow_the_update_rule_of_spikingjelly(learned: bool, v_reset: float | None, decay_input: bool) -> None:
-    """Charge, fire, reset, as documented for its LIFNode and ParametricLIFNode, in spikes and in the gradient of input and leak."""
+def test_lif_and_plif_follow_the_update_rule_of_spikingjelly(
+    learned: bool, v_reset: float | None, decay_input: bool
+) -> None:
+    """Charge, fire, reset, as documented for its LIFNode and ParametricLIFNode, in spikes and in the gradient of input
+    and leak."""
     torch.manual_seed(0)
-    tau, threshold = 3.0, 0.4
+    tau = 3.0
+    threshold = 0.4
     x = torch.randn(50, 8, 6, dtype=torch.float64).requires_grad_()
     surrogate = {"surrogate": "arctan", "width": 2.0, "threshold": threshold, "scale_input": decay_input}
     if learned:
@@ -85,15 +93,19 @@ def test_lif_and_plif_follow_the_update_rule_of_spikingjelly(learned: bool, v_re
         reciprocal: Tensor | float = torch.sigmoid(w)
     else:
         reset = "subtract" if v_reset is None else "hard"
-        neuron, reciprocal, w = LIF(6, LIF.Config(leak=1 - 1 / tau, reset=reset, **surrogate)).double(), 1 / tau, None
-    v, spikes = torch.zeros(8, 6, dtype=torch.float64), []
+        neuron = LIF(6, LIF.Config(leak=1 - 1 / tau, reset=reset, **surrogate)).double()
+        reciprocal = 1 / tau
+        w = None
+    v = torch.zeros(8, 6, dtype=torch.float64)
+    spikes = []
     for current in x.unbind(0):
         rest = 0.0 if v_reset is None else v_reset
         v = v + (current - (v - rest)) * reciprocal if decay_input else v - (v - rest) * reciprocal + current
         fired = spike(v - threshold, "arctan", 2.0, inclusive=True)
         v = v - fired * threshold if v_reset is None else (1.0 - fired) * v + fired * v_reset
         spikes.append(fired)
-    theirs, mine = torch.stack(spikes), scan(neuron, x, backend="loop").output
+    theirs = torch.stack(spikes)
+    mine = scan(neuron, x, backend="loop").output
     assert torch.equal(mine, theirs)
     weight = torch.randn_like(theirs)
     wanted = [x] if w is None else [x, w]
@@ -106,7 +118,8 @@ def test_lif_and_plif_follow_the_update_rule_of_spikingjelly(learned: bool, v_re
 
 def test_plif_detaches_the_reset_if_told_to() -> None:
     x = torch.tensor([1.0, 1.0]).reshape(2, 1, 1).requires_grad_()
-    for detached, expected in ((True, 0.0), (False, -0.5)):  # dV[1]/dV[0] = k (1 - S[0]) - k V[0] dS[0]/dV[0], with S[0] = 1
+    # dV[1]/dV[0] = k (1 - S[0]) - k V[0] dS[0]/dV[0], with S[0] = 1
+    for detached, expected in ((True, 0.0), (False, -0.5)):
         neuron = PLIF(1, PLIF.Config(threshold=0.9, detach_reset=detached))
         for backend in ("loop", "cpu"):
             last = scan(neuron, x, record=("v",), backend=backend).recorded["v"][1].sum()
@@ -123,7 +136,8 @@ def test_celif_learns_a_te_where_its_embedding_has_one(embedding: str) -> None:
 
 def test_layers_share_one_te_and_each_uses_its_first_rows() -> None:
     te = temporal_embedding(5, 12)
-    one, two = CELIF(5, CELIF.Config(steps=12), te), CELIF(3, CELIF.Config(steps=12), te)
+    one = CELIF(5, CELIF.Config(steps=12), te)
+    two = CELIF(3, CELIF.Config(steps=12), te)
     assert torch.equal(two.drive(12)["te"], te[:3].t())
     (scan(one, torch.rand(12, 2, 5)).output.sum() + scan(two, torch.rand(12, 2, 3)).output.sum()).backward()
     assert te.grad is not None and te.grad.shape == (5, 12)
@@ -178,7 +192,9 @@ def test_the_surrogate_of_lsnn_sees_the_scaled_voltage() -> None:
 def test_the_recurrence_of_indrnn_stays_within_its_bound() -> None:
     torch.manual_seed(0)
     neuron = IndRNN(1000)
-    bound, u, long = 5 ** (1 / 784), neuron.u.detach(), IndRNN(1000, IndRNN.Config(long=True)).u.detach()
+    bound = 5 ** (1 / 784)
+    u = neuron.u.detach()
+    long = IndRNN(1000, IndRNN.Config(long=True)).u.detach()
     assert 0.0 <= float(u.min()) < 0.01 and 0.99 < float(u.max()) <= bound
     assert 1 / bound <= float(long.min()) and float(long.max()) <= bound
     torch.nn.init.uniform_(neuron.u, -2.0, 2.0)

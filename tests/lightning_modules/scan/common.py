@@ -46,7 +46,8 @@ def dyadic(*shape: int, scale: int, dtype: torch.dtype) -> Tensor:
 
 
 class Bursting(Neuron):
-    """A user's neuron, unregistered: three states, a parameter per neuron, one for all, one per step; smooth where ``smooth``."""
+    """A user's neuron, unregistered: three states, a parameter per neuron, one for all, one per step; smooth where
+    ``smooth``."""
 
     @dataclass(frozen=True)
     class Config:
@@ -70,7 +71,14 @@ class Bursting(Neuron):
     def drive(self, steps: int) -> dict[str, Tensor]:
         return {"decay": torch.sigmoid(self.decay), "gain": self.gain, "clock": self.clock[:steps]}
 
-    def step(self, state: State, current: Tensor, decay: Tensor, gain: Tensor, clock: Tensor) -> tuple[State, Tensor]:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self,
+        state: State,
+        current: Tensor,
+        decay: Tensor,
+        gain: Tensor,
+        clock: Tensor,
+    ) -> tuple[State, Tensor]:
         from lightning_modules.surrogate import spike
 
         w = 0.9 * state.w + gain * state.y

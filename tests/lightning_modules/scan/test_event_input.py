@@ -27,7 +27,8 @@ class Events(NamedTuple):
         """``denied``: fail where the dense tensor is asked for."""
         rows = x.reshape(-1, x.shape[2])
         starts = torch.cat([torch.zeros(1, dtype=torch.int64), (rows != 0).sum(1).cumsum(0)])
-        return cls(starts, rows.nonzero()[:, 1].int(), rows[rows != 0], tuple(x.shape), denied)  # type: ignore[arg-type]
+        steps, batch, width = x.shape
+        return cls(starts, rows.nonzero()[:, 1].int(), rows[rows != 0], (steps, batch, width), denied)
 
     def dense(self) -> Tensor:
         assert not self.denied
@@ -85,7 +86,8 @@ def test_a_network_observes_the_same_in_events(binary: bool) -> None:
     torch.manual_seed(0)
     x = (torch.rand(15, 9, 40) < 0.05) * torch.randint(1, 2 if binary else 4, (15, 9, 40)).float()
     network = Network((40, 33, 4), "lif", {"leak": 0.3, "threshold": 0.3})
-    (output, activity), (same, again) = network.observe(x), network.observe(Events.of(x))
+    (output, activity) = network.observe(x)
+    (same, again) = network.observe(Events.of(x))
     assert torch.equal(output, same) and torch.equal(network(Events.of(x)), output)
     assert torch.equal(activity.synops, again.synops) and bool(activity.synops > 0)
     assert all(torch.equal(a, b) for a, b in zip(activity.rates, again.rates, strict=True))

@@ -22,12 +22,16 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(scope="module")
 def outcome() -> dict[str, str]:
     command = [sys.executable, "-m", "tests.lightning_modules.scan.gpu_cases"]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("case", [*NAMES, "user", "resonant", "user-f64", "recurrent", "recurrent-truncated-checkpointed", "stack"])
+@pytest.mark.parametrize(
+    "case", [*NAMES, "user", "resonant", "user-f64", "recurrent", "recurrent-truncated-checkpointed", "stack"]
+)
 def test_the_kernels_equal_the_loop(case: str, outcome: dict[str, str]) -> None:
     assert outcome[case] == "ok", outcome[case]
 

@@ -29,7 +29,9 @@ ROOT = Path(__file__).parents[3]
 
 def start(home: str) -> subprocess.Popen:
     environment = {**os.environ, "BENCH_HOME": home, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, "-c", RUN], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def finish(process: subprocess.Popen) -> tuple[str, bool, str]:

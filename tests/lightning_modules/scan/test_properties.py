@@ -20,7 +20,13 @@ VALUES = ("random", "zero", "all spike", "on the threshold", "nan", "inf")
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.sampled_from([1, 2, 9, 33]), st.sampled_from([1, 2, 63, 64, 65, 130]), SIZES, st.sampled_from(VALUES), st.booleans())
+@given(
+    st.sampled_from([1, 2, 9, 33]),
+    st.sampled_from([1, 2, 63, 64, 65, 130]),
+    SIZES,
+    st.sampled_from(VALUES),
+    st.booleans(),
+)
 def test_any_shape_and_any_value(steps: int, batch: int, size: int, values: str, transposed: bool) -> None:
     torch.manual_seed(steps * 100 + batch + size)
     shape = (batch, steps, size) if transposed else (steps, batch, size)
@@ -31,7 +37,8 @@ def test_any_shape_and_any_value(steps: int, batch: int, size: int, values: str,
     x.requires_grad_()
     current = x.transpose(0, 1) if transposed else x
     neuron = LIF(size)
-    for record in (("u",), ()):  # with a state recorded the kernels stop between steps, without they run where the tensors are
+    # with a state recorded the kernels stop between steps, without they run where the tensors are
+    for record in (("u",), ()):
         loop, fused = (scan(neuron, current, record=record, backend=b) for b in ("loop", "cpu"))
         same(fused.output, loop.output)
         for name in record:
@@ -42,7 +49,12 @@ def test_any_shape_and_any_value(steps: int, batch: int, size: int, values: str,
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.sampled_from([1, 5, 40]), st.sampled_from([1, 70]), st.sampled_from([1, 31, 32, 50]), st.sampled_from([0.0, 0.02, 0.5, 1.0]))
+@given(
+    st.sampled_from([1, 5, 40]),
+    st.sampled_from([1, 70]),
+    st.sampled_from([1, 31, 32, 50]),
+    st.sampled_from([0.0, 0.02, 0.5, 1.0]),
+)
 def test_products_from_events_are_exact_to_rounding(steps: int, batch: int, inputs: int, density: float) -> None:
     torch.manual_seed(0)
     x = ((torch.rand(steps, batch, inputs) < density) * torch.randint(1, 4, (steps, batch, inputs))).float()
@@ -55,10 +67,13 @@ def test_products_from_events_are_exact_to_rounding(steps: int, batch: int, inpu
 
 
 @pytest.mark.parametrize("density", [0.02, 0.18])
-def test_a_current_kept_and_one_projected_again_are_the_same_to_the_bit(density: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_current_kept_and_one_projected_again_are_the_same_to_the_bit(
+    density: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(0)
     x = (torch.rand(30, 70, 400) < density).float()
-    weight, given = torch.randn(40, 400, requires_grad=True), []
+    weight = torch.randn(40, 400, requires_grad=True)
+    given = []
     for few in (0, walk.FEW, 400):
         monkeypatch.setattr(walk, "FEW", few)
         done = scan_dense(LIF(40), x, weight, backend="cpu")
@@ -114,8 +129,11 @@ def test_a_step_that_cannot_be_fused_runs_on_the_loop_and_says_so_once(caplog: p
         def step(self, state, current, k=None):  # type: ignore[no-untyped-def, override]
             return super().step(state, current.cumsum(-1), k)
 
-    neuron, x = Sorting(4), torch.rand(5, 3, 4)
+    neuron = Sorting(4)
+    x = torch.rand(5, 3, 4)
     with caplog.at_level(logging.WARNING):
         outputs = [scan(neuron, x).output for _ in range(2)]
     assert torch.equal(outputs[0], scan(neuron, x, backend="loop").output)
-    assert [r.message for r in caplog.records if "cumsum" in r.message and "loop" in r.message] == [caplog.records[0].message]
+    assert [r.message for r in caplog.records if "cumsum" in r.message and "loop" in r.message] == [
+        caplog.records[0].message
+    ]
