@@ -240,6 +240,35 @@ CIFAR10_SUBSET = Source(
     place="cifar10",
 )
 
+# A version is raised when the generator's output changes: results made from the old bytes are then stale.
+NMNIST_STANDIN = Source(
+    "nmnist-standin",
+    "stand-in for N-MNIST: simulated from MNIST",
+    licence="CC BY-SA 3.0 (derived from MNIST)",
+    citation=(
+        "simulated; set-up of Orchard, Jayawant, Cohen, Thakor, Front. Neurosci. 9, 2015; images: LeCun "
+        "et al., Proc. IEEE 86, 1998"
+    ),
+    samples={"train": 60_000, "test": 10_000},
+    kind="stand-in",
+    version=1,
+    place="nmnist-standin",
+)
+SPOKEN_STANDIN = Source(
+    "spoken-digits-standin",
+    "stand-in for SHD: Free Spoken Digit Dataset through a cochlea model (10 classes)",
+    licence="CC BY-SA 4.0 (derived from the Free Spoken Digit Dataset)",
+    citation=(
+        "simulated; model of Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33(7), 2022; recordings of "
+        "Jakobovski et al."
+    ),
+    samples={"train": 2_700, "test": 300},
+    kind="stand-in",
+    version=1,
+    place="spoken-digits-standin",
+)
+STANDINS = {standin.name: standin for standin in (NMNIST_STANDIN, SPOKEN_STANDIN)}
+
 SOURCES = {
     s.name: s
     for s in (
@@ -256,5 +285,7 @@ SOURCES = {
         DVS_CLIPS,
         CIFAR10,
         CIFAR10_SUBSET,
+        NMNIST_STANDIN,
+        SPOKEN_STANDIN,
     )
 }

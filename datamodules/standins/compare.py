@@ -1,27 +1,26 @@
-"""How close the stand-ins are to what is real: tables of measured and simulated side by side."""
+"""How close the stand-ins are to real recordings: tables of measured and simulated values side by side."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from datamodules.sources import DataError
+from datamodules.sources import DataError, data_home
 from datamodules.standins.nmnist import SPLITS, mnist, sample
 from datamodules.standins.sensor import SIDE, Sensor, Studio
 
-Row = tuple[str, ...]  # what, real, stand-in
+Row = tuple[str, ...]  # quantity, real, stand-in
 Events = np.ndarray  # [n, 4]: time in us, x, y, polarity
 HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 
 def data(name: str) -> Path:
     """A folder below BENCH_DATA."""
-    return Path(os.environ.get("BENCH_DATA") or Path(__file__).resolve().parents[2] / "data").expanduser() / name
+    return data_home() / name
 
 
 def decode(content: bytes) -> Events:
@@ -38,9 +37,9 @@ def pairs(count: int, seed: int) -> tuple[list[Events], list[Events], np.ndarray
     simulated: list[Events] = []
     labels: list[int] = []
     for split in SPLITS:
-        found = sorted(data("nmnist").glob(f"{split}/*/*.bin"), key=lambda path: path.name)
-        images, digits = mnist(split) if found else (np.empty(0), np.empty(0))
-        for path in found:
+        paths = sorted(data("nmnist").glob(f"{split}/*/*.bin"), key=lambda path: path.name)
+        images, digits = mnist(split) if paths else (np.empty(0), np.empty(0))
+        for path in paths:
             index = int(path.stem) - 1
             if len(real) == count:
                 break
@@ -60,13 +59,13 @@ def _maps(recordings: list[Events]) -> np.ndarray:
 
 def _intervals(recordings: list[Events], same: bool) -> np.ndarray:
     """Times (ms) between events of a pixel, of equal or of opposite polarity."""
-    found = []
-    for e in recordings:
-        pixel = e[:, 2] * SIDE + e[:, 1]
-        e, pixel = (a[np.lexsort((e[:, 0], pixel))] for a in (e, pixel))
-        chosen = (pixel[1:] == pixel[:-1]) & ((e[1:, 3] == e[:-1, 3]) == same)
-        found.append(np.diff(e[:, 0])[chosen] / 1000)
-    return np.concatenate(found)
+    intervals = []
+    for events in recordings:
+        pixel = events[:, 2] * SIDE + events[:, 1]
+        events, pixel = (array[np.lexsort((events[:, 0], pixel))] for array in (events, pixel))
+        chosen = (pixel[1:] == pixel[:-1]) & ((events[1:, 3] == events[:-1, 3]) == same)
+        intervals.append(np.diff(events[:, 0])[chosen] / 1000)
+    return np.concatenate(intervals)
 
 
 def nmnist(count: int = 1100, seed: int = 0) -> list[Row]:
@@ -132,9 +131,9 @@ def spoken_digits(seed: int = 0) -> list[Row]:
     sound = resample_poly(sound, cochlea.RATE, rate)
     # the reference is older than the program's correction of the stiffness from 1e8 to the paper's 1e9; SHD has the
     # paper's
-    ours = {c0: cochlea.spikes(sound, np.random.default_rng(seed), 70, c0) for c0 in (1e8, cochlea.C0)}
+    simulated = {c0: cochlea.spikes(sound, np.random.default_rng(seed), 70, c0) for c0 in (1e8, cochlea.C0)}
     rows: list[Row] = []
-    for c0, (t, u) in ours.items():
+    for c0, (t, u) in simulated.items():
         name = f"stiffness {c0:.0e}: "
         profile = [np.bincount(a.astype(int), minlength=70).astype(float) for a in (units, u)]
         rate_over_time = [np.histogram(a, np.arange(0, 0.801, 0.01))[0].astype(float) for a in (times, t)]
@@ -157,8 +156,8 @@ def _bars(values: np.ndarray) -> str:
 def show(rows: list[Row], as_json: bool = False) -> None:
     """Print ``rows`` as a Markdown table or as JSON."""
     if as_json:
-        made: list[dict[str, Any]] = [dict(zip(("what", "real", "standin"), row, strict=True)) for row in rows]
-        click.echo(json.dumps(made, ensure_ascii=False))
+        objects: list[dict[str, Any]] = [dict(zip(("what", "real", "standin"), row, strict=True)) for row in rows]
+        click.echo(json.dumps(objects, ensure_ascii=False))
         return
     widths = [max(len(row[k]) for row in [("", "real", "stand-in"), *rows]) for k in range(3)]
     for row in [

@@ -91,7 +91,7 @@ def test_validation_is_set_aside_of_training_only(tiny: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("train", "says"),
+    ("train", "message"),
     [
         ((TRAIN[0], [10, *TRAIN[1][1:]]), r"labels 0\.\.10"),
         ((TRAIN[0][:35], TRAIN[1][:35]), "35 images"),
@@ -99,10 +99,10 @@ def test_validation_is_set_aside_of_training_only(tiny: None) -> None:
     ],
 )
 def test_an_archive_that_cannot_be_used_says_why(
-    places: Path, monkeypatch: pytest.MonkeyPatch, train: tuple, says: str
+    places: Path, monkeypatch: pytest.MonkeyPatch, train: tuple, message: str
 ) -> None:
     sets.install("cifar10", sets.cifar_archive(train, TEST), {"train": 40, "test": 12}, monkeypatch)
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         build().setup()
     assert not [p for p in cache.folder().iterdir() if p.is_file()]
 

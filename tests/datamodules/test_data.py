@@ -112,17 +112,17 @@ def test_the_test_set_is_the_same_for_every_seed(tiny_mnist: Source) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "says"),
+    ("damage", "message"),
     [
         (lambda path: path.unlink(), "cannot read"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "truncated"),
         (lambda path: path.write_bytes(b"x" + path.read_bytes()[1:]), "md5"),
     ],
 )
-def test_missing_truncated_and_wrong_files_are_refused_by_name(tiny_mnist: Source, damage, says: str) -> None:
+def test_missing_truncated_and_wrong_files_are_refused_by_name(tiny_mnist: Source, damage, message: str) -> None:
     path = sources.folder("mnist") / tiny_mnist.files[0].path
     damage(path)
-    with pytest.raises(DataError, match=says) as error:
+    with pytest.raises(DataError, match=message) as error:
         build_mnist()
     assert path.name in str(error.value)
     assert "bench data fetch mnist" in str(error.value)

@@ -269,23 +269,23 @@ def test_a_stand_in_is_used_only_when_it_is_complete(places: Path, monkeypatch: 
             path = here / top / str(i) / f"{i + 1:05}.bin"
             path.parent.mkdir(parents=True)
             path.write_bytes(sets.bin_file(sets.camera(rng, 34, 300, 300_000)))
-    says = {
+    manifest = {
         "complete": False,
         "recipe": {"version": sources.SOURCES["nmnist-standin"].version},
         "samples": {"train": 3, "test": 2},
     }
-    for manifest in (
+    for content in (
         None,
-        says,
-        {**says, "complete": True, "recipe": {"version": 0}},
-        {**says, "complete": True, "samples": {"train": 3}},
+        manifest,
+        {**manifest, "complete": True, "recipe": {"version": 0}},
+        {**manifest, "complete": True, "samples": {"train": 3}},
     ):
-        if manifest:
-            (here / "standin.json").write_text(json.dumps(manifest))
+        if content:
+            (here / "standin.json").write_text(json.dumps(content))
         assert sources.missing("nmnist-standin") and sources.status("nmnist-standin")["state"] == "missing"
         with pytest.raises(DataError, match="python -m datamodules.standins nmnist"):
             sets.batches("nmnist-standin")
-    (here / "standin.json").write_text(json.dumps({**says, "complete": True}))
+    (here / "standin.json").write_text(json.dumps({**manifest, "complete": True}))
     assert not sources.missing("nmnist-standin")
     x, y = sets.everything(sets.batches("nmnist-standin").test_batches())
     assert x.shape == (15, 2, 2312) and y.tolist() == [0, 1]
@@ -294,7 +294,7 @@ def test_a_stand_in_is_used_only_when_it_is_complete(places: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "says"),
+    ("name", "settings", "message"),
     [
         ("shd", {"bin_ms": 0}, "bin_ms"),
         ("nmnist", {"window_ms": 0}, "window_ms"),
@@ -308,8 +308,8 @@ def test_a_stand_in_is_used_only_when_it_is_complete(places: Path, monkeypatch: 
         ("cifar10", {"steps": 0}, "steps"),
     ],
 )
-def test_impossible_settings_are_refused(name: str, settings: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_impossible_settings_are_refused(name: str, settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         datamodules.build(name, settings, 1, 0)
 
 

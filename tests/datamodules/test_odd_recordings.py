@@ -25,7 +25,7 @@ def shd_with(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (lambda: broken_h5(lambda t, u, y: (t, u, y))[:-3000], "truncated or damaged"),
         (lambda: b"not HDF5 at all", "truncated or damaged"),
@@ -46,10 +46,10 @@ def shd_with(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_an_hdf5_file_that_cannot_be_used_is_named(
-    places: Path, monkeypatch: pytest.MonkeyPatch, content, says: str
+    places: Path, monkeypatch: pytest.MonkeyPatch, content, message: str
 ) -> None:
     shd_with(content(), monkeypatch)
-    with pytest.raises(DataError, match=says) as error:
+    with pytest.raises(DataError, match=message) as error:
         sets.batches("shd")
     assert "shd_train" in str(error.value) or "SHD" in str(error.value)
     assert not [p for p in cache.folder().iterdir() if p.is_file()]
@@ -84,7 +84,7 @@ def test_odd_events_are_handled_and_counted(
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         (lambda files: {**files, "Train/3/00004.bin": files["Train/3/00004.bin"][:-1]}, "00004.bin is truncated"),
         (lambda files: {**files, "Train/3/00004.bin": files["Train/3/00004.bin"][:-4]}, "00004.bin is truncated"),
@@ -100,14 +100,14 @@ def test_odd_events_are_handled_and_counted(
     ],
 )
 def test_a_recording_of_nmnist_that_cannot_be_used_is_named(
-    places: Path, monkeypatch: pytest.MonkeyPatch, change, says: str
+    places: Path, monkeypatch: pytest.MonkeyPatch, change, message: str
 ) -> None:
     rng = np.random.default_rng(2)
     files = {f"Train/{i % 10}/{i + 1:05}.bin": sets.bin_file(sets.camera(rng, 34, 100, 300_000)) for i in range(24)}
     test = {"Test/0/00001.bin": b""}
     archives = {"train.zip": sets.zipped(change(files)), "test.zip": sets.zipped(test)}
     sets.install("nmnist", archives, {"train": 24, "test": 1}, monkeypatch)
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         sets.batches("nmnist")
 
 
@@ -131,7 +131,7 @@ def test_pixels_off_the_sensor_and_empty_recordings_of_nmnist_are_counted(
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (lambda raw: raw[:-9], "8.npy cannot be read"),
         (lambda raw: b"", "8.npy cannot be read"),
@@ -141,7 +141,7 @@ def test_pixels_off_the_sensor_and_empty_recordings_of_nmnist_are_counted(
     ],
 )
 def test_a_recording_of_dvs_gesture_that_cannot_be_used_is_named(
-    places: Path, monkeypatch: pytest.MonkeyPatch, content, says: str
+    places: Path, monkeypatch: pytest.MonkeyPatch, content, message: str
 ) -> None:
     raw = sets.npy_file(sets.camera(np.random.default_rng(0), 128, 50, 10**6))
     top = {"train": "ibmGestureTrain", "test": "ibmGestureTest"}
@@ -150,7 +150,7 @@ def test_a_recording_of_dvs_gesture_that_cannot_be_used_is_named(
         for t in top.values()
     }
     sets.install("dvs-gesture", archives, {"train": 2, "test": 2}, monkeypatch)
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         sets.batches("dvs-gesture")
 
 

@@ -99,7 +99,7 @@ def test_windows_slide_by_one_pixel_and_stay_at_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("settings", "message"),
     [
         ({"coding": "rate"}, "pixels, crossings"),
         ({"scale": "log"}, "unit, bipolar, standard, binary"),
@@ -107,8 +107,8 @@ def test_windows_slide_by_one_pixel_and_stay_at_the_end() -> None:
         ({"coding": "crossings", "window": 4}, "do not go with them"),
     ],
 )
-def test_unknown_codings_are_refused(settings: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_unknown_codings_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         SequentialMNIST(8, 0, **settings)
 
 
@@ -155,14 +155,14 @@ def test_the_baseline_of_copy_memory_is_ten_ln_8_over_its_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "message"),
     [
         (lambda: Adding(8, 0, steps=1), "at least 2, got 1"),
         (lambda: CopyMemory(8, 0, delay=0), "at least 1 step, got 0"),
     ],
 )
-def test_sequences_too_short_for_the_task_are_refused(make, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_sequences_too_short_for_the_task_are_refused(make, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         make()
 
 

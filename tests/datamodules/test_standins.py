@@ -25,10 +25,11 @@ from tonic.io import read_mnist_file
 
 from datamodules import sources
 from datamodules.sources import DataError, File, Source
-from datamodules.standins import STANDINS, cochlea, nmnist, problem, spoken_digits
+from datamodules.sources.manifest import MANIFEST
+from datamodules.standins import STANDINS, cochlea, manifest_problem, nmnist, spoken_digits
 from datamodules.standins.__main__ import main
 from datamodules.standins.compare import decode
-from datamodules.standins.making import MANIFEST, making
+from datamodules.standins.making import filling
 from datamodules.standins.sensor import DURATION, Sensor, Studio
 from tests.conftest import ROOT
 
@@ -115,7 +116,7 @@ def test_nmnist_goes_on_where_it_stopped(tiny_mnist: Path, tmp_path: Path, monke
     out = tmp_path / "a"
     nmnist.generate(out, 3, LIMITS)
     whole = tree(out)
-    assert problem(out, 1, {"train": 12, "test": 6}) is None
+    assert manifest_problem(out, 1, {"train": 12, "test": 6}) is None
 
     (out / "Train/3/00004.bin").unlink()
     (out / "Train/4/00005.bin").write_bytes(whole["Train/4/00005.bin"][:7])
@@ -123,7 +124,7 @@ def test_nmnist_goes_on_where_it_stopped(tiny_mnist: Path, tmp_path: Path, monke
     (out / "Train/6/.part-x").write_bytes(b"half")
     manifest = json.loads((out / MANIFEST).read_text())
     (out / MANIFEST).write_text(json.dumps({**manifest, "complete": False}))
-    assert "unfinished" in str(problem(out, 1))
+    assert "unfinished" in str(manifest_problem(out, 1))
 
     made = []
     sample = nmnist.sample
@@ -145,20 +146,20 @@ def test_a_killed_generation_is_unfinished(tiny_mnist: Path, tmp_path: Path, mon
     monkeypatch.setattr(nmnist, "write_whole", stop)
     with pytest.raises(KeyboardInterrupt):
         nmnist.generate(out, 3, LIMITS)
-    assert "unfinished" in str(problem(out, 1)) and len(tree(out)) == 6
+    assert "unfinished" in str(manifest_problem(out, 1)) and len(tree(out)) == 6
     monkeypatch.setattr(nmnist, "write_whole", write)
     nmnist.generate(out, 3, LIMITS)
-    assert problem(out, 1) is None and len(tree(out)) == 18
+    assert manifest_problem(out, 1) is None and len(tree(out)) == 18
 
 
 def test_killed_with_its_workers_it_leaves_no_process_and_goes_on(tiny_mnist: Path, tmp_path: Path) -> None:
     out = tmp_path / "a"
     program = tmp_path / "program.py"
     program.write_text(
-        "import os, sys, time\nfrom pathlib import Path\nfrom datamodules.standins.making import making, spread\n"
+        "import os, sys, time\nfrom pathlib import Path\nfrom datamodules.standins.making import filling, run_parallel\n"
         "def work(name):\n    Path(name).write_text(str(os.getpid()))\n    time.sleep(60)\n"
-        "if __name__ == '__main__':\n    with making(Path(sys.argv[1]), 'x', {}):\n"
-        "        list(spread(work, sys.argv[2:], 2, [1, 1], 'x'))\n"
+        "if __name__ == '__main__':\n    with filling(Path(sys.argv[1]), 'x', {}):\n"
+        "        list(run_parallel(work, sys.argv[2:], 2, [1, 1], 'x'))\n"
     )
     names = [str(tmp_path / name) for name in "pq"]
     command = [sys.executable, str(program), str(out), *names]
@@ -171,8 +172,8 @@ def test_killed_with_its_workers_it_leaves_no_process_and_goes_on(tiny_mnist: Pa
     process.kill()
     process.wait()
     assert until(lambda: not any(os.path.exists(f"/proc/{Path(name).read_text()}") for name in names))
-    assert "unfinished" in str(problem(out, 1))
-    with making(out, "x", {}):
+    assert "unfinished" in str(manifest_problem(out, 1))
+    with filling(out, "x", {}):
         pass
 
 
@@ -253,7 +254,7 @@ def test_nmnist_refuses_what_it_cannot_do_in_one_message(
         run(main, ["nmnist", "--out", out, "--workers", "1", "--limit-train", "2", "--limit-test", "2"]).exit_code == 0
     )
     assert "other settings (samples, seed)" in message("nmnist", "--out", out, "--workers", "1", "--seed", "5")
-    with making(tmp_path / "held", "x", {}):
+    with filling(tmp_path / "held", "x", {}):
         assert "another process" in message("nmnist", "--out", str(tmp_path / "held"), "--workers", "1")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "nowhere"))
     assert "MNIST" in message("nmnist", "--out", str(tmp_path / "b"), "--workers", "1")
@@ -264,7 +265,7 @@ def test_nmnist_refuses_what_it_cannot_do_in_one_message(
 def test_spoken_digits_have_shds_layout_and_tonic_reads_them(speech: Path, tmp_path: Path) -> None:
     out = tmp_path / "SHD"
     made = spoken_digits.generate(out, 3, folder=speech)
-    assert made["samples"] == {"train": 8, "test": 8} and problem(out, 1) is None
+    assert made["samples"] == {"train": 8, "test": 8} and manifest_problem(out, 1) is None
     with h5py.File(out / "shd_train.h5") as file:
         assert h5py.check_vlen_dtype(file["spikes/times"].dtype) == np.float16
         assert h5py.check_vlen_dtype(file["spikes/units"].dtype) == np.uint16
@@ -293,7 +294,7 @@ def test_spoken_digits_are_the_same_whatever_the_workers_and_after_an_interrupti
         patch.setattr(spoken_digits, "_hdf5", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             spoken_digits.generate(tmp_path / "c", 3, folder=speech)
-    assert "unfinished" in str(problem(tmp_path / "c", 1))
+    assert "unfinished" in str(manifest_problem(tmp_path / "c", 1))
     kept = sorted((tmp_path / "c" / spoken_digits.PARTS).iterdir())
     assert len(kept) == 4
     kept[0].unlink()

@@ -76,7 +76,7 @@ def test_readouts_differ_only_in_what_they_read(readout: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"cell": "elman"}, "rnn, lstm, gru"),
         ({"readout": "spiking"}, "linear, linear-mean, linear-last"),
@@ -88,8 +88,8 @@ def test_readouts_differ_only_in_what_they_read(readout: str) -> None:
         ({"chrono": 2}, "3 or more"),
     ],
 )
-def test_what_a_recurrent_baseline_cannot_have_is_refused(change: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_what_a_recurrent_baseline_cannot_have_is_refused(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         RNN(**{"layers": [3, 4, 2], **change})
 
 
@@ -146,7 +146,7 @@ def test_indrnn_follows_its_equation_in_every_layer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "change", "says"),
+    ("kind", "change", "message"),
     [
         (TCNNetwork, {"readout": "linear-mean"}, "linear, linear-last"),
         (TCNNetwork, {"neuron": "lif"}, "no neurons"),
@@ -157,6 +157,6 @@ def test_indrnn_follows_its_equation_in_every_layer() -> None:
         (IndRNNNetwork, {"layers": [1, 2]}, "a hidden and an output width"),
     ],
 )
-def test_what_indrnn_and_tcn_cannot_have_is_refused(kind: type, change: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_what_indrnn_and_tcn_cannot_have_is_refused(kind: type, change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         kind(**{"layers": [3, 4, 2], **change})

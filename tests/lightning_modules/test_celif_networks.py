@@ -170,13 +170,13 @@ def test_a_bound_on_a_neuron_s_parameter_holds_after_every_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"layers": [6, 13, 3]}, r"another network: .* is \[13\], there \[12\]|another network: .*\[1[23]"),
         ({"network_settings": {"last": 4}}, "another network: it has network.incoming.signs too|another network"),
     ],
 )
-def test_a_checkpoint_of_another_network_is_refused(change: dict, says: str) -> None:
+def test_a_checkpoint_of_another_network_is_refused(change: dict, message: str) -> None:
     checkpoint = {"state_dict": SpikingModule(config()).state_dict(), "history": [], "best": {}}
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=message):
         SpikingModule(config(**change)).on_load_checkpoint(checkpoint)

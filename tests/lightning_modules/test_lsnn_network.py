@@ -223,7 +223,7 @@ def test_full_connectivity_connects_all_but_each_neuron_to_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"layers": (5, 6, 6, 3)}, "one recurrent layer"),
         ({"recurrent": False}, "recurrent False"),
@@ -231,8 +231,8 @@ def test_full_connectivity_connects_all_but_each_neuron_to_itself() -> None:
         ({"delays": 0}, "1 or more"),
     ],
 )
-def test_what_the_network_cannot_be_is_refused(change: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_what_the_network_cannot_be_is_refused(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         LSNNNetwork(**{"layers": (5, 6, 3), "neuron": "lsnn", "settings": {}, **change})
 
 

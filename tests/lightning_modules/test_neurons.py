@@ -92,10 +92,10 @@ def test_the_readout_is_a_leaky_mean_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"), [({"reset": "half"}, "hard, soft, subtract, none"), ({"leak": 1.5}, "outside 0")]
+    ("settings", "message"), [({"reset": "half"}, "hard, soft, subtract, none"), ({"leak": 1.5}, "outside 0")]
 )
-def test_impossible_settings_are_refused(settings: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_impossible_settings_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         LIF.Config(**settings)
     with pytest.raises(ValueError, match="at least one neuron"):
         LIF(0)

@@ -203,7 +203,7 @@ def test_the_recurrence_of_indrnn_stays_within_its_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "message"),
     [
         (lambda: CELIF.Config(steps=0), "at least one step, got 0"),
         (lambda: CELIF.Config(embedding="te*b"), "te\\*v, te\\*s"),
@@ -216,6 +216,6 @@ def test_the_recurrence_of_indrnn_stays_within_its_bound() -> None:
         (lambda: LIF.Config(tau_low=2.0, tau_high=1.0), "tau_low 2.0 is above tau_high 1.0"),
     ],
 )
-def test_impossible_settings_are_refused(make: Callable[[], object], says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_impossible_settings_are_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         make()

@@ -83,7 +83,7 @@ def test_activity_counts_rates_and_synaptic_operations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"loss": "mse"}, "known: mse-rate, softmax-sum-ce"),
         ({"optimiser": "sgdd"}, "known: adam, adamw"),
@@ -94,8 +94,8 @@ def test_activity_counts_rates_and_synaptic_operations() -> None:
         ({"network_settings": {"start": "zero"}}, "own, uniform"),
     ],
 )
-def test_unknown_names_are_refused_with_what_is_known(change: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_unknown_names_are_refused_with_what_is_known(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         SpikingModule({**Experiment(MNIST, LIF, 0, "paper").config, **change})
 
 

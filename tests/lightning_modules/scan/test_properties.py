@@ -95,7 +95,7 @@ X = torch.zeros(4, 3, 5)
 
 
 @pytest.mark.parametrize(
-    ("call", "says"),
+    ("call", "message"),
     [
         (lambda: scan(LIF(6), X), r"must be \[T, B, 6\]"),
         (lambda: scan(LIF(5), X[0]), r"must be \[T, B, N\]"),
@@ -119,8 +119,8 @@ X = torch.zeros(4, 3, 5)
         (lambda: scan_stack([Dense(LIF(5)), Dense(LIF(4))], X), r"must be \[T, B, 4\]"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_clear_words(call: object, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_what_does_not_fit_is_refused_in_clear_words(call: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         call()  # type: ignore[operator]
 
 
