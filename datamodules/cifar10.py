@@ -155,8 +155,7 @@ class CIFAR10(SequenceData):
 
 
 def crop_and_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Each image [B, 3, 32, 32] padded by 4 black pixels, cropped at its own random place and mirrored with probability
-    one half."""
+    """Images [B, 3, 32, 32] padded by 4 black pixels, each cropped at random and mirrored with probability 1/2."""
     count = len(images)
     side = images.shape[-1]
     padded = np.pad(images, ((0, 0), (0, 0), (PAD, PAD), (PAD, PAD)))

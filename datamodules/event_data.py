@@ -22,7 +22,7 @@ class EventData(SequenceData):
     """
 
     source: ClassVar[str]
-    splits: ClassVar[dict[str, str]] = {"train": "train", "test": "test"}  # ours: the set's
+    splits: ClassVar[dict[str, str]] = {"train": "train", "test": "test"}  # name of a split: its name in the set
     classes: ClassVar[int]
     reader: ClassVar[str]  # name of the function in datamodules.recordings
 
@@ -54,12 +54,12 @@ class EventData(SequenceData):
         return self.transform.sparse
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the packed splits, built where they are not there: all, or for stage "test" the test split alone."""
-        for ours, theirs in self.splits.items():
-            if ours in self.sets or (stage == "test" and ours != "test"):
+        """Load the packed splits, and build missing ones: all, or for stage "test" the test split alone."""
+        for split, set_split in self.splits.items():
+            if split in self.sets or (stage == "test" and split != "test"):
                 continue
-            self.sets[ours] = self._packed(theirs, self.limits.get(ours), self.drop if ours == "test" else 0.0)
-            self.rows[ours] = np.arange(len(self.sets[ours]))
+            self.sets[split] = self._packed(set_split, self.limits.get(split), self.drop if split == "test" else 0.0)
+            self.rows[split] = np.arange(len(self.sets[split]))
         if self.validation and "train" in self.sets and "validation" not in self.sets:
             self.sets["validation"] = self.sets["train"]
             self.rows["train"], self.rows["validation"] = set_aside(len(self.sets["train"]), self.validation)
@@ -69,22 +69,22 @@ class EventData(SequenceData):
         dropping: dict[str, Any] = {"drop": drop, "drop_seed": self.test_seed} if drop else {}
 
         def build(writer: cache.Writer) -> dict[str, Any]:
-            from datamodules import recordings  # Tonic is loaded only where something is read
+            from datamodules import recordings  # loads Tonic, which only reading needs
 
             sources.check(self.source)
-            where = sources.folder(self.source)
+            folder = sources.folder(self.source)
             reading = recordings.Reading(
-                getattr(recordings, self.reader), where, split, transform, self.classes, **dropping
+                getattr(recordings, self.reader), folder, split, transform, self.classes, **dropping
             )
             return recordings.pack(reading, reading.rows(limit, sources.SOURCES[self.source].samples[split]), writer)
 
         settings = {"transform": type(transform).__name__, **asdict(transform), "limit": limit, **dropping}
         return Packed.of(cache.obtain(self.source, split, settings, build), transform.steps, transform.channels)
 
-    def _batches(self, which: str, seed: int, stream: int, epoch: Callable[[], int] | None) -> Batches:
-        self.setup("test" if which == "test" else None)
-        packed = self.sets[which]
-        rows = self.rows[which]
+    def _batches(self, split: str, seed: int, stream: int, epoch: Callable[[], int] | None) -> Batches:
+        self.setup("test" if split == "test" else None)
+        packed = self.sets[split]
+        rows = self.rows[split]
 
         def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
             chosen = rows[indices]

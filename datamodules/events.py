@@ -1,4 +1,4 @@
-"""From a recording's events to the network's input, as sorted places in it: what is packed into the cache. No torch.
+"""From a recording's events to the network's input, as sorted places in it, ready for the cache. Loads no torch.
 
 A transform takes structured events (fields t in us, x, p and, for cameras, y) and a report to count in, and gives the
 places ``step * channels + channel`` of everything that is not zero, ascending, with their counts (``None`` where all
@@ -18,8 +18,10 @@ Transform = Callable[[np.ndarray, Counter], Places]
 
 
 def clean(events: np.ndarray, report: Counter, **limits: int) -> np.ndarray:
-    """Events in order of time, with every field of ``limits`` in 0..limit-1 and no time before 0; what is left out is
-    counted."""
+    """Events in order of time, with every field of ``limits`` in 0..limit-1 and no time before 0.
+
+    The report counts the events that are left out.
+    """
     report["recordings"] += 1
     report["events"] += len(events)
     inside = np.ones(len(events), bool)
@@ -78,8 +80,8 @@ class Cochlea:
         report["after the window"] += int(late.sum())
         report["unit 0"] += int((zero & ~late).sum())
         report["recordings longer than the window"] += bool(late.any())
-        kept = ~late & ~zero
-        return _places(step[kept], 700 - events["x"][kept].astype(np.int64), self.channels, False, report)
+        used = ~late & ~zero
+        return _places(step[used], 700 - events["x"][used].astype(np.int64), self.channels, False, report)
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ class Windows:
         late = step >= self.steps
         report["after the window"] += int(late.sum())
         report["recordings longer than the window"] += bool(late.any())
-        kept = events[~late]
-        channel = (kept["p"].astype(np.int64) * self.side + kept["y"]) * self.side + kept["x"]
+        used = events[~late]
+        channel = (used["p"].astype(np.int64) * self.side + used["y"]) * self.side + used["x"]
         return _places(step[~late], channel, self.channels, self.counts, report)
 
 

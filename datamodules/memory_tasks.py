@@ -1,5 +1,4 @@
-"""Two generated tasks that need a long memory: the adding problem and copy memory, as Chen et al. 2023 describe
-them."""
+"""Two generated tasks that need a long memory: the adding problem and copy memory (Chen et al. 2023)."""
 
 from __future__ import annotations
 
@@ -64,9 +63,9 @@ class CopyMemory(Generated):
 
     def generate(self, count: int, rng: np.random.Generator) -> Batch:
         digits = rng.integers(1, DELIMITER, (DIGITS, count))
-        shown = np.zeros((self.delay + 2 * DIGITS, count), np.int64)
-        shown[:DIGITS] = digits
-        shown[-DIGITS:] = DELIMITER
-        target = np.zeros_like(shown)
+        sequence = np.zeros((self.delay + 2 * DIGITS, count), np.int64)
+        sequence[:DIGITS] = digits
+        sequence[-DIGITS:] = DELIMITER
+        target = np.zeros_like(sequence)
         target[-DIGITS:] = digits
-        return torch.from_numpy(np.eye(10, dtype=np.uint8)[shown]), torch.from_numpy(target.T.copy())
+        return torch.from_numpy(np.eye(10, dtype=np.uint8)[sequence]), torch.from_numpy(target.T.copy())

@@ -1,4 +1,4 @@
-"""MNIST one pixel at a time, in row-major or permuted order, and the input codings of single baselines."""
+"""MNIST one pixel at a time, in row-major or permuted order, and the input codings of some baselines."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def order(permutation: int | Sequence[int] | None) -> np.ndarray:
         if not 0 <= permutation < 2**32:
             raise ValueError(f"a permutation's seed is a number from 0 to 2^32 - 1, got {permutation}")
         return np.random.RandomState(permutation).permutation(PIXELS)
-    wrong = ValueError(
+    error = ValueError(
         f"a permutation is a seed or each of the numbers 0..{PIXELS - 1} once, got {_summary(permutation)}"
     )
     if isinstance(permutation, str | bool) or not isinstance(permutation, Sequence):
-        raise wrong
+        raise error
     if sorted(map(str, permutation)) != sorted(map(str, range(PIXELS))):
-        raise wrong
+        raise error
     return np.array(permutation)
 
 
@@ -60,17 +60,19 @@ def crossings(pixels: Tensor) -> Tensor:
     x = pixels.t().float() / 255
     before = torch.cat([torch.zeros_like(x[:1]), x[:-1]])
     levels = torch.linspace(0, 1, LEVELS)[:-1]
-    above, was = (v[..., None] > levels for v in (x, before))
-    lines = torch.cat([above & ~was, was & ~above, (x >= 1)[..., None]], -1).float()
-    coded = torch.zeros(len(x) + CUE, x.shape[1], 2 * LEVELS)
-    coded[: len(x), :, :-1] = lines
-    coded[len(x) :, :, -1] = 1
-    return coded
+    above, above_before = (v[..., None] > levels for v in (x, before))
+    lines = torch.cat([above & ~above_before, above_before & ~above, (x >= 1)[..., None]], -1).float()
+    spikes = torch.zeros(len(x) + CUE, x.shape[1], 2 * LEVELS)
+    spikes[: len(x), :, :-1] = lines
+    spikes[len(x) :, :, -1] = 1
+    return spikes
 
 
 def windows(x: Tensor, width: int) -> Tensor:
-    """Sliding windows of ``width`` pixels, one pixel on at each step; the last ones stay at the end. [784, B, 1] ->
-    [784, B, width]."""
+    """Sliding windows of ``width`` pixels, [784, B, 1] -> [784, B, width]; each step moves them by one pixel.
+
+    The last windows stay at the end.
+    """
     steps = len(x)
     starts = torch.arange(steps).clamp(max=steps - width)
     return x[starts[:, None] + torch.arange(width), :, 0].transpose(1, 2)

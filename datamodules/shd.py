@@ -7,8 +7,7 @@ from datamodules.events import Cochlea
 
 
 class SHD(EventData):
-    """Spikes ``steps`` x batch x 700 of the first second, in bins of ``bin_ms`` (1: 1,000 steps; 4: 250 steps, to save
-    time)."""
+    """Spikes ``steps`` x batch x 700 of the first second, in bins of ``bin_ms``: 1,000 steps of 1 ms, 250 of 4 ms."""
 
     source = "shd"
     classes = 20
@@ -29,7 +28,7 @@ class SHD(EventData):
 
 
 class SSC(SHD):
-    """As ``SHD``; it has a validation split of its own."""
+    """As ``SHD``, with a validation split of its own."""
 
     source = "ssc"
     classes = 35
@@ -38,7 +37,7 @@ class SSC(SHD):
 
 
 class SpokenDigits(SHD):
-    """Spoken digits in SHD's layout, in its place: ten classes."""
+    """The stand-in for SHD, in SHD's layout: ten classes."""
 
     source = "spoken-digits-standin"
     classes = 10

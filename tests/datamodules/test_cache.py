@@ -33,7 +33,7 @@ def build(writer: cache.Writer) -> dict[str, int]:
     return {"events": 15}
 
 
-def obtain(split: str = "train", **settings: object) -> cache.Packed:
+def obtain(split: str = "train", **settings: object) -> cache.CacheFile:
     return cache.obtain("delayed-xor", split, settings, build)
 
 

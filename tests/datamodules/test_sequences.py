@@ -11,7 +11,7 @@ import torch
 from bench.experiment import Experiment
 from bench.models.celif import CELIF_154K
 from bench.tasks.celif import PS_MNIST, SEQ_MNIST
-from datamodules.memory import Adding, CopyMemory
+from datamodules.memory_tasks import Adding, CopyMemory
 from datamodules.sequential_mnist import SequentialMNIST, crossings, order, windows
 from datamodules.sources import Source
 from lightning_modules.spiking import SpikingModule

@@ -156,7 +156,8 @@ def test_killed_with_its_workers_it_leaves_no_process_and_goes_on(tiny_mnist: Pa
     out = tmp_path / "a"
     program = tmp_path / "program.py"
     program.write_text(
-        "import os, sys, time\nfrom pathlib import Path\nfrom datamodules.standins.making import filling, run_parallel\n"
+        "import os, sys, time\nfrom pathlib import Path\n"
+        "from datamodules.standins.making import filling, run_parallel\n"
         "def work(name):\n    Path(name).write_text(str(os.getpid()))\n    time.sleep(60)\n"
         "if __name__ == '__main__':\n    with filling(Path(sys.argv[1]), 'x', {}):\n"
         "        list(run_parallel(work, sys.argv[2:], 2, [1, 1], 'x'))\n"
