@@ -20,7 +20,7 @@ from lightning_modules.scan import event_input
 from lightning_modules.scan.event_input import EventInput, Input
 from lightning_modules.scan.fused import Dense, Options, run_fused, run_gpu
 from lightning_modules.scan.kernels import compile_seconds
-from lightning_modules.scan.reference import Scanned, scan_loop
+from lightning_modules.scan.loop import Scanned, scan_loop
 from lightning_modules.scan.trace import NotFusable
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from lightning_modules.scan.printer import ARITHMETIC, INFIX
+from lightning_modules.scan.numba_printer import ARITHMETIC, INFIX
 from lightning_modules.scan.trace import Graph, Op, Traced, Value
 
 PRELUDE = '''"""{title}.step and its vector-Jacobian product, printed by lightning_modules.scan: do not edit.

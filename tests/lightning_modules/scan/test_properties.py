@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lightning_modules.neurons import NEURONS
 from lightning_modules.neurons.lif import LIF
-from lightning_modules.scan import Dense, scan, scan_dense, scan_stack, walk
+from lightning_modules.scan import Dense, block, scan, scan_dense, scan_stack
 from tests.lightning_modules.scan.common import close, gradients, same
 
 SIZES = st.sampled_from([1, 2, 3, 7, 17, 64, 65])
@@ -74,8 +74,8 @@ def test_a_current_kept_and_one_projected_again_are_the_same_to_the_bit(
     x = (torch.rand(30, 70, 400) < density).float()
     weight = torch.randn(40, 400, requires_grad=True)
     given = []
-    for few in (0, walk.FEW, 400):
-        monkeypatch.setattr(walk, "FEW", few)
+    for events in (0, block.REPROJECT_EVENTS, 400):
+        monkeypatch.setattr(block, "REPROJECT_EVENTS", events)
         done = scan_dense(LIF(40), x, weight, backend="cpu")
         given.append([done.output, *gradients(done, [weight])])
     assert bool(given[0][1].any())
