@@ -1,4 +1,4 @@
-"""A stack's input given as its events: what a spiking data set holds, without the zeros between them."""
+"""A stack's input given as its events, without the zeros between them, as spiking data sets hold it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class EventInput(Protocol):
 Input = Tensor | EventInput
 
 
-def stand_in(x: EventInput) -> Tensor:
+def placeholder(x: EventInput) -> Tensor:
     """A tensor of the shape, type and device of ``x`` that takes no memory.
 
-    Raises ``ValueError`` for events that are not those of a tensor of ``x.shape``: kernels trust them.
+    Raises ``ValueError`` for events that do not fit ``x.shape``, since kernels do not check them.
     """
     steps, batch, width = x.shape
     events = len(x.values)

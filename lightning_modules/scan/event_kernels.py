@@ -27,10 +27,10 @@ def find(x, t_first, steps, b_first, rows, limit, starts, places, values):
             start = starts[t * rows + b] = count
             row = x[t_first + t, b_first + b]
             for first in range(0, width - 7, 8):
-                found = nonzeros(row, first)  # type: ignore[call-arg, var-annotated]
+                mask = nonzeros(row, first)  # type: ignore[call-arg, var-annotated]
                 for k in range(8):  # all eight, the real ones first: the next group overwrites the others
-                    places[count + k] = first + PLACES[found, k]
-                count += COUNT[found]
+                    places[count + k] = first + PLACES[mask, k]
+                count += COUNT[mask]
             for j in range(width // 8 * 8, width):
                 places[count] = j
                 count += row[j] != 0

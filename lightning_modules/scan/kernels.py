@@ -62,7 +62,7 @@ def kernel(function: Callable[..., Any], fastmath: Any = False) -> Any:
 
 
 def contracted(function: Callable[..., Any]) -> Any:
-    """``kernel`` for a function whose last bit is its own business: a product and a sum may become one operation."""
+    """``kernel`` that may fuse a product and a sum: for functions whose last bit does not have to be that of torch."""
     return kernel(function, {"contract"})
 
 
@@ -111,13 +111,13 @@ def load(source: str, title: str) -> ModuleType:
 @cache
 def folder() -> Path:
     """Where kernels are kept: ``<BENCH_HOME or .bench>/kernels`` if it can be written, else a temporary folder."""
-    wanted = Path(os.environ.get("BENCH_HOME", ".bench")).absolute() / "kernels"
+    preferred = Path(os.environ.get("BENCH_HOME", ".bench")).absolute() / "kernels"
     try:
-        wanted.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=wanted):
-            return wanted
+        preferred.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=preferred):
+            return preferred
     except OSError as error:
-        log.warning("kernels cannot be kept in %s (%s): compiling into a temporary folder", wanted, error)
+        log.warning("kernels cannot be kept in %s (%s): compiling into a temporary folder", preferred, error)
         return Path(tempfile.mkdtemp(prefix="kernels-"))
 
 

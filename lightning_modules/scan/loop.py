@@ -12,7 +12,7 @@ from lightning_modules.neurons.base import Neuron
 
 
 class Scanned(NamedTuple):
-    """What a scan gives: ``output`` [T, B, N] ([B, N] if averaged), the ``state`` after the last step, ``recorded``
+    """The results of a scan: ``output`` [T, B, N] ([B, N] if averaged), the ``state`` after the last step, ``recorded``
     states [T, B, N]."""
 
     output: Tensor

@@ -28,9 +28,9 @@ POINTWISE = {
     "reciprocal": "reciprocal", "rsqrt": "rsqrt", "logical_and": "and", "bitwise_and": "and", "logical_or": "or",
     "bitwise_or": "or", "logical_not": "not", "bitwise_not": "not", "masked_fill": "masked_fill", "floor": "floor",
 }  # fmt: skip
-SAME = {"detach", "alias", "clone", "expand", "view", "lift_fresh", "lift_fresh_copy", "positive"}
-FILLED = {"zeros_like": 0.0, "ones_like": 1.0, "new_zeros": 0.0, "new_ones": 1.0, "zeros": 0.0, "ones": 1.0}
-BACKWARDS: Any = get_decompositions(
+IDENTITIES = {"detach", "alias", "clone", "expand", "view", "lift_fresh", "lift_fresh_copy", "positive"}
+CONSTANTS = {"zeros_like": 0.0, "ones_like": 1.0, "new_zeros": 0.0, "new_ones": 1.0, "zeros": 0.0, "ones": 1.0}
+DECOMPOSITIONS: Any = get_decompositions(
     [
         aten.sigmoid_backward, aten.tanh_backward, aten.threshold_backward, aten.softplus_backward, aten.softplus,
         aten.leaky_relu, aten.leaky_relu_backward, aten.addcmul, aten.square, aten.hardtanh_backward,
@@ -39,12 +39,12 @@ BACKWARDS: Any = get_decompositions(
 
 
 class NotFusable(ValueError):
-    """The step holds an operation that cannot be printed; the message names it."""
+    """A step has an operation that cannot be printed; the message names it."""
 
 
 @dataclass(frozen=True)
 class Op:
-    """``name = kind(*args)``; ``boolean`` says what comes out."""
+    """``name = kind(*args)``; ``boolean``: the result is a truth value."""
 
     name: str
     kind: str
@@ -54,7 +54,7 @@ class Op:
 
 @dataclass(frozen=True)
 class Graph:
-    """Operations in order of execution, and the values that leave."""
+    """Operations in order of execution, and the values that are returned."""
 
     ops: tuple[Op, ...]
     outputs: tuple[Value, ...]
@@ -88,15 +88,17 @@ def trace(neuron: Neuron, drives: Iterable[str], dtype: torch.dtype) -> Traced:
     drives = tuple(drives)
     state: Any = neuron.State
     states = tuple(state._fields)
-    first = len(states)
-    second = len(states) + neuron.inputs
+    state_count = len(states)
+    inputs_end = len(states) + neuron.inputs
     # One shape for all arguments: nothing is broadcast, so the VJP holds no sums. 0.5 and not 0: no operation is at a
     # special point.
-    example = [torch.full((2, 3), 0.5, dtype=dtype) for _ in range(second + len(drives))]
+    example = [torch.full((2, 3), 0.5, dtype=dtype) for _ in range(inputs_end + len(drives))]
 
     def step(*args: Tensor) -> tuple[Tensor, ...]:
         new, output = neuron.step(
-            state(*args[:first]), *args[first:second], **dict(zip(drives, args[second:], strict=True))
+            state(*args[:state_count]),
+            *args[state_count:inputs_end],
+            **dict(zip(drives, args[inputs_end:], strict=True)),
         )
         return (*new, output)
 
@@ -124,7 +126,7 @@ def trace(neuron: Neuron, drives: Iterable[str], dtype: torch.dtype) -> Traced:
 def _graph(function: Callable[..., Any], example: list[Tensor], names: list[str], dtype: torch.dtype) -> Graph:
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
         try:
-            module = make_fx(function, decomposition_table=BACKWARDS)(*example)
+            module = make_fx(function, decomposition_table=DECOMPOSITIONS)(*example)
         except NotFusable:
             raise
         except Exception as error:  # data-dependent control flow, random numbers, ...: whatever tracing cannot follow
@@ -155,10 +157,10 @@ def _read(
             # in place or not: the graph names the result anew
             kind = node.target.overloadpacket.__name__.removesuffix("_")
             args = [values[a] if isinstance(a, Node) else a for a in node.args]
-            if kind in SAME:
+            if kind in IDENTITIES:
                 values[node] = args[0]
-            elif kind in FILLED:
-                values[node] = FILLED[kind]
+            elif kind in CONSTANTS:
+                values[node] = CONSTANTS[kind]
             elif kind in ("scalar_tensor", "full", "full_like", "new_full"):
                 value = args[0] if kind == "scalar_tensor" else args[-1]
                 # A constant born as float32 keeps that rounding when the step runs in float64, as it does in torch.
@@ -234,11 +236,11 @@ def _op(name: str, node: Node, kind: str, args: list[Any], booleans: dict[Value,
 
 
 def _prune(ops: list[Op], outputs: tuple[Value, ...]) -> Graph:
-    """Drop what no output needs."""
+    """The graph without the operations that no output needs."""
     needed = set(outputs)
-    kept = []
+    needed_ops = []
     for op in reversed(ops):
         if op.name in needed:
-            kept.append(op)
+            needed_ops.append(op)
             needed.update(a for a in op.args if isinstance(a, str))
-    return Graph(tuple(reversed(kept)), outputs)
+    return Graph(tuple(reversed(needed_ops)), outputs)
