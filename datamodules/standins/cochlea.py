@@ -103,11 +103,8 @@ M_FULL = 1.0
 
 
 @numba.njit(cache=True)
-def _binomial(rng, count, p):
-    """How many of ``count`` events of probability ``p`` happen, by inversion of one random number."""
-    if p >= 1.0:
-        return count
-    u = rng.random()
+def _binomial(u, count, p):
+    """How many of ``count`` events of probability ``p`` < 1 happen, by inversion of ``u``, uniform in [0, 1)."""
     # (1 - p)^count is at least 1 - count p, so most draws of 0 need no power.
     if u < 1.0 - count * p:
         return 0
@@ -155,7 +152,8 @@ def _bushy_cell_spikes(velocity, rng, rate, synapses, weight, refractory, keep_m
 
         slot = slot + 1 if slot + 1 < refractory else 0
         ready += resting[slot]
-        fired = _binomial(rng, ready, min(M_H * cleft * dt, 1.0))
+        p = min(M_H * cleft * dt, 1.0)
+        fired = _binomial(rng.random(), ready, p) if p < 1.0 else ready
         resting[slot] = fired
         ready -= fired
 

@@ -188,46 +188,6 @@ def _start(rng, frame, pixels, response):
 
 
 @numba.njit(cache=True)
-def _pixel_events(rng, x, y, k, old, new, pixels, response, events, count):
-    """Add the events of one pixel whose level goes from ``old`` to ``new`` between ms k - 1 and k.
-
-    Returns ``events``, replaced by a larger array when it is full, and their number.
-    """
-    thresholds, _, upper, lower, free = pixels
-    begin = k - 1.0  # of the rest of this ms
-    if free[y, x] <= begin and lower[y, x] < new < upper[y, x]:
-        return events, count
-    slope = new - old
-    while True:
-        if free[y, x] > begin:
-            # After its refractory time a pixel continues from the level at that moment, with newly drawn thresholds.
-            if free[y, x] >= k:
-                break
-            begin = free[y, x]
-            reference = old + slope * (begin - (k - 1))
-            scale = thresholds[y, x]
-            upper[y, x] = reference + response.on * scale * max(0.2, 1 + response.jitter * rng.standard_normal())
-            lower[y, x] = reference - response.off * scale * max(0.2, 1 + response.jitter * rng.standard_normal())
-        if new >= upper[y, x]:
-            polarity = 1
-            crossed = upper[y, x]
-        elif new <= lower[y, x]:
-            polarity = 0
-            crossed = lower[y, x]
-        else:
-            break
-        time = max(begin, k - 1 + (crossed - old) / slope) if slope != 0.0 else begin
-        if count == len(events):
-            larger = np.empty((2 * count, 4), np.int64)
-            larger[:count] = events
-            events = larger
-        events[count] = (int(time * 1000), x, y, polarity)
-        count += 1
-        free[y, x] = time + response.refractory
-    return events, count
-
-
-@numba.njit(cache=True)
 def _with_noise(rng, events, steps, noise):
     """``events`` [n, 4], background events of all pixels and those of the hot pixel, sorted by time."""
     count = len(events)
@@ -255,22 +215,50 @@ def _record(rng, light, x_shift, y_shift, pixels, response, noise):
     ``light``: log intensity [phase y, phase x, y, x], one plane per place between two pixels; ``x_shift``,
     ``y_shift``: position of the digit at each ms.
     """
-    steps = len(x_shift)
+    thresholds, level, upper, lower, free = pixels
     events = np.empty((4096, 4), np.int64)
     count = 0
     follow = 1.0 - np.exp(-1.0 / response.lag)
     frame = np.empty((SIDE, SIDE))
     _view(light, x_shift[0], y_shift[0], frame)
     _start(rng, frame, pixels, response)
-    for k in range(1, steps):
+    for k in range(1, len(x_shift)):
         _view(light, x_shift[k], y_shift[k], frame)
         for y in range(SIDE):
             for x in range(SIDE):
-                old = pixels.level[y, x]
+                old = level[y, x]
                 new = old + follow * (frame[y, x] - old)
-                pixels.level[y, x] = new
-                events, count = _pixel_events(rng, x, y, k, old, new, pixels, response, events, count)
-    return _with_noise(rng, events[:count], steps, noise)
+                level[y, x] = new
+                begin = k - 1.0  # of the rest of this ms
+                if free[y, x] <= begin and lower[y, x] < new < upper[y, x]:
+                    continue
+                slope = new - old
+                while True:
+                    if free[y, x] > begin:
+                        # After its refractory time a pixel continues from the level then, with newly drawn thresholds.
+                        if free[y, x] >= k:
+                            break
+                        begin = free[y, x]
+                        reference = old + slope * (begin - (k - 1))
+                        scale = thresholds[y, x]
+                        rise = response.on * scale * max(0.2, 1 + response.jitter * rng.standard_normal())
+                        fall = response.off * scale * max(0.2, 1 + response.jitter * rng.standard_normal())
+                        upper[y, x] = reference + rise
+                        lower[y, x] = reference - fall
+                    polarity = 1 if new >= upper[y, x] else 0
+                    if polarity == 0 and new > lower[y, x]:
+                        break
+                    crossed = upper[y, x] if polarity == 1 else lower[y, x]
+                    time = max(begin, k - 1 + (crossed - old) / slope) if slope != 0.0 else begin
+                    if count == len(events):
+                        events = np.concatenate((events, np.empty_like(events)))
+                    events[count, 0] = int(time * 1000)
+                    events[count, 1] = x
+                    events[count, 2] = y
+                    events[count, 3] = polarity
+                    count += 1
+                    free[y, x] = time + response.refractory
+    return _with_noise(rng, events[:count], len(x_shift), noise)
 
 
 class Studio:
