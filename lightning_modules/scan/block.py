@@ -30,7 +30,7 @@ class Window(NamedTuple):
 
 
 class Block:
-    """``rows`` samples of the batch from sample ``first`` on: scratch memory for a chunk of time, and the steps over it.
+    """``rows`` samples of the batch from sample ``first`` on: the steps over time, and scratch memory for a chunk.
 
     Lists have an item per layer. Tensors [steps, rows, N] have the block's own rows.
     """

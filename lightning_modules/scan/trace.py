@@ -79,6 +79,12 @@ class Traced:
     forward: Graph
     backward: Graph
 
+    def gradients(self) -> tuple[tuple[Value, ...], tuple[Value, ...], tuple[Value, ...]]:
+        """The outputs of ``backward``: gradients of states, of currents, of drives."""
+        outputs = self.backward.outputs
+        states = len(self.states)
+        return outputs[:states], outputs[states : states + self.currents], outputs[states + self.currents :]
+
 
 def trace(neuron: Neuron, drives: Iterable[str], dtype: torch.dtype) -> Traced:
     """Trace ``neuron.step`` and its VJP; surrogate gradients come along, as autograd sees them.
