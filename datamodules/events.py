@@ -127,8 +127,8 @@ class Frames:
 
     def __call__(self, events: np.ndarray, report: Counter) -> Places:
         events = clean(events, report, x=self.side, y=self.side, p=2)
-        each = max(1, len(events) // self.steps)
-        step = np.minimum(np.arange(len(events)) // each, self.steps - 1)
+        events_per_frame = max(1, len(events) // self.steps)
+        step = np.minimum(np.arange(len(events)) // events_per_frame, self.steps - 1)
         small = self.side // self.pool
         x = events["x"].astype(np.int64) // self.pool
         y = events["y"].astype(np.int64) // self.pool

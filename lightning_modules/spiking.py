@@ -1,5 +1,4 @@
-"""The LightningModule shared by all experiments: network, loss, metrics, optimiser, activity. Knows no neuron by
-name."""
+"""The LightningModule of all experiments: network, loss, metrics, optimiser, activity. It knows no neuron by name."""
 
 from __future__ import annotations
 
@@ -32,19 +31,19 @@ class Tally:
 
     correct: float = 0.0
     loss: float = 0.0
-    seen: int = 0
+    samples: int = 0
     decides: bool = True  # on a class, rather than a number
 
     def add(self, loss: Tensor, scores: Tensor, target: Tensor) -> None:
         self.correct += correct(scores, target)
         self.loss += float(loss) * len(target)
-        self.seen += len(target)
+        self.samples += len(target)
         self.decides = not target.is_floating_point()
 
     def record(self, split: str) -> dict[str, float]:
         """Means, in % for accuracy."""
-        accuracy = {f"{split}/accuracy": 100 * self.correct / self.seen} if self.decides else {}
-        return {f"{split}/loss": self.loss / self.seen, **accuracy}
+        accuracy = {f"{split}/accuracy": 100 * self.correct / self.samples} if self.decides else {}
+        return {f"{split}/loss": self.loss / self.samples, **accuracy}
 
 
 class SpikingModule(pl.LightningModule):
@@ -118,9 +117,9 @@ class SpikingModule(pl.LightningModule):
             self.activity.append(torch.stack([*activity.rates, activity.synops]) * len(target))
 
     def on_validation_epoch_end(self) -> None:
-        seen = self.tallies["test"].seen
-        *rates, synops = (torch.stack(self.activity).sum(0) / seen).tolist()
-        watched = [split for split, tally in self.tallies.items() if tally.seen]
+        count = self.tallies["test"].samples
+        *rates, synops = (torch.stack(self.activity).sum(0) / count).tolist()
+        watched = [split for split, tally in self.tallies.items() if tally.samples]
         record: dict[str, Any] = {}
         for split in watched:
             record |= self.tallies[split].record(split)
@@ -136,7 +135,7 @@ class SpikingModule(pl.LightningModule):
                     name: value.detach().to("cpu", copy=True) for name, value in self.network.state_dict().items()
                 }
                 self.best[f"best_{split}"] = weights
-        self.history.append({"epoch": self.current_epoch + 1, **record, "n_test": seen})
+        self.history.append({"epoch": self.current_epoch + 1, **record, "n_test": count})
         self.log_dict({**record, **{f"spike_rate/layer{i + 1}": r for i, r in enumerate(rates)}})
 
     def configure_optimizers(self) -> Any:
@@ -176,8 +175,10 @@ class SpikingModule(pl.LightningModule):
 
 
 def correct(scores: Tensor, target: Tensor) -> float:
-    """How many samples are decided right (with a target at every step: the sum over samples of the share of steps); 0
-    in regression."""
+    """How many samples are decided right; 0 in regression.
+
+    With a target at every step it is the sum over samples of the share of steps.
+    """
     if target.is_floating_point():
         return 0.0
     right = scores.argmax(-1) == target

@@ -51,8 +51,8 @@ def multi_gaussian(x: Tensor, width: float) -> Tensor:
     """0.5 [1.15 N(x; 0, s) - 0.15 N(x; s, 6s) - 0.15 N(x; -s, 6s)] with s = ``width`` (Yin, Corradi, Bohte 2021)."""
     height = 0.15
     scale = 6.0
-    sides = _normal(x, width, scale * width) + _normal(x, -width, scale * width)
-    return 0.5 * (1.0 + height) * _normal(x, 0.0, width) - 0.5 * height * sides
+    side_lobes = _normal(x, width, scale * width) + _normal(x, -width, scale * width)
+    return 0.5 * (1.0 + height) * _normal(x, 0.0, width) - 0.5 * height * side_lobes
 
 
 @surrogate
@@ -63,8 +63,10 @@ def arctan(x: Tensor, width: float) -> Tensor:
 
 @surrogate
 def lsnn(x: Tensor, width: float) -> Tensor:
-    """width max(0, 1 - |x|), the dampening factor 0.3 as ``width``, of the scaled voltage x = (V - B) / B (Bellec et
-    al. 2018, LSNN)."""
+    """width max(0, 1 - |x|) of the scaled voltage x = (V - B) / B (Bellec et al. 2018, LSNN).
+
+    ``width`` is the dampening factor, 0.3.
+    """
     return width * torch.clamp(1.0 - x.abs(), min=0.0)
 
 

@@ -142,7 +142,7 @@ def _connect(url: str, part: Path, start: int, file: File) -> bool:
 def _store(answer: http.client.HTTPResponse, part: Path, start: int, total: int | None, file: File) -> bool:
     from tqdm import tqdm
 
-    done = start
+    received = start
     with (
         part.open("r+b" if start else "wb") as out,
         tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=Path(file.path).name, disable=None) as bar,
@@ -150,16 +150,16 @@ def _store(answer: http.client.HTTPResponse, part: Path, start: int, total: int 
         out.seek(start)
         out.truncate()
         while chunk := _read_chunk(answer):
-            if done == 0 and chunk.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+            if received == 0 and chunk.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
                 raise _Refused("answered a web page that is not the original file")
             out.write(chunk)
-            done += len(chunk)
+            received += len(chunk)
             bar.update(len(chunk))
-            if file.size is not None and done > file.size:
+            if file.size is not None and received > file.size:
                 raise _Refused(f"answered more than the {file.size} bytes of the original file")
-    if done == 0:
+    if received == 0:
         raise _Refused("answered 0 bytes")
-    return total is None or done >= total
+    return total is None or received >= total
 
 
 def _read_chunk(answer: http.client.HTTPResponse) -> bytes:

@@ -145,10 +145,10 @@ def _bushy_cell_spikes(velocity, rng, rate, synapses, weight, refractory, keep_m
         ejected = permeability * free * dt
         reprocessed = M_X * store * dt
         lost = (M_L + M_R) * cleft * dt
-        taken = M_R * cleft * dt
+        reabsorbed = M_R * cleft * dt
         free = max(free + replenished - ejected + reprocessed, 0.0)
         cleft = max(cleft + ejected - lost, 0.0)
-        store = max(store + taken - reprocessed, 0.0)
+        store = max(store + reabsorbed - reprocessed, 0.0)
 
         slot = slot + 1 if slot + 1 < refractory else 0
         ready += resting[slot]

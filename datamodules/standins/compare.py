@@ -77,31 +77,31 @@ def nmnist(count: int = 1100, seed: int = 0) -> list[Row]:
     def row(name: str, form: str, *values: float) -> None:
         rows.append((name, form.format(values[0]), form.format(values[1])))
 
-    n = [np.array([len(e) for e in some]) for some in both]
+    n = [np.array([len(e) for e in recordings]) for recordings in both]
     row("events a sample, mean", "{:,.0f}", *(a.mean() for a in n))
     row("events a sample, sd", "{:,.0f}", *(a.std() for a in n))
     for digit in np.unique(labels):
         row(f"events of a {digit}, mean", "{:,.0f}", *(a[labels == digit].mean() for a in n))
-    row("share of polarity 1", "{:.3f}", *(np.mean([e[:, 3].mean() for e in some]) for some in both))
-    row("share of polarity 1, sd", "{:.3f}", *(np.std([e[:, 3].mean() for e in some]) for some in both))
-    row("last event (ms), mean", "{:.0f}", *(np.mean([e[-1, 0] for e in some]) / 1000 for some in both))
-    for which, same in (("same", True), ("other", False)):
-        gaps = [_intervals(some, same) for some in both]
+    row("share of polarity 1", "{:.3f}", *(np.mean([e[:, 3].mean() for e in recordings]) for recordings in both))
+    row("share of polarity 1, sd", "{:.3f}", *(np.std([e[:, 3].mean() for e in recordings]) for recordings in both))
+    row("last event (ms), mean", "{:.0f}", *(np.mean([e[-1, 0] for e in recordings]) / 1000 for recordings in both))
+    for polarity, same in (("same", True), ("other", False)):
+        gaps = [_intervals(recordings, same) for recordings in both]
         for q in (10, 50, 90):
             row(
-                f"interval to a pixel's next event of {which} polarity (ms), {q} %",
+                f"interval to a pixel's next event of {polarity} polarity (ms), {q} %",
                 "{:.1f}",
                 *(np.percentile(g, q) for g in gaps),
             )
     edges = np.arange(0, 320_001, 5000)
-    times = [np.mean([np.histogram(e[:, 0], edges)[0] for e in some], axis=0) for some in both]
+    times = [np.mean([np.histogram(e[:, 0], edges)[0] for e in recordings], axis=0) for recordings in both]
     for k, name in enumerate(("first", "second", "third")):
         part = slice(k * 21, (k + 1) * 21)
         row(f"events of the {name} saccade ({k * 105}-{(k + 1) * 105} ms)", "{:,.0f}", *(t[part].sum() for t in times))
         row(f"peak of the {name} saccade (ms)", "{:.0f}", *(5.0 * (k * 21 + t[part].argmax()) + 2.5 for t in times))
     row("events a sample, first 45 ms", "{:,.0f}", *(t[:9].sum() for t in times))
     rows.append(("events over time, 10 ms a bar", *(_bars(t[:64].reshape(-1, 2).sum(1)) for t in times)))
-    maps = [_maps(some) for some in both]
+    maps = [_maps(recordings) for recordings in both]
 
     def correlation(name: str, a: np.ndarray, b: np.ndarray) -> None:
         rows.append((f"correlation: {name}", "", f"{np.corrcoef(a.ravel(), b.ravel())[0, 1]:.3f}"))
@@ -109,8 +109,8 @@ def nmnist(count: int = 1100, seed: int = 0) -> list[Row]:
     correlation("events a sample", *n)
     correlation("events over time (5 ms bins)", *times)
     correlation("mean events of each pixel", *(m.mean(0) for m in maps))
-    each = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(*maps, strict=True)])
-    rows.append(("correlation: events of each pixel, recording by recording", "", f"{each:.3f}"))
+    mean_correlation = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(*maps, strict=True)])
+    rows.append(("correlation: events of each pixel, recording by recording", "", f"{mean_correlation:.3f}"))
     return rows
 
 

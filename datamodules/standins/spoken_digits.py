@@ -107,8 +107,8 @@ def generate(out: Path, seed: int = 0, limit: int | None = None, workers: int = 
         raise DataError(f"the number of workers must be at least 1, got {workers}")
     if limit is not None and limit < 1:
         raise DataError(f"the number of recordings must be at least 1, got {limit}")
-    found = find_recordings(folder or data_home() / "fsdd" / "recordings")
-    splits = {split: recordings[:limit] for split, recordings in found.items()}
+    all_recordings = find_recordings(folder or data_home() / "fsdd" / "recordings")
+    splits = {split: recordings[:limit] for split, recordings in all_recordings.items()}
     samples = {split: len(recordings) for split, recordings in splits.items()}
     recipe = {
         "version": SPOKEN_STANDIN.version,

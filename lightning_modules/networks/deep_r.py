@@ -75,8 +75,8 @@ class DeepR(nn.Module):
         chosen = places[torch.randperm(len(places), generator=generator)[:missing].to(places.device)]
         begin = 0
         for s in self.synapses:
-            mine = chosen[(chosen >= begin) & (chosen < begin + s.weight.numel())] - begin
+            new = chosen[(chosen >= begin) & (chosen < begin + s.weight.numel())] - begin
             begin += s.weight.numel()
-            s.connected.view(-1)[mine] = True
+            s.connected.view(-1)[new] = True
             if start is not None:
-                s.weight.view(-1)[mine] = start
+                s.weight.view(-1)[new] = start

@@ -125,14 +125,14 @@ class Dense(Network):
         state = [torch.rand(part.shape, generator=generator).to(part) for part in like]
         return spec._replace(state=like._make(state), previous=state[-1])
 
-    def read_out(self, done: scan.Stacked) -> Tensor:
+    def read_out(self, result: scan.Stacked) -> Tensor:
         """The network's output from what the layers gave."""
         if self.readout == "linear-mean":  # the mean of a linear layer is that layer of the mean
-            return self.head(done.means[-1])[None]  # type: ignore[misc]
-        assert done.output is not None
+            return self.head(result.means[-1])[None]  # type: ignore[misc]
+        assert result.output is not None
         if self.head is None:
-            return done.output
-        return self.head(done.output[-1:] if self.readout == "linear-last" else done.output)
+            return result.output
+        return self.head(result.output[-1:] if self.readout == "linear-last" else result.output)
 
     def forward(self, x: scan.Input) -> Tensor:
         """``[T, B, inputs] -> [T, B, outputs]``, or ``[1, B, outputs]`` for a readout of the mean or the last step."""
@@ -142,12 +142,12 @@ class Dense(Network):
         return steps * self.stack[0].linear.weight.numel()
 
     def observe(self, x: scan.Input) -> tuple[Tensor, Activity]:
-        done = self.run(x)
+        result = self.run(x)
         steps = x.shape[0]
         rates: list[Tensor] = []
-        synops = done.means[0].new_zeros(())
+        synops = result.means[0].new_zeros(())
         incoming = input_rate(x)
-        for layer, mean in zip(self.stack, done.means, strict=True):
+        for layer, mean in zip(self.stack, result.means, strict=True):
             outputs, inputs = layer.linear.weight.shape
             synops = synops + incoming * inputs * outputs * steps
             if layer.neuron.spiking:
@@ -157,4 +157,4 @@ class Dense(Network):
                     synops = synops + incoming * outputs * outputs * steps
         if self.head is not None:
             synops = synops + incoming * self.head.weight.numel() * (1 if self.readout == "linear-last" else steps)
-        return self.read_out(done), Activity(rates, synops)
+        return self.read_out(result), Activity(rates, synops)

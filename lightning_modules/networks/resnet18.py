@@ -49,8 +49,10 @@ class Spiking(nn.Module):
 
 
 class Block(nn.Module):
-    """conv - tdBN - LIF - conv - tdBN, plus the shortcut with tdBN, then LIF; both inputs of the sum are scaled by
-    1/sqrt(2)."""
+    """conv - tdBN - LIF - conv - tdBN, plus the shortcut with tdBN, then LIF.
+
+    Both inputs of the sum are scaled by 1/sqrt(2).
+    """
 
     def __init__(
         self, inputs: int, outputs: int, stride: int, side: int, threshold: float, kind: type[Neuron], config: Any
@@ -109,7 +111,7 @@ class ResNet18(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[T, B, C, H, W] -> [T, B, classes]``."""
-        return self._walk(x, None)
+        return self._run(x, None)
 
     def dense_macs(self, steps: int) -> int:
         conv = self.stem.conv
@@ -118,25 +120,25 @@ class ResNet18(Network):
 
     def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
         rates: list[Tensor] = []
-        output = self._walk(x, rates)
+        output = self._run(x, rates)
         return output, Activity(rates[1:], rates[0])
 
-    def _walk(self, x: Tensor, seen: list[Tensor] | None) -> Tensor:
-        """``seen`` collects synaptic operations per sample first, then the rate of every spiking layer."""
+    def _run(self, x: Tensor, counts: list[Tensor] | None) -> Tensor:
+        """``counts`` collects synaptic operations per sample first, then the rate of every spiking layer."""
         steps = x.shape[0]
-        if seen is not None:
-            seen.append(x.new_zeros(()))
+        if counts is not None:
+            counts.append(x.new_zeros(()))
 
         def conv(part: Conv, x: Tensor) -> Tensor:
             out = part(x)
-            if seen is not None:
-                seen[0] = seen[0] + input_rate(x) * part.operations(out) * steps
+            if counts is not None:
+                counts[0] = counts[0] + input_rate(x) * part.operations(out) * steps
             return out
 
         def fire(part: Spiking, x: Tensor) -> Tensor:
             out = part(x, steps)
-            if seen is not None:
-                seen.append(out.mean())
+            if counts is not None:
+                counts.append(out.mean())
             return out
 
         x = fire(self.stem_neuron, conv(self.stem, x.flatten(0, 1)))

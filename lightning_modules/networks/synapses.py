@@ -93,13 +93,14 @@ def run(neuron: Neuron, x: Tensor, incoming: Synapses, recurrent: Synapses) -> T
         return scan.scan_dense(neuron, x, incoming.matrix, recurrent=recurrent.matrix).output
     size = neuron.size
     depth = max(incoming.delays, recurrent.delays)
-    weight = torch.cat([_deep(incoming, depth), _deep(recurrent, depth)], 2).flatten(0, 1)  # [depth N, inputs + N]
+    matrices = [_padded_matrices(incoming, depth), _padded_matrices(recurrent, depth)]
+    weight = torch.cat(matrices, 2).flatten(0, 1)  # [depth N, inputs + N]
     steps, batch = x.shape[:2]
     drive = {
         name: value.unbind(0) if value.dim() == 2 else [value] * steps for name, value in neuron.drive(steps).items()
     }
 
-    def walk(start: int, x: Tensor, coming: Tensor, output: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+    def run_segment(start: int, x: Tensor, coming: Tensor, output: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         now: Any = neuron.State(*state)
         outputs = []
         for t, at_t in enumerate(x.unbind(0), start):
@@ -112,27 +113,34 @@ def run(neuron: Neuron, x: Tensor, incoming: Synapses, recurrent: Synapses) -> T
     state: tuple[Tensor, ...] = tuple(neuron.initial_state(batch, x))
     coming = x.new_zeros(batch, depth * size)
     output = x.new_zeros(batch, size)
-    done = []
+    segments = []
     every = math.isqrt(steps - 1) + 1
     for start in range(0, steps, every):
         segment, coming, *state_list = checkpoint(
-            walk, start, x[start : start + every], coming, output, *state, use_reentrant=False, preserve_rng_state=False
-        )  # fmt: skip
+            run_segment,
+            start,
+            x[start : start + every],
+            coming,
+            output,
+            *state,
+            use_reentrant=False,
+            preserve_rng_state=False,
+        )
         output = segment[-1]
         state = tuple(state_list)
-        done.append(segment)
-        give_back()
+        segments.append(segment)
+        return_free_memory()
         if segment.requires_grad:
-            segment.register_hook(give_back)
-    return torch.cat(done)
+            segment.register_hook(return_free_memory)
+    return torch.cat(segments)
 
 
-def give_back(_: Tensor | None = None) -> None:
+def return_free_memory(_: Tensor | None = None) -> None:
     """Return free memory to the system, where the C library is glibc: the aligned blocks that PyTorch asks for leave
     gaps in its heap that it does not use again, several times what is needed after a few steps."""
     if _TRIM is not None:
         _TRIM(0)
 
 
-def _deep(synapses: Synapses, depth: int) -> Tensor:
+def _padded_matrices(synapses: Synapses, depth: int) -> Tensor:
     return functional.pad(synapses.matrices, (0, 0, 0, 0, 0, depth - synapses.delays))

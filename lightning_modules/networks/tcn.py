@@ -13,8 +13,10 @@ from lightning_modules.networks.base import Network
 
 
 class Block(nn.Module):
-    """Two causal convolutions with weight norm, ReLU and dropout of whole channels' values, and a residual: [B, C, T]
-    -> [B, N, T]."""
+    """Two causal convolutions and a residual, [B, C, T] -> [B, N, T].
+
+    Each convolution has weight norm, ReLU and dropout of single values.
+    """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, dropout: float) -> None:
         super().__init__()

@@ -82,7 +82,7 @@ class GLIF(Neuron, name="glif"):
         revth: Tensor,
         g: Tensor,
     ) -> tuple[GLIF.State, Tensor]:
-        kept = (1.0 - alpha * (1.0 - tau)) * state.v * (1.0 - gamma * state.s) - (1.0 - alpha) * leak
-        v = kept + current * (1.0 - beta * (1.0 - g)) - (1.0 - gamma) * revth * state.s
+        retained = (1.0 - alpha * (1.0 - tau)) * state.v * (1.0 - gamma * state.s) - (1.0 - alpha) * leak
+        v = retained + current * (1.0 - beta * (1.0 - g)) - (1.0 - gamma) * revth * state.s
         s = spike(v - vth, self.config.surrogate, self.config.width)
         return self.State(v, s), s

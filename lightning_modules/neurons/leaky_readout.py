@@ -12,8 +12,10 @@ from lightning_modules.neurons.base import Neuron
 
 
 class LeakyReadout(Neuron, name="leaky-readout"):
-    """m[t] = a m[t-1] + (1 - a) I[t], a = sigmoid(tau) per class, tau ~ U(0, 4); output m   (public DH-SNN code of the
-    roles lab)."""
+    """m[t] = a m[t-1] + (1 - a) I[t], a = sigmoid(tau) per class, tau ~ U(0, 4); output m
+
+    (public DH-SNN code of the roles lab).
+    """
 
     spiking = False
 

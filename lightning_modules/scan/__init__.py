@@ -116,8 +116,10 @@ def scan_dense(
     reduce: str | None = None,
     backend: str = "auto",
 ) -> Scanned:
-    """Run ``neuron`` over the currents ``x @ weight.T + bias``, ``x`` [T, B, inputs], ``weight`` [N, inputs]; otherwise
-    as ``scan``."""
+    """Run ``neuron`` over the currents ``x @ weight.T + bias``; otherwise as ``scan``.
+
+    ``x`` is [T, B, inputs], ``weight`` [N, inputs].
+    """
     layer = Dense(neuron, weight, bias, recurrent, recurrent_bias, state, previous)
     options = Options(_returns_output(reduce), tuple(record), detach_every, checkpoint_every)
     return _scan_layer(layer, (x,), options, probe, backend)

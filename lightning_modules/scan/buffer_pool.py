@@ -28,8 +28,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def empty(*shape: int, dtype: torch.dtype) -> Tensor:
-    """A contiguous tensor of undefined content whose memory comes back here once nothing refers to it, its views
-    included."""
+    """A contiguous tensor of undefined content. Its memory returns to the pool with its last reference or view."""
     kind, itemsize = (np.float64, 8) if dtype == torch.float64 else (np.float32, 4)
     size = prod(shape) * itemsize
     if not size:

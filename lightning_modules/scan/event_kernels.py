@@ -1,5 +1,7 @@
-"""Products with a sparse matrix given as events. Compiled as a copy in the kernel folder, so this file imports nothing
-of the package's."""
+"""Products with a sparse matrix given as events.
+
+This file is compiled as a copy in the kernel folder, so it imports only ``scan.kernels`` of the package.
+"""
 
 import numpy as np
 

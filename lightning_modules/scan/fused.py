@@ -215,9 +215,11 @@ class _StackFunction(torch.autograd.Function):
         plan = ctx.plan
         count = ctx.count
         saved = ctx.saved_tensors
-        given = count + 1 + sum(len(cpu.WEIGHTS) + 1 + len(step.states) + len(step.drives) for step in plan.traced)
-        layers, inputs = _layers(plan, count, saved[:given])
-        in_segments = iter(saved[given:])
+        argument_count = (
+            count + 1 + sum(len(cpu.WEIGHTS) + 1 + len(step.states) + len(step.drives) for step in plan.traced)
+        )
+        layers, inputs = _layers(plan, count, saved[:argument_count])
+        in_segments = iter(saved[argument_count:])
         segments = [[segment.with_tensors(in_segments) for segment in block] for block in ctx.saved_segments]
         rest = iter(gradients)
         output = next(rest)

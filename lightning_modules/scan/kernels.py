@@ -68,8 +68,7 @@ def contracted(function: Callable[..., Any]) -> Any:
 
 @intrinsic
 def keep_denormals(typing: Any, keep: Any) -> Any:
-    """In a kernel: whether numbers below 1e-38 are kept, as everywhere, or become 0 until further notice. Only x86
-    knows the difference."""
+    """In a kernel: keep numbers below 1e-38 (the default), or make them 0 from then on. Only x86 has this mode."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if platform.machine() in ("x86_64", "AMD64"):

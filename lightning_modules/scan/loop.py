@@ -12,8 +12,10 @@ from lightning_modules.neurons.base import Neuron
 
 
 class Scanned(NamedTuple):
-    """The results of a scan: ``output`` [T, B, N] ([B, N] if averaged), the ``state`` after the last step, ``recorded``
-    states [T, B, N]."""
+    """The results of a scan.
+
+    ``output`` [T, B, N] ([B, N] if averaged), ``state`` after the last step, ``recorded`` states [T, B, N].
+    """
 
     output: Tensor
     state: tuple

@@ -1,5 +1,4 @@
-"""From a neuron's ``step`` to two short lists of pointwise operations: one step forward, and its vector-Jacobian
-product."""
+"""Traces a neuron's ``step`` into two lists of pointwise operations: the step, and its vector-Jacobian product."""
 
 from __future__ import annotations
 
