@@ -55,7 +55,7 @@ def test_every_augmented_image_is_a_crop_of_the_padded_original_perhaps_mirrored
     images = np.random.default_rng(2).integers(1, 256, (200, 3, 32, 32), dtype=np.uint8)
     cropped = cifar10.crop_and_flip(images, np.random.default_rng(3))
     padded = np.pad(images, ((0, 0), (0, 0), (4, 4), (4, 4)))
-    seen = set()
+    crops = set()
     for image, around in zip(cropped, padded, strict=True):
         places = [
             (top, left, mirrored)
@@ -65,8 +65,8 @@ def test_every_augmented_image_is_a_crop_of_the_padded_original_perhaps_mirrored
             if np.array_equal(image[:, :, ::-1] if mirrored else image, around[:, top : top + 32, left : left + 32])
         ]
         assert len(places) == 1
-        seen.add(places[0])
-    assert {t for t, _, _ in seen} == {left for _, left, _ in seen} == set(range(9)) and {m for _, _, m in seen} == {
+        crops.add(places[0])
+    assert {t for t, _, _ in crops} == {left for _, left, _ in crops} == set(range(9)) and {m for _, _, m in crops} == {
         False,
         True,
     }

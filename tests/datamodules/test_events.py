@@ -126,7 +126,7 @@ def test_whatever_the_events_every_one_is_used_or_counted_and_order_does_not_mat
         (events["x"] >= 0) & (events["x"] < transform.side) & (events["y"] >= 0) & (events["y"] < transform.side)
     ]
     inside = inside[(inside["t"] >= 0) & (inside["p"] >= 0) & (inside["p"] < 2)]
-    again, _ = transform(inside[np.argsort(inside["t"], kind="stable")], second := Counter())
-    assert again.tolist() == places.tolist()
+    places_again, _ = transform(inside[np.argsort(inside["t"], kind="stable")], second := Counter())
+    assert places_again.tolist() == places.tolist()
     assert second["recordings out of order, sorted"] == 0
     assert report["empty recordings"] == (len(inside) == 0)

@@ -14,9 +14,9 @@ from tests.datamodules import sets
 
 
 def broken_h5(recording, place: int = 3, **h5) -> bytes:
-    made = sets.cochlea(np.random.default_rng(0), 8, 20)
-    made[place] = recording(*made[place])
-    return sets.spikes_h5(made, **h5)
+    recordings = sets.cochlea(np.random.default_rng(0), 8, 20)
+    recordings[place] = recording(*recordings[place])
+    return sets.spikes_h5(recordings, **h5)
 
 
 def shd_with(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,8 +75,8 @@ def test_odd_events_are_handled_and_counted(
     x = sets.everything(sets.batches("shd").test_batches())[0]
     report = next(e.report for e in cache.entries() if e.state == "usable")
     for name, count in counted.items():
-        found = report.get(name, 0) - plain.get(name, 0)
-        assert found == count if count > 0 else found > 0
+        difference = report.get(name, 0) - plain.get(name, 0)
+        assert difference == count if count > 0 else difference > 0
     others = [i for i in range(8) if i != 3]
     assert torch.equal(x[:, others], plain_x[:, others])
     if "sorted" in next(iter(counted)):
@@ -118,8 +118,8 @@ def test_pixels_off_the_sensor_and_empty_recordings_of_nmnist_are_counted(
     off = sets.camera(rng, 34, 100, 40_000)
     off[:7, 0] = 34
     off[7:10, 1] = 99
-    made = [(off, 0), (off[:0], 1), (sets.camera(rng, 34, 100, 900_000), 2)]
-    sets.install("nmnist", sets.nmnist_archives(made, made), {"train": 3, "test": 3}, monkeypatch)
+    recordings = [(off, 0), (off[:0], 1), (sets.camera(rng, 34, 100, 900_000), 2)]
+    sets.install("nmnist", sets.nmnist_archives(recordings, recordings), {"train": 3, "test": 3}, monkeypatch)
     x, y = sets.everything(sets.batches("nmnist").test_batches())
     report = next(e.report for e in cache.entries() if e.split == "test")
     assert (report["off the sensor"], report["empty recordings"], report["recordings longer than the window"]) == (

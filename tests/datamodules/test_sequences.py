@@ -51,7 +51,7 @@ def test_each_permutation_has_its_own_data_hash_and_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "permutation",
     [[0] * 784, list(range(783)), list(range(1, 785)), [*range(783), 783.5], "1234", True, 1.5, -1],
     ids=[
         "one number",
@@ -64,9 +64,9 @@ def test_each_permutation_has_its_own_data_hash_and_order() -> None:
         "negative seed",
     ],
 )
-def test_what_is_no_permutation_is_refused(wrong: object) -> None:
+def test_what_is_no_permutation_is_refused(permutation: object) -> None:
     with pytest.raises(ValueError, match="permutation"):
-        SequentialMNIST(8, 0, permutation=wrong)  # type: ignore[arg-type]
+        SequentialMNIST(8, 0, permutation=permutation)  # type: ignore[arg-type]
 
 
 def test_a_permutation_of_one_s_own_is_taken() -> None:
@@ -137,11 +137,11 @@ def test_adding_marks_two_different_steps_anywhere_and_asks_for_their_sum(steps:
 def test_copy_memory_shows_ten_digits_a_gap_and_ten_nines(delay: int) -> None:
     x, y = CopyMemory(8, 0, delay=delay).generate(500, np.random.default_rng(0))
     assert x.shape == (delay + 20, 500, 10) and y.shape == (500, delay + 20)
-    shown = x.argmax(-1)
+    digits = x.argmax(-1)
     assert (x.sum(-1) == 1).all()
-    assert shown[:10].unique().tolist() == list(range(1, 9))
-    assert not shown[10:-10].any() and (shown[-10:] == 9).all()
-    assert not y[:, :-10].any() and torch.equal(y[:, -10:].t(), shown[:10])
+    assert digits[:10].unique().tolist() == list(range(1, 9))
+    assert not digits[10:-10].any() and (digits[-10:] == 9).all()
+    assert not y[:, :-10].any() and torch.equal(y[:, -10:].t(), digits[:10])
 
 
 def test_the_baseline_of_copy_memory_is_ten_ln_8_over_its_steps() -> None:

@@ -82,10 +82,10 @@ def server() -> Iterator[Server]:
 
 
 def offer(
-    monkeypatch: pytest.MonkeyPatch, *urls: str, content: bytes = CONTENT, size: int | None = None, **more
+    monkeypatch: pytest.MonkeyPatch, *urls: str, content: bytes = CONTENT, size: int | None = None, **options
 ) -> Path:
     """A source "toy" of one file at ``urls``; where it belongs."""
-    file = File("toy.zip", size, hashlib.md5(content).hexdigest(), urls, **more)
+    file = File("toy.zip", size, hashlib.md5(content).hexdigest(), urls, **options)
     monkeypatch.setitem(sources.SOURCES, "toy", Source("toy", "Toy", files=(file,), samples={"train": 1}))
     return sources.folder("toy") / "toy.zip"
 
@@ -371,13 +371,17 @@ def test_status_verify_and_cache_speak_json_and_exit_codes(places: Path) -> None
         if row["state"] == "missing":
             assert str(places / "data") in row["problems"][0]
             assert row["mirrors"] or row["kind"] != "full"
-    done = bench("data", "verify", "shd")
-    assert done.returncode == 1 and "shd_train.h5.zip" in done.stdout
+    result = bench("data", "verify", "shd")
+    assert result.returncode == 1 and "shd_train.h5.zip" in result.stdout
     assert bench("data", "verify", "delayed-xor").returncode == 0
     assert json.loads(bench("data", "cache", "--json").stdout)["entries"] == []
-    for wrong, near in ((("verify", "shdd"), "shd"), (("vrify", "shd"), "verify")):
-        done = bench("data", *wrong)
-        assert done.returncode == 1 and f"did you mean {near}" in done.stderr and "Traceback" not in done.stderr
+    for arguments, suggestion in ((("verify", "shdd"), "shd"), (("vrify", "shd"), "verify")):
+        result = bench("data", *arguments)
+        assert (
+            result.returncode == 1
+            and f"did you mean {suggestion}" in result.stderr
+            and "Traceback" not in result.stderr
+        )
 
 
 def test_a_subset_that_differs_in_a_byte_is_not_that_subset(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def strokes(seed: int, count: int) -> np.ndarray:
 @pytest.fixture
 def tiny_mnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """12 training and 6 test images in MNIST's own format; the data folder."""
-    files = []
+    records = []
     for split, count in (("train", 12), ("t10k", 6)):
         for kind, array in (
             ("images-idx3", strokes(count, count)),
@@ -61,11 +61,11 @@ def tiny_mnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 mtime=0,
             )
             path = f"raw/{split}-{kind}-ubyte.gz"
-            where = places / "data" / "mnist" / path
-            where.parent.mkdir(parents=True, exist_ok=True)
-            where.write_bytes(content)
-            files.append(File(path, len(content), hashlib.md5(content).hexdigest()))
-    monkeypatch.setitem(sources.SOURCES, "mnist", Source("mnist", "MNIST", files=tuple(files)))
+            file_path = places / "data" / "mnist" / path
+            file_path.parent.mkdir(parents=True, exist_ok=True)
+            file_path.write_bytes(content)
+            records.append(File(path, len(content), hashlib.md5(content).hexdigest()))
+    monkeypatch.setitem(sources.SOURCES, "mnist", Source("mnist", "MNIST", files=tuple(records)))
     return places / "data"
 
 
@@ -91,46 +91,46 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def test_nmnist_follows_from_seed_split_and_index_alone(tiny_mnist: Path, tmp_path: Path) -> None:
     nmnist.generate(tmp_path / "a", 3, LIMITS)
-    whole = tree(tmp_path / "a")
-    assert len(whole) == 18 and "Train/0/00001.bin" in whole and "Test/5/00006.bin" in whole
+    files = tree(tmp_path / "a")
+    assert len(files) == 18 and "Train/0/00001.bin" in files and "Test/5/00006.bin" in files
     nmnist.generate(tmp_path / "b", 4, LIMITS)
     other = tree(tmp_path / "b")
-    assert whole.keys() == other.keys() and all(whole[name] != other[name] for name in whole)
+    assert files.keys() == other.keys() and all(files[name] != other[name] for name in files)
     nmnist.generate(tmp_path / "c", 3, {"Train": 5, "Test": 2})
-    assert all(content == whole[name] for name, content in tree(tmp_path / "c").items())
+    assert all(content == files[name] for name, content in tree(tmp_path / "c").items())
     images, _ = nmnist.mnist("Train")
-    assert nmnist.encode(nmnist.sample(Studio(Sensor(), 3), images[7], 3, "Train", 7)) == whole["Train/7/00008.bin"]
+    assert nmnist.encode(nmnist.sample(Studio(Sensor(), 3), images[7], 3, "Train", 7)) == files["Train/7/00008.bin"]
 
 
 def test_nmnist_is_the_same_whatever_the_number_of_workers(
     tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nmnist, "CHUNK", 4)
-    one = nmnist.generate(tmp_path / "a", 3, LIMITS, workers=1)
-    two = nmnist.generate(tmp_path / "b", 3, LIMITS, workers=2)
+    serial = nmnist.generate(tmp_path / "a", 3, LIMITS, workers=1)
+    parallel = nmnist.generate(tmp_path / "b", 3, LIMITS, workers=2)
     assert tree(tmp_path / "a") == tree(tmp_path / "b")
-    assert one == two and one["events"] == sum(map(len, tree(tmp_path / "a").values())) // 5
+    assert serial == parallel and serial["events"] == sum(map(len, tree(tmp_path / "a").values())) // 5
 
 
 def test_nmnist_goes_on_where_it_stopped(tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "a"
     nmnist.generate(out, 3, LIMITS)
-    whole = tree(out)
+    files = tree(out)
     assert manifest_problem(out, 1, {"train": 12, "test": 6}) is None
 
     (out / "Train/3/00004.bin").unlink()
-    (out / "Train/4/00005.bin").write_bytes(whole["Train/4/00005.bin"][:7])
+    (out / "Train/4/00005.bin").write_bytes(files["Train/4/00005.bin"][:7])
     (out / "Train/5/00006.bin").write_bytes(b"")
     (out / "Train/6/.part-x").write_bytes(b"half")
     manifest = json.loads((out / MANIFEST).read_text())
     (out / MANIFEST).write_text(json.dumps({**manifest, "complete": False}))
     assert "unfinished" in str(manifest_problem(out, 1))
 
-    made = []
+    remade = []
     sample = nmnist.sample
-    monkeypatch.setattr(nmnist, "sample", lambda *a: made.append(a[-1]) or sample(*a))
+    monkeypatch.setattr(nmnist, "sample", lambda *a: remade.append(a[-1]) or sample(*a))
     nmnist.generate(out, 3, LIMITS)
-    assert made == [3, 4, 5] and tree(out) == whole and not list(out.rglob(".part-*"))
+    assert remade == [3, 4, 5] and tree(out) == files and not list(out.rglob(".part-*"))
     assert json.loads((out / MANIFEST).read_text()) == manifest
 
 
@@ -205,8 +205,8 @@ def test_a_blank_image_gives_only_noise() -> None:
     recordings = [studio.record(np.zeros((28, 28), np.uint8), np.random.default_rng(k)) for k in range(50)]
     x, y, rate = sensor.hot
     hot = [((e[:, 1] == x) & (e[:, 2] == y)).sum() for e in recordings]
-    rest = np.array([len(e) for e in recordings]) - hot
-    assert abs(np.mean(rest) / (sensor.noise * 34 * 34 * DURATION / 1000) - 1) < 0.1
+    background = np.array([len(e) for e in recordings]) - hot
+    assert abs(np.mean(background) / (sensor.noise * 34 * 34 * DURATION / 1000) - 1) < 0.1
     assert abs(np.mean(hot) / (rate * DURATION / 1000) - 1) < 0.2
     still = Studio(Sensor(noise=0.0, hot=(0, 0, 0.0)), 0).record(np.zeros((28, 28), np.uint8), np.random.default_rng(0))
     assert len(still) == 0
@@ -265,8 +265,8 @@ def test_nmnist_refuses_what_it_cannot_do_in_one_message(
 
 def test_spoken_digits_have_shds_layout_and_tonic_reads_them(speech: Path, tmp_path: Path) -> None:
     out = tmp_path / "SHD"
-    made = spoken_digits.generate(out, 3, folder=speech)
-    assert made["samples"] == {"train": 8, "test": 8} and manifest_problem(out, 1) is None
+    summary = spoken_digits.generate(out, 3, folder=speech)
+    assert summary["samples"] == {"train": 8, "test": 8} and manifest_problem(out, 1) is None
     with h5py.File(out / "shd_train.h5") as file:
         assert h5py.check_vlen_dtype(file["spikes/times"].dtype) == np.float16
         assert h5py.check_vlen_dtype(file["spikes/units"].dtype) == np.uint16
@@ -286,21 +286,21 @@ def test_spoken_digits_are_the_same_whatever_the_workers_and_after_an_interrupti
 ) -> None:
     monkeypatch.setattr(spoken_digits, "CHUNK", 4)
     spoken_digits.generate(tmp_path / "a", 3, folder=speech)
-    whole = tree(tmp_path / "a")
-    assert sorted(whole) == ["shd_test.h5", "shd_train.h5"]
+    files = tree(tmp_path / "a")
+    assert sorted(files) == ["shd_test.h5", "shd_train.h5"]
     spoken_digits.generate(tmp_path / "b", 4, folder=speech)
-    assert tree(tmp_path / "b")["shd_test.h5"] != whole["shd_test.h5"]
+    assert tree(tmp_path / "b")["shd_test.h5"] != files["shd_test.h5"]
 
     with monkeypatch.context() as patch:
         patch.setattr(spoken_digits, "_hdf5", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             spoken_digits.generate(tmp_path / "c", 3, folder=speech)
     assert "unfinished" in str(manifest_problem(tmp_path / "c", 1))
-    kept = sorted((tmp_path / "c" / spoken_digits.PARTS).iterdir())
-    assert len(kept) == 4
-    kept[0].unlink()
+    parts = sorted((tmp_path / "c" / spoken_digits.PARTS).iterdir())
+    assert len(parts) == 4
+    parts[0].unlink()
     spoken_digits.generate(tmp_path / "c", 3, folder=speech, workers=2)
-    assert tree(tmp_path / "c") == whole and not (tmp_path / "c" / spoken_digits.PARTS).exists()
+    assert tree(tmp_path / "c") == files and not (tmp_path / "c" / spoken_digits.PARTS).exists()
 
 
 def test_a_damaged_recording_is_named(speech: Path, tmp_path: Path) -> None:
