@@ -117,9 +117,9 @@ def fit(module: SpikingModule, epochs: int, resume: Path | None = None) -> pl.Tr
 @pytest.mark.filterwarnings("ignore")
 def test_rewiring_trains_with_the_shared_module_and_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    whole = SpikingModule(config())
-    fit(whole, 4)
-    network = whole.network
+    uninterrupted = SpikingModule(config())
+    fit(uninterrupted, 4)
+    network = uninterrupted.network
     assert isinstance(network, LSNNNetwork) and network.rewiring is not None
     assert int(network.rewiring.steps) == 16
     assert sum(int((s.matrix != 0).sum()) for s in network.rewiring.synapses) == round(

@@ -52,13 +52,13 @@ def test_delayed_synapses_are_those_of_a_hand_made_loop(steps: int) -> None:
     recurrent = Synapses(4, 4, 5, loops=False).double()
     x = torch.rand(steps, 2, 3, dtype=torch.float64).requires_grad_()
     weight = torch.randn(steps, 2, 4, dtype=torch.float64)
-    wanted = [x, incoming.weight, recurrent.weight]
-    mine = run(neuron, x, incoming, recurrent)
-    theirs = by_hand(neuron, x, incoming, recurrent)
-    assert torch.equal(mine, theirs)
+    tensors = [x, incoming.weight, recurrent.weight]
+    actual = run(neuron, x, incoming, recurrent)
+    expected = by_hand(neuron, x, incoming, recurrent)
+    assert torch.equal(actual, expected)
     if steps > 1:
-        assert 0.1 < float(mine.detach().mean()) < 0.9
-        pairs = zip(*(torch.autograd.grad((out * weight).sum(), wanted) for out in (mine, theirs)), strict=True)
+        assert 0.1 < float(actual.detach().mean()) < 0.9
+        pairs = zip(*(torch.autograd.grad((out * weight).sum(), tensors) for out in (actual, expected)), strict=True)
         assert all(torch.allclose(a, b) for a, b in pairs)
 
 
@@ -80,13 +80,13 @@ def test_without_delays_the_loop_is_the_fused_scan() -> None:
 
 def test_delays_are_uniform_over_ten_steps_and_fixed_in_the_checkpoint() -> None:
     torch.manual_seed(0)
-    one = LSNNNetwork((80, 220, 10), "lsnn", {})
-    two = LSNNNetwork((80, 220, 10), "lsnn", {})
-    share = torch.bincount(one.recurrent.delay.flatten()) / 220**2
+    network = LSNNNetwork((80, 220, 10), "lsnn", {})
+    loaded = LSNNNetwork((80, 220, 10), "lsnn", {})
+    share = torch.bincount(network.recurrent.delay.flatten()) / 220**2
     assert len(share) == 10 and float((share - 0.1).abs().max()) < 0.01
-    two.load_state_dict(one.state_dict())
+    loaded.load_state_dict(network.state_dict())
     x = (torch.rand(40, 2, 80) < 0.1).float()
-    assert torch.equal(one(x), two(x))
+    assert torch.equal(network(x), loaded(x))
 
 
 def test_the_readout_is_the_mean_of_filtered_spikes_over_the_last_steps() -> None:
@@ -177,28 +177,28 @@ def test_one_rewiring_step_by_hand() -> None:
         # the second moved by momentum; the third falls below 0: 0.005 - 0.1 * 0.1
         s.weight.copy_(torch.tensor([[0.5, 0.3, 0.005, 0.0]]))
     rewiring.constrain(0.1)
-    kept, *others = s.weight.flatten().tolist()
-    assert kept == pytest.approx(0.49)
+    remaining, *others = s.weight.flatten().tolist()
+    assert remaining == pytest.approx(0.49)
     assert sorted(others) == [0.0, 0.0, pytest.approx(1e-12)]
     assert int(s.connected.sum()) == 2
 
 
 def test_a_resumed_training_rewires_as_if_it_had_not_stopped() -> None:
     torch.manual_seed(0)
-    whole = sparse(temperature=1e-4)
-    optimiser = torch.optim.Adam(whole.parameters(), 1e-2)
-    train(whole, optimiser, range(6))
-    saved = {k: v.clone() for k, v in whole.state_dict().items()}, {**optimiser.state_dict()}
+    uninterrupted = sparse(temperature=1e-4)
+    optimiser = torch.optim.Adam(uninterrupted.parameters(), 1e-2)
+    train(uninterrupted, optimiser, range(6))
+    saved = {k: v.clone() for k, v in uninterrupted.state_dict().items()}, {**optimiser.state_dict()}
     saved[1]["state"] = {k: {n: v.clone() for n, v in s.items()} for k, s in saved[1]["state"].items()}
-    train(whole, optimiser, range(6, 12))
+    train(uninterrupted, optimiser, range(6, 12))
     torch.manual_seed(1)
     resumed = sparse(temperature=1e-4)
-    other = torch.optim.Adam(resumed.parameters(), 1e-2)
+    resumed_optimiser = torch.optim.Adam(resumed.parameters(), 1e-2)
     resumed.load_state_dict(saved[0])
-    other.load_state_dict(saved[1])
+    resumed_optimiser.load_state_dict(saved[1])
     torch.rand(100)  # the state of the global generator does not matter
-    train(resumed, other, range(6, 12))
-    for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+    train(resumed, resumed_optimiser, range(6, 12))
+    for (name, a), b in zip(uninterrupted.state_dict().items(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
 
 
@@ -261,5 +261,5 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 @pytest.mark.skipif(_TRIM is None, reason="the C library is not glibc")
 def test_a_training_step_keeps_no_memory_that_is_free() -> None:
     """600 MB hold what is needed; the gaps in the heap were 900 and more."""
-    done = subprocess.run([sys.executable, "-c", MEMORY], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 600
+    result = subprocess.run([sys.executable, "-c", MEMORY], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(result.stdout) < 600

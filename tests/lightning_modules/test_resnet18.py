@@ -54,9 +54,9 @@ def test_observing_changes_nothing_and_counts_every_spiking_layer(network: ResNe
 def test_images_do_not_depend_on_each_other_in_evaluation(network: ResNet18) -> None:
     with torch.no_grad():
         network.eval()
-        together = network(images())
-        alone = network(images()[:, 1:2])
-    assert torch.allclose(together[:, 1:2], alone, atol=1e-5)
+        batch_output = network(images())
+        single_output = network(images()[:, 1:2])
+    assert torch.allclose(batch_output[:, 1:2], single_output, atol=1e-5)
 
 
 @pytest.mark.parametrize(

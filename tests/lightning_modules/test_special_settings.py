@@ -70,9 +70,9 @@ def test_reduces_to_lif_at_its_special_setting(name: str) -> None:
     make, config = REDUCED[name]
     neuron = make()
     x = torch.randn(60, 5, N)
-    mine = scan(neuron, x, backend="loop").output
-    assert torch.equal(mine, scan(LIF(N, config), x, backend="loop").output)
-    assert 0.02 < float(mine.detach().mean()) < 0.9
+    output = scan(neuron, x, backend="loop").output
+    assert torch.equal(output, scan(LIF(N, config), x, backend="loop").output)
+    assert 0.02 < float(output.detach().mean()) < 0.9
 
 
 @pytest.mark.parametrize("decay_input", [True, False])
@@ -99,21 +99,23 @@ def test_lif_and_plif_follow_the_update_rule_of_spikingjelly(
     v = torch.zeros(8, 6, dtype=torch.float64)
     spikes = []
     for current in x.unbind(0):
-        rest = 0.0 if v_reset is None else v_reset
-        v = v + (current - (v - rest)) * reciprocal if decay_input else v - (v - rest) * reciprocal + current
+        resting = 0.0 if v_reset is None else v_reset
+        v = v + (current - (v - resting)) * reciprocal if decay_input else v - (v - resting) * reciprocal + current
         fired = spike(v - threshold, "arctan", 2.0, inclusive=True)
         v = v - fired * threshold if v_reset is None else (1.0 - fired) * v + fired * v_reset
         spikes.append(fired)
-    theirs = torch.stack(spikes)
-    mine = scan(neuron, x, backend="loop").output
-    assert torch.equal(mine, theirs)
-    weight = torch.randn_like(theirs)
-    wanted = [x] if w is None else [x, w]
-    expected = torch.autograd.grad((theirs * weight).sum(), wanted)
-    got = torch.autograd.grad((mine * weight).sum(), [x, *neuron.parameters()])
-    assert torch.allclose(got[0], expected[0])
+    expected_output = torch.stack(spikes)
+    output = scan(neuron, x, backend="loop").output
+    assert torch.equal(output, expected_output)
+    weight = torch.randn_like(expected_output)
+    tensors = [x] if w is None else [x, w]
+    expected = torch.autograd.grad((expected_output * weight).sum(), tensors)
+    gradients = torch.autograd.grad((output * weight).sum(), [x, *neuron.parameters()])
+    assert torch.allclose(gradients[0], expected[0])
     if w is not None:
-        assert float(got[1]) == pytest.approx(-float(expected[1]))  # k = 1 - sigmoid(w) there: the sign of w is turned
+        assert float(gradients[1]) == pytest.approx(
+            -float(expected[1])
+        )  # k = 1 - sigmoid(w) there: the sign of w is turned
 
 
 def test_plif_detaches_the_reset_if_told_to() -> None:
@@ -136,15 +138,15 @@ def test_celif_learns_a_te_where_its_embedding_has_one(embedding: str) -> None:
 
 def test_layers_share_one_te_and_each_uses_its_first_rows() -> None:
     te = temporal_embedding(5, 12)
-    one = CELIF(5, CELIF.Config(steps=12), te)
-    two = CELIF(3, CELIF.Config(steps=12), te)
-    assert torch.equal(two.drive(12)["te"], te[:3].t())
-    (scan(one, torch.rand(12, 2, 5)).output.sum() + scan(two, torch.rand(12, 2, 3)).output.sum()).backward()
+    wide = CELIF(5, CELIF.Config(steps=12), te)
+    narrow = CELIF(3, CELIF.Config(steps=12), te)
+    assert torch.equal(narrow.drive(12)["te"], te[:3].t())
+    (scan(wide, torch.rand(12, 2, 5)).output.sum() + scan(narrow, torch.rand(12, 2, 3)).output.sum()).backward()
     assert te.grad is not None and te.grad.shape == (5, 12)
     with pytest.raises(ValueError, match="too small"):
         CELIF(6, CELIF.Config(steps=12), te)
     with pytest.raises(ValueError, match="12 columns, the input 13 steps"):
-        one.drive(13)
+        wide.drive(13)
 
 
 def test_te_starts_at_mean_and_deviation_of_a_hundredth() -> None:
@@ -175,8 +177,8 @@ def test_alif_starts_from_the_public_code_s_values() -> None:
 
 def test_lsnn_is_silent_for_five_steps_after_a_spike_and_only_the_last_hundred_adapt() -> None:
     neuron = LSNN(220)
-    done = scan(neuron, torch.full((14, 1, 220), 10.0), record=("b",), backend="loop")
-    assert [t for t in range(14) if done.output[t, 0, 0]] == [0, 6, 12]
+    scanned = scan(neuron, torch.full((14, 1, 220), 10.0), record=("b",), backend="loop")
+    assert [t for t in range(14) if scanned.output[t, 0, 0]] == [0, 6, 12]
     assert neuron.adaptive.tolist() == [0.0] * 120 + [1.0] * 100
     assert AHP(240).adaptive.tolist() == [0.0] * 140 + [1.0] * 100
 

@@ -208,7 +208,7 @@ class Case(NamedTuple):
     gain: float = 1.0  # of the current
 
 
-def given(neuron: Neuron, **values: float) -> Neuron:
+def filled(neuron: Neuron, **values: float) -> Neuron:
     for name, value in values.items():
         torch.nn.init.constant_(getattr(neuron, name), value)
     return neuron
@@ -270,8 +270,8 @@ CASES = {
     "glif layer-wise": Case(
         lambda: GLIF(1, GLIF.Config(steps=10, per_neuron=False)), (glif,), ([0, 1, 0, 1, 0, 0, 1, 0, 0, 0],), 2.0
     ),
-    "leaky-readout": Case(lambda: given(LeakyReadout(1), tau=math.log(3)), (leaky_readout,)),
-    "indrnn": Case(lambda: given(IndRNN(1), u=-0.5), (indrnn,)),
+    "leaky-readout": Case(lambda: filled(LeakyReadout(1), tau=math.log(3)), (leaky_readout,)),
+    "indrnn": Case(lambda: filled(IndRNN(1), u=-0.5), (indrnn,)),
 }
 
 
@@ -280,11 +280,11 @@ def test_ten_steps_from_the_equation(name: str) -> None:
     case = CASES[name]
     neuron = case.neuron().double()
     current = torch.tensor(CURRENT, dtype=torch.float64).reshape(-1, 1, 1).expand(-1, 1, neuron.size) * case.gain
-    done = scan(neuron, current, record=neuron.State._fields, backend="loop")  # type: ignore[attr-defined]
+    scanned = scan(neuron, current, record=neuron.State._fields, backend="loop")  # type: ignore[attr-defined]
     for k, trace in enumerate(case.traces):
         for t, expected in enumerate(trace()):
-            assert {n: float(done.recorded[n][t, 0, k].detach()) for n in expected} == pytest.approx(
+            assert {n: float(scanned.recorded[n][t, 0, k].detach()) for n in expected} == pytest.approx(
                 expected, abs=1e-6
             ), (t, k)
     for k, spikes in enumerate(case.spikes):
-        assert done.output[:, 0, k].tolist() == spikes
+        assert scanned.output[:, 0, k].tolist() == spikes

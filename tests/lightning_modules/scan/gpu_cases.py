@@ -28,12 +28,12 @@ def neuron_case(name: str, dtype: torch.dtype = torch.float32) -> None:
     size = 6
     neuron = neuron_of(name, size, steps).to(dtype)
     currents = [torch.randn(steps, batch, size, dtype=dtype).requires_grad_() for _ in range(neuron.inputs)]
-    wanted = [*currents, *neuron.parameters()]
+    tensors = [*currents, *neuron.parameters()]
     loop, fused = (scan(neuron, *currents, record=neuron.State._fields, backend=b) for b in BACKENDS)
     same(fused.output, loop.output)
     for a, b in zip((*fused.state, *fused.recorded.values()), (*loop.state, *loop.recorded.values()), strict=True):
         same(a, b)
-    for a, b in zip(gradients(fused, wanted), gradients(loop, wanted), strict=True):
+    for a, b in zip(gradients(fused, tensors), gradients(loop, tensors), strict=True):
         close(a, b, dtype)
 
 
@@ -49,7 +49,7 @@ def recurrent_case(detach_every: int | None, checkpoint_every: int | None) -> No
     recurrent_bias = dyadic(size, scale=2, dtype=x.dtype)
     previous = torch.randint(0, 2, (batch, size)).float().requires_grad_()
     probe = torch.zeros(steps, batch, size, requires_grad=True)
-    wanted = [x, weight, bias, recurrent, recurrent_bias, previous, probe]
+    tensors = [x, weight, bias, recurrent, recurrent_bias, previous, probe]
     loop, fused = (
         scan_dense(
             LIF(size),
@@ -67,7 +67,7 @@ def recurrent_case(detach_every: int | None, checkpoint_every: int | None) -> No
         for backend in BACKENDS
     )
     same(fused.output, loop.output)
-    for a, b in zip(gradients(fused, wanted), gradients(loop, wanted), strict=True):
+    for a, b in zip(gradients(fused, tensors), gradients(loop, tensors), strict=True):
         close(a, b, x.dtype)
 
 
@@ -76,10 +76,10 @@ def stack_case() -> None:
     x = torch.randint(0, 2, (6, 5, 4)).float()
     results = []
     for backend in BACKENDS:
-        done = scan_stack(layers, x, output=False, backend=backend)
-        assert done.output is None
+        stacked = scan_stack(layers, x, output=False, backend=backend)
+        assert stacked.output is None
         results.append(
-            (done.means, torch.autograd.grad((done.means[-1] ** 2).sum(), [layer.weight for layer in layers]))
+            (stacked.means, torch.autograd.grad((stacked.means[-1] ** 2).sum(), [layer.weight for layer in layers]))
         )  # type: ignore[misc]
     for a, b in zip(*(means for means, _ in results), strict=True):
         same(a, b)

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import results, settings
 from hypothesis import strategies as st
 
 from lightning_modules.neurons import NEURONS
@@ -20,7 +20,7 @@ VALUES = ("random", "zero", "all spike", "on the threshold", "nan", "inf")
 
 
 @settings(max_examples=40, deadline=None)
-@given(
+@results(
     st.sampled_from([1, 2, 9, 33]),
     st.sampled_from([1, 2, 63, 64, 65, 130]),
     SIZES,
@@ -49,7 +49,7 @@ def test_any_shape_and_any_value(steps: int, batch: int, size: int, values: str,
 
 
 @settings(max_examples=15, deadline=None)
-@given(
+@results(
     st.sampled_from([1, 5, 40]),
     st.sampled_from([1, 70]),
     st.sampled_from([1, 31, 32, 50]),
@@ -73,22 +73,22 @@ def test_a_current_kept_and_one_projected_again_are_the_same_to_the_bit(
     torch.manual_seed(0)
     x = (torch.rand(30, 70, 400) < density).float()
     weight = torch.randn(40, 400, requires_grad=True)
-    given = []
+    results = []
     for events in (0, block.REPROJECT_EVENTS, 400):
         monkeypatch.setattr(block, "REPROJECT_EVENTS", events)
-        done = scan_dense(LIF(40), x, weight, backend="cpu")
-        given.append([done.output, *gradients(done, [weight])])
-    assert bool(given[0][1].any())
-    for kept, again in itertools.pairwise(given):
-        assert all(torch.equal(a, b) for a, b in zip(kept, again, strict=True))
+        scanned = scan_dense(LIF(40), x, weight, backend="cpu")
+        results.append([scanned.output, *gradients(scanned, [weight])])
+    assert bool(results[0][1].any())
+    for saved, reprojected in itertools.pairwise(results):
+        assert all(torch.equal(a, b) for a, b in zip(saved, reprojected, strict=True))
 
 
 def test_a_nan_in_a_sparse_input_reaches_the_neurons() -> None:
     x = torch.zeros(3, 2, 64)
     x[1, 0, 5] = float("nan")
-    done = scan_dense(NEURONS["leaky-readout"](40), x, torch.ones(40, 64), backend="cpu")
-    assert bool(done.output[1:, 0].isnan().all())
-    assert not bool(done.output[0].isnan().any()) and not bool(done.output[:, 1].isnan().any())
+    scanned = scan_dense(NEURONS["leaky-readout"](40), x, torch.ones(40, 64), backend="cpu")
+    assert bool(scanned.output[1:, 0].isnan().all())
+    assert not bool(scanned.output[0].isnan().any()) and not bool(scanned.output[:, 1].isnan().any())
 
 
 X = torch.zeros(4, 3, 5)
