@@ -38,12 +38,13 @@ WEIGHT = 13e3
 
 
 def membrane_response(frequencies: np.ndarray, channels: int = CHANNELS, c0: float = C0) -> np.ndarray:
-    """Velocity of the membrane per unit of stimulus, complex [channels, frequencies]; ``frequencies`` in Hz, above 0;
-    channel 0 is the base (high frequencies).
+    """Velocity of the membrane per unit of stimulus, complex [channels, frequencies].
 
-    Long-wave (WKB) solution: pressure p = sqrt(G/g) H0(1)(G) with wave number g = w sqrt(RHO / (H xi)) and phase G(x) =
-    2 g(0)/ALPHA + integral of g from 0 to x, impedance xi = S(x) - M w^2 - i w R(x); velocity 2 w p(x) / (xi p(0))
-    z(w).
+    ``frequencies`` in Hz, above 0; channel 0 is the base (high frequencies).
+
+    Long-wave (WKB) solution: pressure p = sqrt(G/g) H0(1)(G) with wave number g = w sqrt(RHO / (H xi)),
+    phase G(x) = 2 g(0)/ALPHA + integral of g from 0 to x, impedance xi = S(x) - M w^2 - i w R(x), and
+    velocity 2 w p(x) / (xi p(0)) z(w).
     """
     w = 2 * np.pi * frequencies[None, :]
     points = -(-700 // channels)  # points per channel, for the integral over x

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 import torch
-from hypothesis import results, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightning_modules.neurons import NEURONS
@@ -20,7 +20,7 @@ VALUES = ("random", "zero", "all spike", "on the threshold", "nan", "inf")
 
 
 @settings(max_examples=40, deadline=None)
-@results(
+@given(
     st.sampled_from([1, 2, 9, 33]),
     st.sampled_from([1, 2, 63, 64, 65, 130]),
     SIZES,
@@ -49,7 +49,7 @@ def test_any_shape_and_any_value(steps: int, batch: int, size: int, values: str,
 
 
 @settings(max_examples=15, deadline=None)
-@results(
+@given(
     st.sampled_from([1, 5, 40]),
     st.sampled_from([1, 70]),
     st.sampled_from([1, 31, 32, 50]),
