@@ -1,4 +1,4 @@
-"""What is trained on: one file per data set, and where each comes from (``sources``). Importing this imports no torch."""
+"""The data sets: one file each; ``sources`` says where each comes from. Importing this imports no torch."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ MODULES = {
     "delayed-xor": "datamodules.xor:DelayedXOR",
     "mnist": "datamodules.mnist:MNIST",
     "sequential-mnist": "datamodules.sequential_mnist:SequentialMNIST",
-    "adding": "datamodules.memory:Adding",
-    "copy-memory": "datamodules.memory:CopyMemory",
+    "adding": "datamodules.memory_tasks:Adding",
+    "copy-memory": "datamodules.memory_tasks:CopyMemory",
     "shd": "datamodules.shd:SHD",
     "ssc": "datamodules.shd:SSC",
     "nmnist": "datamodules.nmnist:NMNIST",
@@ -28,7 +28,10 @@ MODULES = {
 
 
 def build(name: str, settings: dict[str, Any], batch_size: int, seed: int) -> SequenceData:
-    """The LightningDataModule of source ``name``. Raises ``ValueError`` for an unknown name, ``TypeError`` for an unknown setting."""
+    """The LightningDataModule of source ``name``.
+
+    Raises ``ValueError`` for an unknown name, ``TypeError`` for an unknown setting.
+    """
     if name not in MODULES:
         raise ValueError(f"unknown data set {name!r}; known: {', '.join(MODULES)}")
     module, cls = MODULES[name].split(":")

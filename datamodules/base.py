@@ -1,4 +1,7 @@
-"""Batches made whole: no per-sample Python loop, time first, the same bytes for the same (seed, epoch) on every machine."""
+"""Batches, time first, made without a Python loop over samples.
+
+The same (seed, epoch) gives the same bytes on every machine.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +17,38 @@ from torch import Tensor
 Batch = tuple[Tensor, Tensor]  # input [T, B, N], class index [B]
 Make = Callable[[np.ndarray, np.random.Generator], Batch]
 
-TRAIN, TEST, VALIDATION = 0, 1, 2  # random streams
-VALIDATION_SEED = 20240325  # which training samples are set aside
+# random streams
+TRAIN = 0
+TEST = 1
+VALIDATION = 2
+VALIDATION_SEED = 20240325  # of the choice of validation samples
 
 
 def set_aside(count: int, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows set aside for validation, both sorted: the same for every training, whatever its seed."""
+    """Rows to train on and rows for validation, both sorted. They do not depend on a training's seed."""
     order = np.random.default_rng(VALIDATION_SEED).permutation(count)
-    aside = max(1, math.floor(share * count))
-    return np.sort(order[aside:]), np.sort(order[:aside])
+    validation = max(1, math.floor(share * count))
+    return np.sort(order[validation:]), np.sort(order[:validation])
 
 
 class Batches:
     """Iterates over ``count`` samples: ``make(indices, rng)`` gives each batch.
 
-    Order and randomness follow from ``seed``, ``stream`` and ``epoch()`` alone, so an interrupted training goes on exactly where an
-    uninterrupted one would. ``seconds`` is the time spent in ``make`` so far.
+    Order and randomness follow from ``seed``, ``stream`` and ``epoch()`` alone, so an interrupted training continues
+    exactly as an uninterrupted one. ``seconds`` is the time taken by ``make`` so far.
     """
 
-    def __init__(self, count: int, batch_size: int, make: Make, seed: int, stream: int, epoch: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self, count: int, batch_size: int, make: Make, seed: int, stream: int, epoch: Callable[[], int] | None = None
+    ) -> None:
         if batch_size < 1 or count < 1:
             raise ValueError(f"batch_size and the number of samples must be at least 1, got {batch_size} and {count}")
-        self.count, self.batch_size, self.make = count, batch_size, make
-        self.seed, self.stream, self.epoch = seed, stream, epoch
+        self.count = count
+        self.batch_size = batch_size
+        self.make = make
+        self.seed = seed
+        self.stream = stream
+        self.epoch = epoch
         self.seconds = 0.0
 
     def __len__(self) -> int:
@@ -47,18 +59,19 @@ class Batches:
         rng = np.random.default_rng([self.seed, self.stream, self.epoch() if self.epoch else 0])
         order = rng.permutation(self.count) if shuffle else np.arange(self.count)
         for start in range(0, self.count, self.batch_size):
-            begun = time.perf_counter()
+            start_time = time.perf_counter()
             batch = self.make(order[start : start + self.batch_size], rng)
-            self.seconds += time.perf_counter() - begun
+            self.seconds += time.perf_counter() - start_time
             yield batch
 
 
 class SequenceData(pl.LightningDataModule):
     """Base of all data modules. The test set is the same for every seed.
 
-    ``validation``: share of the training samples set aside by their sorted keys and a fixed seed. ``val_dataloader`` gives what is watched
-    every epoch: the test set, then the validation split where there is one. ``form``: "dense" tensors, or, where it ``has_events``,
-    "events" (``packed.Events``), which cost a fraction to make; it changes nothing of what is trained.
+    ``validation``: share of the training samples used for validation, chosen by their sorted keys and a fixed seed.
+    ``val_dataloader`` gives the sets evaluated every epoch: the test set, then the validation split where there is
+    one. ``form``: "dense" tensors, or, where it ``has_events``, "events" (``packed.Events``), which are much cheaper
+    to make. Both forms train the same.
     """
 
     form = "dense"
@@ -73,8 +86,10 @@ class SequenceData(pl.LightningDataModule):
         super().__init__()
         if not 0.0 <= validation < 1.0:
             raise ValueError(f"validation is the share of training samples set aside, 0 <= share < 1, got {validation}")
-        self.batch_size, self.seed, self.validation = batch_size, seed, validation
-        self.made: list[Batches] = []
+        self.batch_size = batch_size
+        self.seed = seed
+        self.validation = validation
+        self.loaders: list[Batches] = []
 
     def train_batches(self, epoch: Callable[[], int]) -> Batches:
         raise NotImplementedError
@@ -88,43 +103,46 @@ class SequenceData(pl.LightningDataModule):
         return self.validation > 0
 
     def validation_batches(self) -> Batches:
-        """What ``validation`` set aside, or the set's own validation split. Raises ``ValueError`` where there is neither."""
+        """The samples kept out by ``validation``, or the set's own split. Raises ``ValueError`` without either."""
         raise ValueError(f"{type(self).__name__} has no validation split")
 
-    def _keep(self, batches: Batches) -> Batches:
-        self.made.append(batches)
+    def _register(self, batches: Batches) -> Batches:
+        self.loaders.append(batches)
         return batches
 
     @property
     def seconds(self) -> float:
         """Time spent making training batches so far."""
-        return sum(b.seconds for b in self.made if b.stream == TRAIN)
+        return sum(b.seconds for b in self.loaders if b.stream == TRAIN)
 
     def train_dataloader(self) -> Batches:
-        return self._keep(self.train_batches(lambda: self.trainer.current_epoch if self.trainer else 0))
+        return self._register(self.train_batches(lambda: self.trainer.current_epoch if self.trainer else 0))
 
     def val_dataloader(self) -> list[Batches]:
         watched = [self.test_batches, *([self.validation_batches] if self.has_validation else [])]
-        return [self._keep(batches()) for batches in watched]
+        return [self._register(batches()) for batches in watched]
 
     def test_dataloader(self) -> Batches:
-        return self._keep(self.test_batches())
+        return self._register(self.test_batches())
 
 
 def random_bytes(rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
-    """Uniform uint8 tensor of ``shape``, the bytes that ``rng.bytes`` gives without its copies; far faster than any bounded draw."""
+    """Uniform uint8 tensor of ``shape``: the bytes of ``rng.bytes``, without its copies. Faster than a bounded draw."""
     count = math.prod(shape)
     words = rng.integers(0, 1 << 32, size=-(-count // 4), dtype=np.uint32).astype("<u4", copy=False)
     return torch.from_numpy(words.view(np.uint8)[:count].reshape(shape))
 
 
 class Generated(SequenceData):
-    """Base of generated data: ``batches`` fresh batches an epoch, ``test`` samples that stay the same, and ``validation`` times as many
-    others that do."""
+    """Base of generated data: ``batches`` new batches an epoch, and fixed samples for test and validation.
+
+    ``test``: number of test samples; ``validation``: number of validation samples as a share of it.
+    """
 
     def __init__(self, batch_size: int, seed: int, batches: int, test: int, validation: float = 0.0) -> None:
         super().__init__(batch_size, seed, validation)
-        self.batches, self.test = batches, test
+        self.batches = batches
+        self.test = test
         self.fixed: dict[int, Batch] = {}  # by random stream
 
     def generate(self, count: int, rng: np.random.Generator) -> Batch:
@@ -132,7 +150,9 @@ class Generated(SequenceData):
         raise NotImplementedError
 
     def setup(self, stage: str | None = None) -> None:
-        counts = {TEST: self.test} | ({VALIDATION: max(1, int(self.validation * self.test))} if self.has_validation else {})
+        counts = {TEST: self.test}
+        if self.has_validation:
+            counts[VALIDATION] = max(1, int(self.validation * self.test))
         for stream in counts.keys() - self.fixed.keys():
             self.fixed[stream] = self.generate(counts[stream], np.random.default_rng([self.test_seed, stream]))
 

@@ -1,7 +1,8 @@
-"""Packed copies of data sets: one memory-mapped file per split and transform, built once, read by every process. No torch.
+"""Packed copies of data sets: one memory-mapped file per split and transform. Loads no torch.
 
-A file is a prefix (magic, place and crc of the header), the arrays, and a JSON header with what they were made of. Its name holds a hash
-of the same, so a changed transform is another file. Whatever is not whole is built again.
+A file is built once and read by every process. It is a prefix (magic, offset and crc of the header), the arrays, and a
+JSON header that says how they were made. Its name holds a hash of the header, so a changed transform is another file.
+An incomplete or damaged file is built again.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class Damaged(Exception):
 
 
 @dataclass(frozen=True)
-class Packed:
-    """The arrays of one cache file, memory-mapped and read-only, and the report of what reading the source found."""
+class CacheFile:
+    """The arrays of one cache file, memory-mapped and read-only, and its header, with the report on the recordings."""
 
     path: Path
     arrays: Mapping[str, np.ndarray]
@@ -66,7 +67,8 @@ class Writer:
 
     def finish(self, header: dict[str, Any]) -> None:
         """Write the whole file, on disk when this returns."""
-        crc, arrays = 0, {}
+        crc = 0
+        arrays = {}
         with self.path.open("wb") as out:
             out.write(bytes(_ALIGN))
             for name, (file, dtype, shape) in self.parts.items():
@@ -76,34 +78,35 @@ class Writer:
                 while chunk := file.read(2**22):
                     crc = zlib.crc32(chunk, crc)
                     out.write(chunk)
-            place = out.tell()
+            header_offset = out.tell()
             text = json.dumps({**header, "arrays": arrays, "crc": crc}).encode()
             out.write(text)
             out.seek(0)
-            out.write(_PREFIX.pack(_MAGIC, place, zlib.crc32(text)))
+            out.write(_PREFIX.pack(_MAGIC, header_offset, zlib.crc32(text)))
             out.flush()
             os.fsync(out.fileno())
 
     def close(self) -> None:
         for file, _, _ in self.parts.values():
             with suppress(OSError):
-                file.close()  # a full disk refuses what is still to be written, too
+                file.close()  # on a full disk, writing the rest of the buffer fails, too
             os.unlink(file.name)
 
 
 def folder() -> Path:
     """``BENCH_HOME/cache``, default ``.bench/cache``."""
-    return Path(os.environ.get("BENCH_HOME") or Path(__file__).resolve().parent.parent / ".bench").expanduser().resolve() / "cache"
+    home = os.environ.get("BENCH_HOME") or Path(__file__).resolve().parent.parent / ".bench"
+    return Path(home).expanduser().resolve() / "cache"
 
 
 def _header(path: Path) -> dict[str, Any]:
     """Header of a file, after its own checksum and the file's size. Raises ``Damaged``."""
     try:
         with path.open("rb") as file:
-            magic, place, crc = _PREFIX.unpack(file.read(_PREFIX.size).ljust(_PREFIX.size, b"\0"))
+            magic, header_offset, crc = _PREFIX.unpack(file.read(_PREFIX.size).ljust(_PREFIX.size, b"\0"))
             if magic != _MAGIC:
                 raise Damaged("half-written")
-            file.seek(place)
+            file.seek(header_offset)
             text = file.read()
     except (OSError, ValueError) as error:
         raise Damaged(str(error)) from None
@@ -112,7 +115,7 @@ def _header(path: Path) -> dict[str, Any]:
     return json.loads(text)
 
 
-def load(path: Path, content: bool = True) -> Packed:
+def load(path: Path, content: bool = True) -> CacheFile:
     """Map the arrays of ``path``; with ``content`` after their checksum. Raises ``Damaged``."""
     header = _header(path)
     arrays: dict[str, np.ndarray] = {}
@@ -124,29 +127,39 @@ def load(path: Path, content: bool = True) -> Packed:
             crc = zlib.crc32(np.ascontiguousarray(arrays[name]).data, crc)
     if content and crc != header["crc"]:
         raise Damaged("its checksum is wrong")
-    return Packed(path, arrays, header)
+    return CacheFile(path, arrays, header)
 
 
-def obtain(source: str, split: str, settings: Mapping[str, Any], build: Callable[[Writer], dict[str, Any]]) -> Packed:
-    """The packed ``split`` of ``source`` under ``settings`` (plain types), made by ``build(writer) -> report`` where it is not there.
+def obtain(
+    source: str, split: str, settings: Mapping[str, Any], build: Callable[[Writer], dict[str, Any]]
+) -> CacheFile:
+    """The packed ``split`` of ``source`` under ``settings`` (plain types); ``build(writer) -> report`` makes it.
 
-    One process builds while others wait; what a killed build left is removed. Raises ``DataError`` when the disk is full.
+    One process builds while others wait, and removes the files of a killed build. Raises ``DataError`` when the disk is
+    full.
     """
-    header: dict[str, Any] = {"version": VERSION, "source": source, "identity": SOURCES[source].identity, "split": split}
-    header["settings"] = dict(settings)
+    header: dict[str, Any] = {
+        "version": VERSION,
+        "source": source,
+        "identity": SOURCES[source].identity,
+        "split": split,
+        "settings": dict(settings),
+    }
     key = hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()[:12]
     path = folder() / f"{source}-{split}-{key}.pack"
     with suppress(Damaged):
         return load(path)
     try:
-        with locked(_lock(path), lambda: print(f"waiting for another process that packs {source} {split}", file=sys.stderr)):
+        with locked(
+            _lock(path), lambda: print(f"waiting for another process that packs {source} {split}", file=sys.stderr)
+        ):
             try:
                 return load(path)
             except Damaged as error:
                 if path.exists():
                     log.warning("cache %s is damaged (%s): built again", path, error)
-            for left in _unfinished(path):
-                left.unlink()
+            for unfinished in _unfinished(path):
+                unfinished.unlink()
             print(f"packing {source} {split} into {path}, once", file=sys.stderr)
             writer = Writer(path.with_name(path.name + ".new"))
             try:
@@ -159,8 +172,8 @@ def obtain(source: str, split: str, settings: Mapping[str, Any], build: Callable
     except OSError as error:
         free = shutil.disk_usage(folder()).free if folder().exists() else 0
         raise DataError(
-            f"cannot write the cache {path} ({error.strerror or error}; {free / 1e9:.1f} GB free): make room (python -m bench data cache "
-            "--prune) or set BENCH_HOME"
+            f"cannot write the cache {path} ({error.strerror or error}; {free / 1e9:.1f} GB free): make room "
+            "(python -m bench data cache --prune) or set BENCH_HOME"
         ) from None
     return load(path)
 
@@ -175,7 +188,10 @@ def _unfinished(path: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Entry:
-    """One cache file as ``data cache`` lists it. ``state``: usable, stale (other data or version), damaged, building, left over."""
+    """One cache file as ``data cache`` lists it.
+
+    ``state``: usable, stale (of other data or another version), damaged, building, or left over by a killed build.
+    """
 
     path: Path
     bytes: int
@@ -191,11 +207,11 @@ class Entry:
 
 def entries(content: bool = False) -> list[Entry]:
     """All cache files; ``content`` also checks every byte of them."""
-    found = []
+    listed = []
     for path in sorted(folder().glob("*.pack*")) if folder().is_dir() else ():
         with suppress(FileNotFoundError):
-            found.append(_entry(path, content))
-    return found
+            listed.append(_entry(path, content))
+    return listed
 
 
 def _entry(path: Path, content: bool) -> Entry:
@@ -213,7 +229,7 @@ def _entry(path: Path, content: bool) -> Entry:
 
 
 def prune() -> list[Path]:
-    """Delete every file that nothing can use: stale, damaged, left over by a killed build. Their paths."""
+    """Delete every file that nothing can use: stale, damaged, or left over by a killed build. Returns their paths."""
     removed = [e.path for e in entries(content=True) if e.state not in ("usable", "building")]
     for path in removed:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a data set holds, counted from its files: samples, classes, size and format, in the words of the papers' tables."""
+"""Samples, classes, size and format of a data set, counted from its files, in the words of the papers' tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from datamodules import sources
 from datamodules.sources import DataError
 
-LOOKED_AT = 100  # recordings whose events are read to see the camera's size; the others are only counted
+SAMPLED = 100  # recordings whose events are read to see the camera's size; the others are only counted
 
 
 def _mnist(name: str) -> dict[str, str]:
@@ -51,17 +51,27 @@ def _events(name: str) -> dict[str, str]:
     from datamodules import recordings
 
     sources.check(name)
-    opened = {"dvs-gesture": recordings.dvs_gesture, "dvs-gesture-clips": recordings.dvs_clips}.get(name, recordings.nmnist)
-    splits = ["train"] if name == "dvs-gesture-clips" else ["train", "test"]  # both splits of the clips are the same ten
-    labels, extent, fields = [], np.zeros(2, int), set()
+    read_split = {"dvs-gesture": recordings.dvs_gesture, "dvs-gesture-clips": recordings.dvs_clips}.get(
+        name, recordings.nmnist
+    )
+    # both splits of the clips are the same ten
+    splits = ["train"] if name == "dvs-gesture-clips" else ["train", "test"]
+    labels = []
+    extent = np.zeros(2, int)
+    fields = set()
     for split in splits:
-        found = opened(sources.folder(name), split)
-        if len(found) != sources.SOURCES[name].samples[split]:
-            raise DataError(f"{name} {split} has {len(found):,} recordings where the set has {sources.SOURCES[name].samples[split]:,}")
-        targets = getattr(found.dataset, "targets", None)
-        labels.append(np.array([found[i][1] for i in range(len(found))] if targets is None else targets))
-        for i in np.linspace(0, len(found) - 1, min(LOOKED_AT, len(found))).round().astype(int):
-            events, _ = found[i]
+        split_recordings = read_split(sources.folder(name), split)
+        if len(split_recordings) != sources.SOURCES[name].samples[split]:
+            raise DataError(
+                f"{name} {split} has {len(split_recordings):,} recordings where the set has "
+                f"{sources.SOURCES[name].samples[split]:,}"
+            )
+        targets = getattr(split_recordings.dataset, "targets", None)
+        labels.append(
+            np.array([split_recordings[i][1] for i in range(len(split_recordings))] if targets is None else targets)
+        )
+        for i in np.linspace(0, len(split_recordings) - 1, min(SAMPLED, len(split_recordings))).round().astype(int):
+            events, _ = split_recordings[i]
             fields |= set(events.dtype.names or ())
             extent = np.maximum(extent, [events["x"].max() + 1, events["y"].max() + 1])
     form = "DVS format" if {"x", "y", "t", "p"} <= fields else "columns " + ", ".join(sorted(fields))
@@ -73,16 +83,17 @@ def _spikes(name: str) -> dict[str, str]:
     import h5py
 
     sources.check(name)
-    labels, forms = [], set()
+    labels = []
+    forms = set()
     for path in sorted(sources.folder(name).glob("*.h5")):
         with h5py.File(path, "r") as file:
             labels.append(file["labels"][:])
             forms |= set(file["spikes"])
-    found = _counted(labels)
+    counted = _counted(labels)
     expected = sum(sources.SOURCES[name].samples.values())
     if sum(map(len, labels)) != expected:
-        raise DataError(f"{name} has {found['samples']} recordings where the set has {expected:,}")
-    return {**found, "format": "Spike times" if {"times", "units"} <= forms else ", ".join(sorted(forms))}
+        raise DataError(f"{name} has {counted['samples']} recordings where the set has {expected:,}")
+    return {**counted, "format": "Spike times" if {"times", "units"} <= forms else ", ".join(sorted(forms))}
 
 
 COUNTING: dict[str, Callable[[str], dict[str, str]]] = {
@@ -94,7 +105,10 @@ COUNTING: dict[str, Callable[[str], dict[str, str]]] = {
 
 
 def count(name: str) -> dict[str, str]:
-    """``samples``, ``classes``, ``format`` and, for images and event cameras, ``size`` of data set ``name``. Raises ``DataError``."""
+    """``samples``, ``classes``, ``format`` and, for images and event cameras, ``size`` of data set ``name``. Raises
+    ``DataError``."""
     if missing := sources.missing(name):
-        raise DataError(f"{sources.SOURCES[name].title}: {len(missing)} of its files are not here; python -m bench data status")
+        raise DataError(
+            f"{sources.SOURCES[name].title}: {len(missing)} of its files are not here; python -m bench data status"
+        )
     return COUNTING[name](name)

@@ -7,6 +7,7 @@ import json
 import pickle
 import tarfile
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from datamodules import cache, sources
 from datamodules.base import TEST, TRAIN, Batch, Batches, SequenceData, set_aside
 from datamodules.sources import DataError
 
-MEAN, STD = (0.4914, 0.4822, 0.4465), (0.247, 0.243, 0.261)
+MEAN = (0.4914, 0.4822, 0.4465)
+STD = (0.247, 0.243, 0.261)
 PAD = 4
 
 Images = tuple[np.ndarray, np.ndarray]  # uint8 [N, 3, 32, 32], int64 [N]
@@ -28,7 +30,12 @@ class _Plain(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         module = module.replace("numpy.core", "numpy._core")  # its name when the archive was made
-        if (module, name) in (("numpy._core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")):
+        if (module, name) in (
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+            ("_codecs", "encode"),
+        ):
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} does not belong there")
 
@@ -38,7 +45,8 @@ def archive_images(split: str) -> Images:
     source = sources.SOURCES["cifar10"]
     names = [f"data_batch_{i}" for i in range(1, 6)] if split == "train" else ["test_batch"]
     content = sources.read(source, source.files[0].path)
-    images, labels = [], []
+    images = []
+    labels = []
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             for name in names:
@@ -48,7 +56,9 @@ def archive_images(split: str) -> Images:
                 images.append(batch[b"data"].reshape(-1, 3, 32, 32))
                 labels += batch[b"labels"]
     except (tarfile.TarError, EOFError, KeyError, ValueError, AssertionError, pickle.UnpicklingError) as error:
-        raise DataError(f"{source.title}: {source.files[0].path} is not the Python version of CIFAR10 ({error})") from None
+        raise DataError(
+            f"{source.title}: {source.files[0].path} is not the Python version of CIFAR10 ({error})"
+        ) from None
     return np.concatenate(images), np.array(labels, np.int64)
 
 
@@ -59,7 +69,9 @@ def subset_images(split: str) -> Images:
     source = sources.SOURCES["cifar10-subset"]
     labels = np.array(json.loads(sources.read(source, "train_labels.json")), np.int64)
     numbers = [0, 1, 2] if split == "train" else [3]
-    rows = [np.asarray(Image.open(io.BytesIO(sources.read(source, f"lossless/cifar10_batch_{k}.png")))) for k in numbers]
+    rows = [
+        np.asarray(Image.open(io.BytesIO(sources.read(source, f"lossless/cifar10_batch_{k}.png")))) for k in numbers
+    ]
     images = np.concatenate([row.reshape(-1, 32, 32, 3) for row in rows]).transpose(0, 3, 1, 2)
     return np.ascontiguousarray(images), labels[numbers[0] * 1000 : (numbers[-1] + 1) * 1000]
 
@@ -67,8 +79,8 @@ def subset_images(split: str) -> Images:
 class CIFAR10(SequenceData):
     """``steps`` x batch x 3 x 32 x 32: one normalised image, the same at every step (a view: nothing is copied).
 
-    ``augment``: training images are padded by 4, cropped to 32 x 32 and flipped at random. ``train`` and ``test`` limit the number of
-    images (smoke budget and overfitting tests).
+    ``augment``: training images are padded by 4, cropped to 32 x 32 and flipped at random. ``train`` and ``test`` limit
+    the number of images (smoke budget and overfitting tests).
     """
 
     source = "cifar10"
@@ -87,25 +99,30 @@ class CIFAR10(SequenceData):
         super().__init__(batch_size, seed, validation)
         if steps < 1:
             raise ValueError(f"steps must be at least 1, got {steps}")
-        self.steps, self.augment, self.limits = steps, augment, {"train": train, "test": test}
+        self.steps = steps
+        self.augment = augment
+        self.limits = {"train": train, "test": test}
         self.sets: dict[str, tuple[np.ndarray, Tensor]] = {}
 
     def setup(self, stage: str | None = None) -> None:
         if self.sets:
             return
         for split, limit in self.limits.items():
-            arrays = cache.obtain(self.source, split, {}, lambda writer, split=split: self._build(writer, split)).arrays  # type: ignore[misc]
+            arrays = cache.obtain(self.source, split, {}, partial(self._pack, split)).arrays
             self.sets[split] = arrays["images"][:limit], torch.from_numpy(arrays["labels"][:limit].copy())
         if self.validation:
             images, labels = self.sets["train"]
             for name, rows in zip(("train", "validation"), set_aside(len(images), self.validation), strict=True):
                 self.sets[name] = images[rows], labels[torch.from_numpy(rows)]
 
-    def _build(self, writer: cache.Writer, split: str) -> dict[str, int]:
+    def _pack(self, split: str, writer: cache.Writer) -> dict[str, int]:
         images, labels = self.images(split)
         expected = sources.SOURCES[self.source].samples[split]
         if len(images) != expected or len(labels) != expected or images.dtype != np.uint8:
-            raise DataError(f"{self.source} {split} has {len(images):,} images and {len(labels):,} labels where the set has {expected:,}")
+            raise DataError(
+                f"{self.source} {split} has {len(images):,} images and {len(labels):,} labels where the set "
+                f"has {expected:,}"
+            )
         if labels.min() < 0 or labels.max() > 9:
             raise DataError(f"{self.source} {split} has labels {labels.min()}..{labels.max()}, the set's are 0..9")
         writer.append(images=images, labels=labels)
@@ -138,8 +155,9 @@ class CIFAR10(SequenceData):
 
 
 def crop_and_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Each image [B, 3, 32, 32] padded by 4 black pixels, cropped at its own random place and mirrored with probability one half."""
-    count, side = len(images), images.shape[-1]
+    """Images [B, 3, 32, 32] padded by 4 black pixels, each cropped at random and mirrored with probability 1/2."""
+    count = len(images)
+    side = images.shape[-1]
     padded = np.pad(images, ((0, 0), (0, 0), (PAD, PAD), (PAD, PAD)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(2, 3))
     top, left = rng.integers(0, 2 * PAD + 1, (2, count))

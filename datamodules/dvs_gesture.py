@@ -12,7 +12,9 @@ class DVSGesture(EventData):
     ``clamp`` limits the counts to 1.
     """
 
-    source, classes, reader = "dvs-gesture", 11, "dvs_gesture"
+    source = "dvs-gesture"
+    classes = 11
+    reader = "dvs_gesture"
 
     def __init__(
         self,
@@ -32,4 +34,5 @@ class DVSGesture(EventData):
 class DVSClips(DVSGesture):
     """Ten clips, training and test alike: for shapes and formats only."""
 
-    source, reader = "dvs-gesture-clips", "dvs_clips"
+    source = "dvs-gesture-clips"
+    reader = "dvs_clips"

@@ -17,12 +17,12 @@ from datamodules.packed import Buffers, Packed
 class EventData(SequenceData):
     """Base of the event sets: ``steps`` x batch x ``channels``, from the packed file that the first use builds.
 
-    ``train`` and ``test`` limit the number of samples, evenly spread (smoke budget only). ``drop`` leaves out this share of the events of
-    every test recording, before anything is made of them (EventDrop).
+    ``train`` and ``test`` limit the number of samples, evenly spread (smoke budget only). ``drop`` leaves out this
+    share of the events of every test recording, before anything is made of them (EventDrop).
     """
 
     source: ClassVar[str]
-    splits: ClassVar[dict[str, str]] = {"train": "train", "test": "test"}  # ours: the set's
+    splits: ClassVar[dict[str, str]] = {"train": "train", "test": "test"}  # name of a split: its name in the set
     classes: ClassVar[int]
     reader: ClassVar[str]  # name of the function in datamodules.recordings
 
@@ -42,7 +42,9 @@ class EventData(SequenceData):
                 raise ValueError(f"{name} must be at least 1 sample, got {limit}")
         if not 0.0 <= drop <= 1.0:
             raise ValueError(f"drop is a share of the events, 0 <= drop <= 1, got {drop}")
-        self.transform, self.limits, self.drop = transform, {"train": train, "test": test}, drop
+        self.transform = transform
+        self.limits = {"train": train, "test": test}
+        self.drop = drop
         self.sets: dict[str, Packed] = {}
         self.rows: dict[str, np.ndarray] = {}
         self.buffers = Buffers()
@@ -52,12 +54,12 @@ class EventData(SequenceData):
         return self.transform.sparse
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the packed splits, built where they are not there: all, or for stage "test" the test split alone."""
-        for ours, theirs in self.splits.items():
-            if ours in self.sets or (stage == "test" and ours != "test"):
+        """Load the packed splits, and build missing ones: all, or for stage "test" the test split alone."""
+        for split, set_split in self.splits.items():
+            if split in self.sets or (stage == "test" and split != "test"):
                 continue
-            self.sets[ours] = self._packed(theirs, self.limits.get(ours), self.drop if ours == "test" else 0.0)
-            self.rows[ours] = np.arange(len(self.sets[ours]))
+            self.sets[split] = self._packed(set_split, self.limits.get(split), self.drop if split == "test" else 0.0)
+            self.rows[split] = np.arange(len(self.sets[split]))
         if self.validation and "train" in self.sets and "validation" not in self.sets:
             self.sets["validation"] = self.sets["train"]
             self.rows["train"], self.rows["validation"] = set_aside(len(self.sets["train"]), self.validation)
@@ -67,19 +69,22 @@ class EventData(SequenceData):
         dropping: dict[str, Any] = {"drop": drop, "drop_seed": self.test_seed} if drop else {}
 
         def build(writer: cache.Writer) -> dict[str, Any]:
-            from datamodules import recordings  # Tonic is loaded only where something is read
+            from datamodules import recordings  # loads Tonic, which only reading needs
 
             sources.check(self.source)
-            where = sources.folder(self.source)
-            reading = recordings.Reading(getattr(recordings, self.reader), where, split, transform, self.classes, **dropping)
+            folder = sources.folder(self.source)
+            reading = recordings.Reading(
+                getattr(recordings, self.reader), folder, split, transform, self.classes, **dropping
+            )
             return recordings.pack(reading, reading.rows(limit, sources.SOURCES[self.source].samples[split]), writer)
 
         settings = {"transform": type(transform).__name__, **asdict(transform), "limit": limit, **dropping}
         return Packed.of(cache.obtain(self.source, split, settings, build), transform.steps, transform.channels)
 
-    def _batches(self, which: str, seed: int, stream: int, epoch: Callable[[], int] | None) -> Batches:
-        self.setup("test" if which == "test" else None)
-        packed, rows = self.sets[which], self.rows[which]
+    def _batches(self, split: str, seed: int, stream: int, epoch: Callable[[], int] | None) -> Batches:
+        self.setup("test" if split == "test" else None)
+        packed = self.sets[split]
+        rows = self.rows[split]
 
         def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
             chosen = rows[indices]

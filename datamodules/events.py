@@ -1,7 +1,8 @@
-"""From a recording's events to the network's input, as sorted places in it: what is packed into the cache. No torch.
+"""From a recording's events to the network's input, as sorted places in it, ready for the cache. Loads no torch.
 
-A transform takes structured events (fields t in us, x, p and, for cameras, y) and a report to count in, and gives the places
-``step * channels + channel`` of everything that is not zero, ascending, with their counts (``None`` where all are one).
+A transform takes structured events (fields t in us, x, p and, for cameras, y) and a report to count in, and gives the
+places ``step * channels + channel`` of everything that is not zero, ascending, with their counts (``None`` where all
+are one).
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ Transform = Callable[[np.ndarray, Counter], Places]
 
 
 def clean(events: np.ndarray, report: Counter, **limits: int) -> np.ndarray:
-    """Events in order of time, with every field of ``limits`` in 0..limit-1 and no time before 0; what is left out is counted."""
+    """Events in order of time, with every field of ``limits`` in 0..limit-1 and no time before 0.
+
+    The report counts the events that are left out.
+    """
     report["recordings"] += 1
     report["events"] += len(events)
     inside = np.ones(len(events), bool)
@@ -35,7 +39,8 @@ def clean(events: np.ndarray, report: Counter, **limits: int) -> np.ndarray:
 
 
 def drop(events: np.ndarray, ratio: float, rng: np.random.Generator) -> np.ndarray:
-    """``events`` without ``int(N * ratio)`` of them, each as likely to go as another (EventDrop's random drop, Gu et al. 2021).
+    """``events`` without ``int(N * ratio)`` of them, each as likely to go as another (EventDrop's random drop, Gu et
+    al. 2021).
 
     The same ``rng`` with a larger ratio drops the same events and more.
     """
@@ -54,9 +59,10 @@ def _places(step: np.ndarray, channel: np.ndarray, channels: int, counts: bool, 
 class Cochlea:
     """Binary spikes of 700 cochlea channels, as the public DH-SNN code bins SHD and SSC.
 
-    Bin i takes the events not yet taken with t <= i * bin, so bin 0 only those at time 0; what comes after the last edge is left out,
-    and so is unit 0; channel = 700 - unit. The edges are rounded to half precision as in that code, where they meet the files' half
-    precision times: at 1 ms about a quarter of the spikes fall one bin earlier than with exact edges.
+    Bin i takes the events not yet taken with t <= i * bin, so bin 0 only those at time 0; what comes after the last
+    edge is left out, and so is unit 0; channel = 700 - unit. The edges are rounded to half precision as in that code,
+    where they meet the files' half precision times: at 1 ms about a quarter of the spikes fall one bin earlier than
+    with exact edges.
     """
 
     steps: int = 1000
@@ -69,12 +75,13 @@ class Cochlea:
         events = clean(events, report, x=700)
         edges = (np.arange(self.steps) * (self.bin_ms * 1e-3)).astype(np.float16).astype(np.float64) * 1e6
         step = np.searchsorted(edges.astype(np.int64), events["t"])  # Tonic truncates times to us: so are the edges
-        late, zero = step >= self.steps, events["x"] == 0
+        late = step >= self.steps
+        zero = events["x"] == 0
         report["after the window"] += int(late.sum())
         report["unit 0"] += int((zero & ~late).sum())
         report["recordings longer than the window"] += bool(late.any())
-        kept = ~late & ~zero
-        return _places(step[kept], 700 - events["x"][kept].astype(np.int64), self.channels, False, report)
+        used = ~late & ~zero
+        return _places(step[used], 700 - events["x"][used].astype(np.int64), self.channels, False, report)
 
 
 @dataclass(frozen=True)
@@ -98,14 +105,15 @@ class Windows:
         late = step >= self.steps
         report["after the window"] += int(late.sum())
         report["recordings longer than the window"] += bool(late.any())
-        kept = events[~late]
-        channel = (kept["p"].astype(np.int64) * self.side + kept["y"]) * self.side + kept["x"]
+        used = events[~late]
+        channel = (used["p"].astype(np.int64) * self.side + used["y"]) * self.side + used["x"]
         return _places(step[~late], channel, self.channels, self.counts, report)
 
 
 @dataclass(frozen=True)
 class Frames:
-    """``steps`` frames of equally many events each (the last takes the rest), pixels summed ``pool`` x ``pool``, polarity-major."""
+    """``steps`` frames of equally many events each (the last takes the rest), pixels summed ``pool`` x ``pool``,
+    polarity-major."""
 
     steps: int
     side: int
@@ -119,8 +127,9 @@ class Frames:
 
     def __call__(self, events: np.ndarray, report: Counter) -> Places:
         events = clean(events, report, x=self.side, y=self.side, p=2)
-        each = max(1, len(events) // self.steps)
-        step = np.minimum(np.arange(len(events)) // each, self.steps - 1)
+        events_per_frame = max(1, len(events) // self.steps)
+        step = np.minimum(np.arange(len(events)) // events_per_frame, self.steps - 1)
         small = self.side // self.pool
-        x, y = events["x"].astype(np.int64) // self.pool, events["y"].astype(np.int64) // self.pool
+        x = events["x"].astype(np.int64) // self.pool
+        y = events["y"].astype(np.int64) // self.pool
         return _places(step, (events["p"].astype(np.int64) * small + y) * small + x, self.channels, self.counts, report)

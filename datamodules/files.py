@@ -9,7 +9,10 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes, sync: bool = True) -> None:
-    """Replace ``path`` by ``content``, on disk when this returns if ``sync``. Raises ``OSError``, and then leaves nothing of its own."""
+    """Replace ``path`` by ``content``, on disk when this returns if ``sync``.
+
+    Raises ``OSError``, and then leaves no file of its own.
+    """
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as file:

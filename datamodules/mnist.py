@@ -30,8 +30,9 @@ def parse_idx(content: bytes, name: str) -> np.ndarray:
 
 
 class MNIST(SequenceData):
-    """Images as ``steps`` x batch x 784. ``encoding``: "bernoulli" (a spike with probability value/256 at each step) or "current"
-    (the intensity in 0..1, repeated). ``train`` and ``test`` limit the number of samples (smoke budget only)."""
+    """Images as ``steps`` x batch x 784. ``encoding``: "bernoulli" (a spike with probability value/256 at each step) or
+    "current" (the intensity in 0..1, repeated). ``train`` and ``test`` limit the number of samples (smoke budget
+    only)."""
 
     def __init__(
         self,
@@ -48,7 +49,9 @@ class MNIST(SequenceData):
             raise ValueError(f"encoding {encoding!r} is not one of bernoulli, current")
         if steps < 1:
             raise ValueError(f"steps must be at least 1, got {steps}")
-        self.encoding, self.steps, self.limits = encoding, steps, {"train": train, "t10k": test}
+        self.encoding = encoding
+        self.steps = steps
+        self.limits = {"train": train, "t10k": test}
         self.sets: dict[str, tuple[Tensor, Tensor]] = {}
 
     def setup(self, stage: str | None = None) -> None:

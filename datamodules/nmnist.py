@@ -11,11 +11,14 @@ FULL_MS = 300  # three saccades
 class NMNIST(EventData):
     """Windows of ``window_ms`` from the first event on, ``steps`` x batch x 2312 (polarity-major 2 x 34 x 34).
 
-    ``steps``: their number, or "full" for the whole recording (300 ms). ``values``: "binary" (an event was there) or "counts".
-    ``drop``: share of the events of every test recording to leave out (EventDrop); the windows start at the first event that is left.
+    ``steps``: their number, or "full" for the whole recording (300 ms). ``values``: "binary" (an event was there) or
+    "counts". ``drop``: share of the events of every test recording to leave out (EventDrop); the windows start at the
+    first event that is left.
     """
 
-    source, classes, reader = "nmnist", 10, "nmnist"
+    source = "nmnist"
+    classes = 10
+    reader = "nmnist"
 
     def __init__(
         self,
@@ -36,7 +39,9 @@ class NMNIST(EventData):
         if not (steps == "full" or (isinstance(steps, int) and steps >= 1)):
             raise ValueError(f'steps must be at least 1, or "full", got {steps!r}')
         number = FULL_MS // int(window_ms) if steps == "full" else int(steps)
-        super().__init__(batch_size, seed, Windows(number, int(window_ms), 34, values == "counts"), validation, train, test, drop)
+        super().__init__(
+            batch_size, seed, Windows(number, int(window_ms), 34, values == "counts"), validation, train, test, drop
+        )
 
 
 class NMNISTSubset(NMNIST):

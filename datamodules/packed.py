@@ -1,4 +1,4 @@
-"""Packed events in memory-mapped arrays, and their way into a batch: as a dense tensor in memory that is used again, or as events."""
+"""Packed events in memory-mapped arrays, and batches of them: dense tensors in reused memory, or events."""
 
 from __future__ import annotations
 
@@ -16,27 +16,31 @@ from datamodules import cache
 
 @numba.njit(cache=True, nogil=True)
 def rewrite(out, channels, old, old_first, old_end, places, counts, first, end):
-    """Clear the events ``old[old_first[b] : old_end[b]]`` of sample b in ``out`` [T * B * channels] and write those of the new one.
+    """Replace the events ``old[old_first[b] : old_end[b]]`` of sample b in ``out`` [T * B * channels] by new ones.
 
-    They are written as their ``counts``, or 1 where these are empty. Step by step over all samples, so that ``out`` is walked once from
-    start to end and a row's cache lines serve both: this is bound by memory.
+    They are written as their ``counts``, or 1 where these are empty. The loop goes step by step over all samples, so
+    that it passes through ``out`` only once: this function is bound by memory.
     """
-    batch, one = len(first), np.uint64(1)  # indices are unsigned: none is tested for counting from the end
-    gone, at = old_first.copy(), first.copy()
+    batch = len(first)
+    one = np.uint64(1)  # unsigned indices need no test for counting from the end
+    cleared = old_first.copy()
+    position = first.copy()
     for step in range(len(out) // (batch * channels)):
         limit = np.uint64((step + 1) * channels)
         for b in range(batch):
             shift = np.uint64((step * batch + b - step) * channels)
-            k, stop = np.uint64(gone[b]), np.uint64(old_end[b])
+            k = np.uint64(cleared[b])
+            stop = np.uint64(old_end[b])
             while k < stop and old[k] < limit:
                 out[shift + old[k]] = 0.0
                 k += one
-            gone[b] = k
-            k, stop = np.uint64(at[b]), np.uint64(end[b])
+            cleared[b] = k
+            k = np.uint64(position[b])
+            stop = np.uint64(end[b])
             while k < stop and places[k] < limit:
                 out[shift + places[k]] = counts[k] if len(counts) else 1.0
                 k += one
-            at[b] = k
+            position[b] = k
 
 
 @numba.njit(cache=True, nogil=True)
@@ -50,27 +54,32 @@ def copy_frames(out, frames, rows):
 @numba.njit(cache=True, nogil=True)
 def list_events(starts, channel, value, channels, places, counts, first, end):
     """Events row after row (row = step * B + b) with their channel and value."""
-    batch, one = len(first), np.uint64(1)
-    at, n = first.copy(), np.uint64(0)
+    batch = len(first)
+    one = np.uint64(1)
+    position = first.copy()
+    n = np.uint64(0)
     for step in range((len(starts) - 1) // batch):
-        begin, limit = np.uint64(step * channels), np.uint64((step + 1) * channels)
+        begin = np.uint64(step * channels)
+        limit = np.uint64((step + 1) * channels)
         for b in range(batch):
             starts[step * batch + b] = n
-            k, stop = np.uint64(at[b]), np.uint64(end[b])
+            k = np.uint64(position[b])
+            stop = np.uint64(end[b])
             while k < stop and places[k] < limit:
                 channel[n] = places[k] - begin
                 if len(counts):
                     value[n] = counts[k]
                 n += one
                 k += one
-            at[b] = k
+            position[b] = k
     starts[-1] = n
     if not len(counts):
         value[:] = 1.0
 
 
 class Events(NamedTuple):
-    """A batch as its events: row r = step * B + b has ``channels[starts[r] : starts[r + 1]]``, ascending, with ``values``.
+    """A batch as its events: row r = step * B + b has ``channels[starts[r] : starts[r + 1]]``, ascending, with
+    ``values``.
 
     int64 [T * B + 1], int32 [events], float32 [events]; ``shape`` is that of the dense tensor, [T, B, N].
     """
@@ -82,7 +91,9 @@ class Events(NamedTuple):
 
     def dense(self) -> Tensor:
         """``[T, B, N]`` float32."""
-        rows = torch.repeat_interleave(torch.arange(len(self.starts) - 1, device=self.starts.device), self.starts.diff())
+        rows = torch.repeat_interleave(
+            torch.arange(len(self.starts) - 1, device=self.starts.device), self.starts.diff()
+        )
         x = self.values.new_zeros(self.shape)
         x.view(-1)[rows * self.shape[2] + self.channels] = self.values
         return x
@@ -90,8 +101,11 @@ class Events(NamedTuple):
 
 @dataclass(frozen=True)
 class Packed:
-    """One split of ``steps`` x ``channels``: places of events, of sample i from ``offsets[i]`` to ``offsets[i + 1]``, with their
-    ``counts`` (empty: all 1); or, where few places are empty, ``frames`` [samples, steps, channels]."""
+    """One split of ``steps`` x ``channels`` as places of events, of sample i from ``offsets[i]`` to ``offsets[i + 1]``.
+
+    ``counts`` of the events are empty where all are 1. Where few places are empty there are ``frames`` [samples, steps,
+    channels] instead.
+    """
 
     labels: Tensor
     steps: int
@@ -102,7 +116,7 @@ class Packed:
     frames: np.ndarray | None = None
 
     @classmethod
-    def of(cls, stored: cache.Packed, steps: int, channels: int) -> Packed:
+    def of(cls, stored: cache.CacheFile, steps: int, channels: int) -> Packed:
         arrays = stored.arrays
         labels = torch.from_numpy(arrays["labels"].copy())
         none = np.empty(0, np.uint16)
@@ -125,9 +139,12 @@ class Packed:
             raise ValueError("frames with few empty places have no batches of events")
         first, end = self.range(rows)
         count = int((end - first).sum())
-        starts, channels = torch.empty(self.steps * len(rows) + 1, dtype=torch.int64), torch.empty(count, dtype=torch.int32)
+        starts = torch.empty(self.steps * len(rows) + 1, dtype=torch.int64)
+        channels = torch.empty(count, dtype=torch.int32)
         values = torch.empty(count)
-        list_events(starts.numpy(), channels.numpy(), values.numpy(), self.channels, self.places, self.counts, first, end)
+        list_events(
+            starts.numpy(), channels.numpy(), values.numpy(), self.channels, self.places, self.counts, first, end
+        )
         return Events(starts, channels, values, (self.steps, len(rows), self.channels))
 
 
@@ -136,23 +153,23 @@ class _Buffer:
     """Memory of one batch, and the events now in it (``None``: all zero)."""
 
     array: np.ndarray
-    held: tuple[Packed, np.ndarray] | None = None
+    content: tuple[Packed, np.ndarray] | None = None
 
     def references(self) -> int:
         return sys.getrefcount(self.array)
 
 
 class Buffers:
-    """Dense batches in memory that is used again once no tensor shares it; only the last batch's events are cleared, not all of it.
+    """Dense batches in memory that is reused once no tensor shares it. Only the last batch's events are cleared.
 
-    So a batch must not be written to: whoever changes it works on a copy.
+    So a batch must not be written to: code that changes it must work on a copy.
     """
 
-    keep = 3  # a batch in training, the one before it, and one of the test set
+    most_buffers = 3  # a batch in training, the one before it, and one of the test set
 
     def __init__(self) -> None:
         self.buffers: list[_Buffer] = []
-        self.alone = _Buffer(np.empty(0, np.float32)).references()  # of an array that nothing else uses
+        self.free_references = _Buffer(np.empty(0, np.float32)).references()  # of an array that nothing else uses
 
     def dense(self, packed: Packed, rows: np.ndarray) -> Tensor:
         """``[T, len(rows), channels]`` float32 of these samples."""
@@ -170,23 +187,24 @@ class Buffers:
         first, end = packed.range(rows)
         nothing = packed.places, np.zeros_like(first), np.zeros_like(first)
         old = nothing
-        if buffer.held:
-            earlier, those = buffer.held
-            old = earlier.places, *earlier.range(those)
-            if len(those) != len(rows):  # its rows are elsewhere
-                array = buffer.array[: earlier.steps * len(those) * earlier.channels]
-                none = np.zeros(len(those), np.int64)
-                rewrite(array, earlier.channels, *old, earlier.places, earlier.counts, none, none)
+        if buffer.content:
+            earlier, earlier_rows = buffer.content
+            old = earlier.places, *earlier.range(earlier_rows)
+            if len(earlier_rows) != len(rows):  # the rows of the two batches are at different places
+                array = buffer.array[: earlier.steps * len(earlier_rows) * earlier.channels]
+                nothing_left = np.zeros(len(earlier_rows), np.int64)
+                rewrite(array, earlier.channels, *old, earlier.places, earlier.counts, nothing_left, nothing_left)
                 old = nothing
-        buffer.held = packed, rows
+        buffer.content = packed, rows
         rewrite(buffer.array[:size], packed.channels, *old, packed.places, packed.counts, first, end)
 
     def _free(self, size: int, empty: bool) -> _Buffer:
         for buffer in self.buffers:  # a tensor, a view of it or the graph that needs it holds a reference to the array
-            if len(buffer.array) >= size and buffer.references() == self.alone:
+            if len(buffer.array) >= size and buffer.references() == self.free_references:
                 return buffer
-        buffer = _Buffer(np.empty(size, np.float32))  # not zeros: numpy asks for huge pages only here, half the time of a sparse batch
+        # numpy asks for huge pages with empty, not with zeros; that halves the time of a sparse batch
+        buffer = _Buffer(np.empty(size, np.float32))
         if empty:
             buffer.array.fill(0)
-        self.buffers = [buffer, *self.buffers][: self.keep]
+        self.buffers = [buffer, *self.buffers][: self.most_buffers]
         return buffer

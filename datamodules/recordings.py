@@ -1,4 +1,4 @@
-"""The event sets as Tonic reads them, in an order of their own, and their packing into a cache file, in parallel. No torch of ours."""
+"""The event sets as Tonic reads them, in sorted order, and their parallel packing into a cache file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Recordings:
 
     @classmethod
     def sort(cls, dataset: Any, names: list[str]) -> Recordings:
-        """``names[i]`` is that of ``dataset[i]``: their order may depend on the file system, the sorted one does not."""
+        """``names[i]`` is that of ``dataset[i]``. The given order may depend on the file system, the sorted one not."""
         order = sorted(range(len(names)), key=names.__getitem__)
         return cls(dataset, [names[i] for i in order], order)
 
@@ -51,16 +51,25 @@ class Recordings:
         except FloatingPointError:
             raise DataError(f"{self.names[index]}: a time stamp is not finite") from None
         except Exception as error:
-            raise DataError(f"{self.names[index]} cannot be read ({type(error).__name__}: {error}): truncated or damaged") from None
+            raise DataError(
+                f"{self.names[index]} cannot be read ({type(error).__name__}: {error}): truncated or damaged"
+            ) from None
         return events, int(label)
 
 
 def _tonic(cls: type, folder: Path, *arguments: Any, **settings: Any) -> Any:
-    """Tonic's dataset ``cls`` reading from ``folder``. What is there was checked by its source, so Tonic neither counts nor downloads."""
+    """Tonic's dataset ``cls`` of the files in ``folder``.
+
+    Their source has checked the files, so Tonic neither counts nor downloads.
+    """
     try:
-        return type(folder.name, (cls,), {"_check_exists": lambda self: True})(str(folder.parent), *arguments, **settings)
+        return type(folder.name, (cls,), {"_check_exists": lambda self: True})(
+            str(folder.parent), *arguments, **settings
+        )
     except Exception as error:
-        raise DataError(f"{folder} cannot be read as {cls.__name__} ({type(error).__name__}: {error}): truncated or damaged") from None
+        raise DataError(
+            f"{folder} cannot be read as {cls.__name__} ({type(error).__name__}: {error}): truncated or damaged"
+        ) from None
 
 
 def shd(folder: Path, split: str) -> Recordings:
@@ -104,7 +113,7 @@ def dvs_clips(folder: Path, split: str) -> Recordings:
 
 @dataclass(frozen=True)
 class Reading:
-    """How a split becomes a cache file: plain, so that other processes can do a part of it."""
+    """How a split becomes a cache file. Plain values, so that other processes can read a part of it."""
 
     open: Callable[[Path, str], Recordings]
     folder: Path
@@ -115,24 +124,31 @@ class Reading:
     drop_seed: int = 0
 
     def rows(self, limit: int | None, expected: int) -> np.ndarray:
-        """Recordings to read: all, or ``limit`` evenly spread over the sorted names. Raises ``DataError`` when some are missing."""
-        _opened.cache_clear()  # what an earlier reading of this process found may have been replaced since
-        found = len(_opened(self))
-        if found != expected:
+        """Recordings to read: all, or ``limit`` evenly spread over the sorted names.
+
+        Raises ``DataError`` when some are missing.
+        """
+        _open_split.cache_clear()  # the files may have been replaced since an earlier reading in this process
+        count = len(_open_split(self))
+        if count != expected:
             raise DataError(
-                f"{self.folder} has {found:,} {self.split} recordings where the set has {expected:,}: incomplete or another set"
+                f"{self.folder} has {count:,} {self.split} recordings where the set has {expected:,}: "
+                "incomplete or another set"
             )
-        return np.arange(found) if limit is None or limit >= found else np.linspace(0, found - 1, limit).round().astype(int)
+        if limit is None or limit >= count:
+            return np.arange(count)
+        return np.linspace(0, count - 1, limit).round().astype(int)
 
 
 @cache
-def _opened(reading: Reading) -> Recordings:
+def _open_split(reading: Reading) -> Recordings:
     return reading.open(reading.folder, reading.split)
 
 
 def read(reading: Reading, rows: np.ndarray) -> tuple[dict[str, np.ndarray], Counter]:
     """Packed arrays of some recordings and the report on them. Raises ``DataError`` for what cannot be used."""
-    recordings, report = _opened(reading), Counter()  # type: ignore[var-annotated]
+    recordings = _open_split(reading)
+    report: Counter = Counter()
     packed: list[Places] = []
     labels = []
     for row in rows:
@@ -162,19 +178,23 @@ def _arrays(transform: Any, packed: list[Places], report: Counter) -> dict[str, 
 
 
 def pack(reading: Reading, rows: np.ndarray, writer: Writer) -> dict[str, int]:
-    """Write ``rows`` in their order; the report: what was read, left out, merged or sorted."""
+    """Write ``rows`` in their order. Returns the report: counts of events read, left out, merged and sorted."""
     report: Counter = Counter()
     parts = [rows[k : k + CHUNK] for k in range(0, len(rows), CHUNK)]
-    for arrays, counted in _results(reading, parts, parallel=len(rows) >= PARALLEL):
+    for arrays, part_report in _results(reading, parts, parallel=len(rows) >= PARALLEL):
         writer.append(**arrays)
-        report.update(counted)
+        report.update(part_report)
     return {name: int(count) for name, count in report.items() if count}
 
 
-def _results(reading: Reading, parts: list[np.ndarray], parallel: bool) -> Iterator[tuple[dict[str, np.ndarray], Counter]]:
+def _results(
+    reading: Reading, parts: list[np.ndarray], parallel: bool
+) -> Iterator[tuple[dict[str, np.ndarray], Counter]]:
     from tqdm import tqdm
 
-    with tqdm(total=sum(map(len, parts)), desc=f"reading {reading.folder.name} {reading.split}", file=sys.stderr, disable=None) as bar:
+    with tqdm(
+        total=sum(map(len, parts)), desc=f"reading {reading.folder.name} {reading.split}", file=sys.stderr, disable=None
+    ) as bar:
         if not parallel:
             for part in parts:
                 yield read(reading, part)

@@ -1,4 +1,4 @@
-"""MNIST one pixel at a time, in row-major or permuted order, and the input codings of single baselines."""
+"""MNIST one pixel at a time, in row-major or permuted order, and the input codings of some baselines."""
 
 from __future__ import annotations
 
@@ -25,19 +25,22 @@ SCALES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def order(permutation: int | Sequence[int] | None) -> np.ndarray:
-    """The pixels in the order they are shown. ``None``: row by row; a number seeds numpy's legacy generator, whose first draw is the
-    permutation (public code of the celif lab, seed 1234); or the permutation itself. Raises ``ValueError`` for what is none."""
+    """The pixels in the order they are shown. ``None``: row by row; a number seeds numpy's legacy generator, whose
+    first draw is the permutation (public code of the celif lab, seed 1234); or the permutation itself. Raises
+    ``ValueError`` for what is none."""
     if permutation is None:
         return np.arange(PIXELS)
     if isinstance(permutation, int) and not isinstance(permutation, bool):
         if not 0 <= permutation < 2**32:
             raise ValueError(f"a permutation's seed is a number from 0 to 2^32 - 1, got {permutation}")
         return np.random.RandomState(permutation).permutation(PIXELS)
-    wrong = ValueError(f"a permutation is a seed or each of the numbers 0..{PIXELS - 1} once, got {_summary(permutation)}")
+    error = ValueError(
+        f"a permutation is a seed or each of the numbers 0..{PIXELS - 1} once, got {_summary(permutation)}"
+    )
     if isinstance(permutation, str | bool) or not isinstance(permutation, Sequence):
-        raise wrong
+        raise error
     if sorted(map(str, permutation)) != sorted(map(str, range(PIXELS))):
-        raise wrong
+        raise error
     return np.array(permutation)
 
 
@@ -50,32 +53,37 @@ def _summary(value: object) -> str:
 def crossings(pixels: Tensor) -> Tensor:
     """Spikes of LSNN's input code (Bellec et al. 2018, public code), uint8 [B, 784] -> float [840, B, 80].
 
-    Lines 0..38 fire where the intensity rises above one of 39 levels, lines 39..77 where it falls back, line 78 while it is at the top
-    level; line 79, the cue, in the 56 steps after the last pixel. Before the first pixel the intensity is 0 [U].
+    Lines 0..38 fire where the intensity rises above one of 39 levels, lines 39..77 where it falls back, line 78 while
+    it is at the top level; line 79, the cue, in the 56 steps after the last pixel. Before the first pixel the intensity
+    is 0 [U].
     """
     x = pixels.t().float() / 255
     before = torch.cat([torch.zeros_like(x[:1]), x[:-1]])
     levels = torch.linspace(0, 1, LEVELS)[:-1]
-    above, was = (v[..., None] > levels for v in (x, before))
-    lines = torch.cat([above & ~was, was & ~above, (x >= 1)[..., None]], -1).float()
-    coded = torch.zeros(len(x) + CUE, x.shape[1], 2 * LEVELS)
-    coded[: len(x), :, :-1] = lines
-    coded[len(x) :, :, -1] = 1
-    return coded
+    above, above_before = (v[..., None] > levels for v in (x, before))
+    lines = torch.cat([above & ~above_before, above_before & ~above, (x >= 1)[..., None]], -1).float()
+    spikes = torch.zeros(len(x) + CUE, x.shape[1], 2 * LEVELS)
+    spikes[: len(x), :, :-1] = lines
+    spikes[len(x) :, :, -1] = 1
+    return spikes
 
 
 def windows(x: Tensor, width: int) -> Tensor:
-    """Sliding windows of ``width`` pixels, one pixel on at each step; the last ones stay at the end. [784, B, 1] -> [784, B, width]."""
+    """Sliding windows of ``width`` pixels, [784, B, 1] -> [784, B, width]; each step moves them by one pixel.
+
+    The last windows stay at the end.
+    """
     steps = len(x)
     starts = torch.arange(steps).clamp(max=steps - width)
     return x[starts[:, None] + torch.arange(width), :, 0].transpose(1, 2)
 
 
 class SequentialMNIST(MNIST):
-    """Images as 784 steps x batch x 1, intensities in 0..1 (Chen et al. 2023: a current, neither normalised nor made into spikes).
+    """Images as 784 steps x batch x 1, intensities in 0..1 (Chen et al. 2023: a current, neither normalised nor made
+    into spikes).
 
-    ``permutation`` as ``order`` takes it, the same for training and test. ``coding`` "pixels", or "crossings", the 80 spike lines of LSNN
-    over 840 steps. ``window`` shows that many pixels at once; ``scale`` is a key of ``SCALES``.
+    ``permutation`` as ``order`` takes it, the same for training and test. ``coding`` "pixels", or "crossings", the 80
+    spike lines of LSNN over 840 steps. ``window`` shows that many pixels at once; ``scale`` is a key of ``SCALES``.
     """
 
     def __init__(
@@ -100,7 +108,9 @@ class SequentialMNIST(MNIST):
         if coding == "crossings" and (window > 1 or scale != "unit"):
             raise ValueError("the crossings are of single pixels in 0..1: window and scale do not go with them")
         self.order = torch.from_numpy(order(permutation))
-        self.coding, self.window, self.scale = coding, window, scale
+        self.coding = coding
+        self.window = window
+        self.scale = scale
 
     def _batches(self, split: str, seed: int, stream: int, epoch: Callable[[], int] | None) -> Batches:
         images, labels = self.sets[split]

@@ -7,12 +7,20 @@ from datamodules.events import Cochlea
 
 
 class SHD(EventData):
-    """Spikes ``steps`` x batch x 700 of the first second, in bins of ``bin_ms`` (1: 1,000 steps; 4: 250 steps, to save time)."""
+    """Spikes ``steps`` x batch x 700 of the first second, in bins of ``bin_ms``: 1,000 steps of 1 ms, 250 of 4 ms."""
 
-    source, classes, reader = "shd", 20, "shd"
+    source = "shd"
+    classes = 20
+    reader = "shd"
 
     def __init__(
-        self, batch_size: int, seed: int, bin_ms: float = 1, validation: float = 0.0, train: int | None = None, test: int | None = None
+        self,
+        batch_size: int,
+        seed: int,
+        bin_ms: float = 1,
+        validation: float = 0.0,
+        train: int | None = None,
+        test: int | None = None,
     ) -> None:
         if not 0.1 <= bin_ms <= 1000:
             raise ValueError(f"bin_ms must be between 0.1 and 1000, got {bin_ms}")
@@ -20,13 +28,17 @@ class SHD(EventData):
 
 
 class SSC(SHD):
-    """As ``SHD``; it has a validation split of its own."""
+    """As ``SHD``, with a validation split of its own."""
 
-    source, classes, reader = "ssc", 35, "ssc"
+    source = "ssc"
+    classes = 35
+    reader = "ssc"
     splits = {"train": "train", "validation": "valid", "test": "test"}
 
 
 class SpokenDigits(SHD):
-    """Spoken digits in SHD's layout, in its place: ten classes."""
+    """The stand-in for SHD, in SHD's layout: ten classes."""
 
-    source, classes, reader = "spoken-digits-standin", 10, "shd"
+    source = "spoken-digits-standin"
+    classes = 10
+    reader = "shd"

@@ -1,4 +1,7 @@
-"""Recordings of random numbers with the event statistics and sample counts of the full sets: to measure time and memory, never a result."""
+"""Recordings of random numbers with the event statistics and sample counts of the full sets.
+
+They serve to measure time and memory, never as a result.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def cochlea(rng: np.random.Generator) -> np.ndarray:
     return events
 
 
-def _seen(rng: np.random.Generator, times: np.ndarray, side: int, spread: float) -> np.ndarray:
+def _camera_events(rng: np.random.Generator, times: np.ndarray, side: int, spread: float) -> np.ndarray:
     """Events of both polarities around the middle of a sensor at ``times``."""
     events = np.zeros(len(times), CAMERA)
     events["t"] = np.sort(times)
@@ -37,17 +40,17 @@ def saccades(rng: np.random.Generator) -> np.ndarray:
     """About 4,100 events in three bursts in 0.31 s on 34 x 34 pixels (the 1,100 first recordings of N-MNIST)."""
     count = max(30, round(rng.normal(4100, 1150)))
     times = rng.choice([52e3, 152e3, 258e3], count) + rng.normal(0, 20e3, count)
-    return _seen(rng, np.clip(times, 0, 310e3), 34, 0.2)
+    return _camera_events(rng, np.clip(times, 0, 310e3), 34, 0.2)
 
 
 def gesture(rng: np.random.Generator) -> np.ndarray:
     """About 370,000 events in 6 s on 128 x 128 pixels (DVS128 Gesture: Amir et al. 2017)."""
     count = max(10_000, round(rng.lognormal(12.7, 0.5)))
-    return _seen(rng, rng.uniform(0, 6e6, count), 128, 0.2)
+    return _camera_events(rng, rng.uniform(0, 6e6, count), 128, 0.2)
 
 
 @dataclass(frozen=True)
-class _Made:
+class _SyntheticSet:
     make: Callable[[np.random.Generator], np.ndarray]
     classes: int
 
@@ -55,18 +58,20 @@ class _Made:
         return self.make(np.random.default_rng(index)), index % self.classes
 
 
-def _opened(make: Callable, classes: int, count: str) -> Recordings:
-    return Recordings(_Made(make, classes), [f"synthetic recording {i}" for i in range(int(count))], list(range(int(count))))
+def _recordings(make: Callable, classes: int, count: str) -> Recordings:
+    return Recordings(
+        _SyntheticSet(make, classes), [f"synthetic recording {i}" for i in range(int(count))], list(range(int(count)))
+    )
 
 
 def shd(folder: Path, split: str) -> Recordings:
-    """``split``: how many recordings, as text (so that it can stand where a split's name does)."""
-    return _opened(cochlea, 20, split)
+    """``split``: the number of recordings, as text, since it stands in the place of a split's name."""
+    return _recordings(cochlea, 20, split)
 
 
 def nmnist(folder: Path, split: str) -> Recordings:
-    return _opened(saccades, 10, split)
+    return _recordings(saccades, 10, split)
 
 
 def dvs_gesture(folder: Path, split: str) -> Recordings:
-    return _opened(gesture, 11, split)
+    return _recordings(gesture, 11, split)

@@ -11,9 +11,9 @@ from datamodules.base import Batch, Generated
 class DelayedXOR(Generated):
     """Spikes ``steps`` x batch x ``channels`` (generator of the public DH-SNN code).
 
-    Background spikes of probability ``noise`` everywhere; first pattern in the first, second in the last ``pattern`` steps, each with
-    rate ``low`` or ``high`` drawn independently. ``batches`` fresh batches an epoch; ``test`` and ``validation`` as for all generated
-    data. Probabilities are exact to 2^-17.
+    Background spikes of probability ``noise`` everywhere; first pattern in the first, second in the last ``pattern``
+    steps, each with rate ``low`` or ``high`` drawn independently. ``batches`` fresh batches an epoch; ``test`` and
+    ``validation`` as for all generated data. Probabilities are exact to 2^-17.
     """
 
     def __init__(
@@ -35,7 +35,10 @@ class DelayedXOR(Generated):
             raise ValueError(f"two patterns of {pattern} steps do not fit into {steps} steps")
         if not all(0.0 <= p <= 1.0 for p in (low, high, noise)):
             raise ValueError(f"low, high and noise are probabilities, got {low}, {high}, {noise}")
-        self.steps, self.channels, self.pattern, self.noise = steps, channels, pattern, noise
+        self.steps = steps
+        self.channels = channels
+        self.pattern = pattern
+        self.noise = noise
         self.rates = np.array([low, high])
 
     def generate(self, count: int, rng: np.random.Generator) -> Batch:

@@ -1,5 +1,5 @@
-"""Loss and decision from a network's output over time. Each takes the output ``[T, B, classes]`` and targets: class indices ``[B]``, or
-``[B, T]`` where every step has its own; numbers ``[B]`` in regression."""
+"""Loss and decision from a network's output over time. Each takes the output ``[T, B, classes]`` and targets: class
+indices ``[B]``, or ``[B, T]`` where every step has its own; numbers ``[B]`` in regression."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ Objective = Callable[..., tuple[Tensor, Tensor]]
 
 
 def mse_rate(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean squared error of the mean output over time against the one-hot label (public code of the roles lab for N-MNIST)."""
+    """Mean squared error of the mean output over time against the one-hot label (public code of the roles lab)."""
     rate = output.mean(0)
     return F.mse_loss(rate, F.one_hot(target, output.shape[2]).to(rate.dtype)), rate
 
 
 def softmax_sum_ce(output: Tensor, target: Tensor, first: int) -> tuple[Tensor, Tensor]:
-    """Cross-entropy on the softmax (a double softmax, as in the public DH-SNN code), summed over the steps from ``first`` on.
+    """Cross-entropy on the softmax (a double softmax, as in the public DH-SNN code), summed over the steps from
+    ``first`` on.
 
     The decision is by the mean output over the same steps.
     """
@@ -33,7 +34,7 @@ def softmax_sum_ce(output: Tensor, target: Tensor, first: int) -> tuple[Tensor, 
 
 
 def sum_softmax_ce(output: Tensor, target: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
-    """Cross-entropy on the sum over the steps from ``first`` on of the softmax of the output (public DH-SNN code for SHD)."""
+    """Cross-entropy on the softmax of the output, summed over the steps from ``first`` on (DH-SNN code for SHD)."""
     if first >= output.shape[0]:
         raise ValueError(f"the loss starts at step {first}, the sequence has {output.shape[0]}")
     total = torch.softmax(output[first:], -1).sum(0)
@@ -47,7 +48,7 @@ def mean_ce(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def sum_ce(output: Tensor, target: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
-    """Cross-entropy of the output (spikes: their count) summed over the steps from ``first`` on (public code of Yin et al.)."""
+    """Cross-entropy of the output (spikes: their count) summed over the steps from ``first`` on (Yin et al.)."""
     if first >= output.shape[0]:
         raise ValueError(f"the loss starts at step {first}, the sequence has {output.shape[0]}")
     logits = output[first:].sum(0)

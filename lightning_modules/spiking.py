@@ -1,4 +1,4 @@
-"""The LightningModule shared by all experiments: network, loss, metrics, optimiser, activity. Knows no neuron by name."""
+"""The LightningModule of all experiments: network, loss, metrics, optimiser, activity. It knows no neuron by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from lightning_modules import networks
 from lightning_modules.networks.base import check_fit
 from lightning_modules.objectives import OBJECTIVES
 
-OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adamax": torch.optim.Adamax, "sgd": torch.optim.SGD}
+OPTIMISERS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "adamax": torch.optim.Adamax,
+    "sgd": torch.optim.SGD,
+}
 
 
 class Diverged(Exception):
@@ -26,23 +31,24 @@ class Tally:
 
     correct: float = 0.0
     loss: float = 0.0
-    seen: int = 0
+    samples: int = 0
     decides: bool = True  # on a class, rather than a number
 
     def add(self, loss: Tensor, scores: Tensor, target: Tensor) -> None:
         self.correct += correct(scores, target)
         self.loss += float(loss) * len(target)
-        self.seen += len(target)
+        self.samples += len(target)
         self.decides = not target.is_floating_point()
 
     def record(self, split: str) -> dict[str, float]:
         """Means, in % for accuracy."""
-        accuracy = {f"{split}/accuracy": 100 * self.correct / self.seen} if self.decides else {}
-        return {f"{split}/loss": self.loss / self.seen, **accuracy}
+        accuracy = {f"{split}/accuracy": 100 * self.correct / self.samples} if self.decides else {}
+        return {f"{split}/loss": self.loss / self.samples, **accuracy}
 
 
 class SpikingModule(pl.LightningModule):
-    """Trains the experiment that ``config`` describes (plain types, as ``bench.experiment.Experiment.config`` gives it).
+    """Trains the experiment that ``config`` describes (plain types, as ``bench.experiment.Experiment.config`` gives
+    it).
 
     Raises ``ValueError`` for an unknown network, neuron, loss or optimiser, naming what is known.
     """
@@ -61,7 +67,8 @@ class SpikingModule(pl.LightningModule):
         self.objective = OBJECTIVES[config["loss"]]
         self.loss_settings = config["loss_settings"]
         self.history: list[dict[str, Any]] = []  # one record an epoch, kept in the checkpoint
-        self.best: dict[str, dict[str, Tensor]] = {}  # weights after the epoch with the best value, by protocol (best_test, best_val)
+        # weights after the epoch with the best value, by protocol (best_test, best_val)
+        self.best: dict[str, dict[str, Tensor]] = {}
         self.constrained = [m for m in self.network.modules() if hasattr(m, "constrain")]
         self._clear()
 
@@ -110,49 +117,68 @@ class SpikingModule(pl.LightningModule):
             self.activity.append(torch.stack([*activity.rates, activity.synops]) * len(target))
 
     def on_validation_epoch_end(self) -> None:
-        seen = self.tallies["test"].seen
-        *rates, synops = (torch.stack(self.activity).sum(0) / seen).tolist()
-        watched = [split for split, tally in self.tallies.items() if tally.seen]
+        count = self.tallies["test"].samples
+        *rates, synops = (torch.stack(self.activity).sum(0) / count).tolist()
+        watched = [split for split, tally in self.tallies.items() if tally.samples]
         record: dict[str, Any] = {}
         for split in watched:
             record |= self.tallies[split].record(split)
         if rates:  # none in a network without spikes
             sizes = [neuron.size for neuron in self.network.neurons if neuron.spiking]
-            record |= {"spike_rate": sum(r * n for r, n in zip(rates, sizes, strict=True)) / sum(sizes), "synops": synops}
+            record |= {
+                "spike_rate": sum(r * n for r, n in zip(rates, sizes, strict=True)) / sum(sizes),
+                "synops": synops,
+            }
         for split in watched:
             if not self.history or better(record, self.history, split):
-                weights = {name: value.detach().to("cpu", copy=True) for name, value in self.network.state_dict().items()}
+                weights = {
+                    name: value.detach().to("cpu", copy=True) for name, value in self.network.state_dict().items()
+                }
                 self.best[f"best_{split}"] = weights
-        self.history.append({"epoch": self.current_epoch + 1, **record, "n_test": seen})
+        self.history.append({"epoch": self.current_epoch + 1, **record, "n_test": count})
         self.log_dict({**record, **{f"spike_rate/layer{i + 1}": r for i, r in enumerate(rates)}})
 
     def configure_optimizers(self) -> Any:
         config = self.config
         factors = config["lr_neuron"]
-        own: dict[float, dict[int, nn.Parameter]] = {}  # factor on the rate -> parameters, each once however many layers share it
+        # factor on the rate -> parameters, each once however many layers share it
+        own: dict[float, dict[int, nn.Parameter]] = {}
         for layer in self.network.neurons:
             for name, p in layer.named_parameters():
                 own.setdefault(factors.get(name, 1.0) if isinstance(factors, dict) else factors, {})[id(p)] = p
         known = {i for group in own.values() for i in group}
         decay = config.get("weight_decay", 0.0)  # of weights, not of the neurons' parameters
-        groups: list[dict[str, Any]] = [{"params": [p for p in self.parameters() if id(p) not in known], "weight_decay": decay}]
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in self.parameters() if id(p) not in known], "weight_decay": decay}
+        ]
         groups[0]["lr"] = config["lr"]
-        groups += [{"params": list(group.values()), "lr": config["lr"] * factor, "weight_decay": 0.0} for factor, group in own.items()]
+        groups += [
+            {"params": list(group.values()), "lr": config["lr"] * factor, "weight_decay": 0.0}
+            for factor, group in own.items()
+        ]
         optimiser = OPTIMISERS[config["optimiser"]](groups, lr=config["lr"])
         if not config["schedule"]:
             return optimiser
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule(optimiser, **config["schedule"]), "interval": "epoch"}}
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": {"scheduler": schedule(optimiser, **config["schedule"]), "interval": "epoch"},
+        }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["history"], checkpoint["best"] = self.history, self.best
+        checkpoint["history"] = self.history
+        checkpoint["best"] = self.best
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         check_fit(self, checkpoint["state_dict"])
-        self.history, self.best = checkpoint["history"], checkpoint["best"]
+        self.history = checkpoint["history"]
+        self.best = checkpoint["best"]
 
 
 def correct(scores: Tensor, target: Tensor) -> float:
-    """How many samples are decided right (with a target at every step: the sum over samples of the share of steps); 0 in regression."""
+    """How many samples are decided right; 0 in regression.
+
+    With a target at every step it is the sum over samples of the share of steps.
+    """
     if target.is_floating_point():
         return 0.0
     right = scores.argmax(-1) == target
@@ -161,7 +187,8 @@ def correct(scores: Tensor, target: Tensor) -> float:
 
 def better(record: dict[str, Any], before: list[dict[str, Any]], split: str) -> bool:
     """Whether an epoch's value on ``split`` is above all before: by accuracy, in regression by loss."""
-    accuracy, loss = f"{split}/accuracy", f"{split}/loss"
+    accuracy = f"{split}/accuracy"
+    loss = f"{split}/loss"
     if accuracy in record:
         return record[accuracy] > max(r[accuracy] for r in before)
     return record[loss] < min(r[loss] for r in before)

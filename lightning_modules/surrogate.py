@@ -1,7 +1,8 @@
 """Surrogate gradients: the derivative used in place of that of the Heaviside step.
 
-Every surrogate is an elementwise function ``x -> dS/dx`` of ``x = V - threshold`` (any shape), written with pointwise torch
-operations only, so that the scan can print it into a fused kernel. ``width`` is the paper's own constant of the form.
+Every surrogate is an elementwise function ``x -> dS/dx`` of ``x = V - threshold`` (any shape), written with pointwise
+torch operations only, so that the scan can print it into a fused kernel. ``width`` is the paper's own constant of the
+form.
 """
 
 from __future__ import annotations
@@ -48,9 +49,10 @@ def _normal(x: Tensor, mean: float, deviation: float) -> Tensor:
 @surrogate
 def multi_gaussian(x: Tensor, width: float) -> Tensor:
     """0.5 [1.15 N(x; 0, s) - 0.15 N(x; s, 6s) - 0.15 N(x; -s, 6s)] with s = ``width`` (Yin, Corradi, Bohte 2021)."""
-    height, scale = 0.15, 6.0
-    sides = _normal(x, width, scale * width) + _normal(x, -width, scale * width)
-    return 0.5 * (1.0 + height) * _normal(x, 0.0, width) - 0.5 * height * sides
+    height = 0.15
+    scale = 6.0
+    side_lobes = _normal(x, width, scale * width) + _normal(x, -width, scale * width)
+    return 0.5 * (1.0 + height) * _normal(x, 0.0, width) - 0.5 * height * side_lobes
 
 
 @surrogate
@@ -61,7 +63,10 @@ def arctan(x: Tensor, width: float) -> Tensor:
 
 @surrogate
 def lsnn(x: Tensor, width: float) -> Tensor:
-    """width max(0, 1 - |x|), the dampening factor 0.3 as ``width``, of the scaled voltage x = (V - B) / B (Bellec et al. 2018, LSNN)."""
+    """width max(0, 1 - |x|) of the scaled voltage x = (V - B) / B (Bellec et al. 2018, LSNN).
+
+    ``width`` is the dampening factor, 0.3.
+    """
     return width * torch.clamp(1.0 - x.abs(), min=0.0)
 
 

@@ -1,6 +1,7 @@
 """Versions of the neurons, readable without torch: a result of another version is stale.
 
-Raise a neuron's number here whenever its equations, defaults or initial values change. Its golden trace fails until you do.
+Raise a neuron's number here whenever its equations, defaults or initial values change. Its golden trace fails until you
+do.
 """
 
 from __future__ import annotations

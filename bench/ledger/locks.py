@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from bench import paths
 from bench.errors import BenchError
+from datamodules.locks import LockError, locked
 
 
 @contextmanager
@@ -29,23 +29,12 @@ def results_lock(name: str) -> Iterator[None]:
 @contextmanager
 def _held(path: Path, wait: bool, variable: str) -> Iterator[bool]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.open("a")
-    except OSError as error:
+        with locked(path, wait=wait) as held:
+            yield held
+    except LockError as error:
         raise BenchError(
             f"cannot write to {path.parent} ({error.strerror}): set {variable} to a folder you may write to"
         ) from None
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        except OSError as error:
-            raise BenchError(
-                f"{path.parent} is on a disk without locks ({error.strerror}): set {variable} to another"
-            ) from None
-        yield True
 
 
 def folder_key(folder: Path) -> str:

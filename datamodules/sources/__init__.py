@@ -1,25 +1,51 @@
-"""Data sets: where each comes from (``records``), what of it is here (``local``), how it gets here (``download``, ``unpack``). No torch."""
+"""Data sets: where each comes from, what of it is on this machine, and how it gets there. Loads no torch.
+
+``records``: origin and licence; ``local``: the state of the files; ``download`` and ``unpack``: how to get them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from datamodules.sources.local import DataError, check, digest, folder, missing, problem, read, status, verify
+from datamodules.sources.local import (
+    DataError,
+    check,
+    data_home,
+    digest,
+    folder,
+    missing,
+    problem,
+    read,
+    status,
+    verify,
+)
 from datamodules.sources.records import MNIST, SOURCES, XOR, File, Source
 
 __all__ = [
-    "MNIST", "SOURCES", "XOR", "DataError", "File", "Source", "check", "digest", "fetch", "folder", "missing", "problem", "read", "status",
+    "MNIST",
+    "SOURCES",
+    "XOR",
+    "DataError",
+    "File",
+    "Source",
+    "check",
+    "data_home",
+    "digest",
+    "fetch",
+    "folder",
+    "missing",
+    "problem",
+    "read",
+    "status",
     "verify",
-]  # fmt: skip
+]
 
 
-def fetch(name: str, say: Callable[[str], None]) -> None:
-    """Download, check and unpack what is missing or damaged of ``name``. Raises ``DataError`` with what each address answered."""
-    from datamodules.sources import download  # networking is loaded by the one command that needs it
+def fetch(name: str, report: Callable[[str], None]) -> None:
+    """Download, check and unpack what is missing or damaged of ``name``; ``report`` takes lines on its progress.
 
-    download.fetch(name, say)
+    Raises ``DataError`` with what each address answered.
+    """
+    from datamodules.sources import download  # only this command needs the networking modules
 
-
-from datamodules.standins.records import STANDINS  # noqa: E402 - they need the names above
-
-SOURCES.update(STANDINS)
+    download.fetch(name, report)

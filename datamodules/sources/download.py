@@ -1,4 +1,4 @@
-"""Getting data sets: resumed downloads, mirror by mirror, nothing kept that is not the original."""
+"""Downloads of data sets: resumed where they stopped, mirror by mirror. Only the original files are accepted."""
 
 from __future__ import annotations
 
@@ -18,64 +18,71 @@ from datamodules.sources.unpack import unpack
 
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 2**20
-TRIES = 5  # connections to one address in a row that bring something but not all
+ATTEMPTS = 5  # connections to one address that each bring a part of the file
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class _Refused(Exception):
     """An address did not give the file; the message says what it answered."""
 
 
-class _Lost(Exception):
+class _ConnectionLost(Exception):
     """A connection could not be made or broke."""
 
 
-def fetch(name: str, say: Say) -> None:
-    """Download, check and unpack what is missing or damaged of ``name``. Raises ``DataError`` with what each address answered."""
-    source, here = SOURCES[name], folder(name)
+def fetch(name: str, report: Report) -> None:
+    """Download, check and unpack what is missing or damaged of ``name``; ``report`` takes lines on its progress.
+
+    Raises ``DataError`` with what each address answered.
+    """
+    source = SOURCES[name]
+    target = folder(name)
     if source.kind == "stand-in":
         raise DataError(f"{source.title} is not downloaded; {advice(name)}")
     if not source.files:
-        return say(f"{source.title}: nothing to download")
+        return report(f"{source.title}: nothing to download")
     try:
-        with locked(here / ".fetch.lock", lambda: say(f"{source.title}: another process is fetching it, waiting")):
+        with locked(target / ".fetch.lock", lambda: report(f"{source.title}: another process is fetching it, waiting")):
             for file in source.files:
                 if problem(name, file, content=True) is None:
                     continue
-                if not _whole(here / file.path, file):
-                    _download(name, file, say)
+                if not _is_original(target / file.path, file):
+                    _download(name, file, report)
                 if file.unpacks:
-                    say(f"{source.title}: unpacking {file.path}")
-                    unpack(here / file.path, file)
+                    report(f"{source.title}: unpacking {file.path}")
+                    unpack(target / file.path, file)
     except OSError as error:
-        raise DataError(f"{source.title}: cannot write below {here} ({error.strerror}): free some space or set BENCH_DATA") from None
-    say(f"{source.title}: complete in {here}")
+        raise DataError(
+            f"{source.title}: cannot write below {target} ({error.strerror}): free some space or set BENCH_DATA"
+        ) from None
+    report(f"{source.title}: complete in {target}")
 
 
-def _whole(path: Path, file: File) -> bool:
-    """Whether the original is there, by its md5; so a file put there by hand is as good as a downloaded one."""
+def _is_original(path: Path, file: File) -> bool:
+    """Whether ``path`` is the original, by its md5. A file that was copied there by hand is as good as a download."""
     if not path.is_file() or (file.size is not None and path.stat().st_size != file.size):
         return False
     with path.open("rb") as content:
         return hashlib.file_digest(content, "md5").hexdigest() == file.md5
 
 
-def _download(name: str, file: File, say: Say) -> None:
-    source, path = SOURCES[name], folder(name) / file.path
+def _download(name: str, file: File, report: Report) -> None:
+    source = SOURCES[name]
+    path = folder(name) / file.path
     part = path.with_name(path.name + ".part")
     answers = []
     for url in source.urls(file) if file.count is None else ():
-        say(f"{source.title}: {url}")
+        report(f"{source.title}: {url}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(2):  # the second time from the start: what was there may have come from elsewhere
+        for _ in range(2):  # the second time from the start: an earlier part may belong to another file
             resumed = part.exists() and part.stat().st_size > 0
             try:
-                _receive(url, part, file, say)
+                _receive(url, part, file, report)
             except _Refused as error:
                 answers.append(f"{url}: {error}")
                 break
-            if _whole(part, file):
+            if _is_original(part, file):
                 os.replace(part, path)
                 return
             size = part.stat().st_size
@@ -83,26 +90,26 @@ def _download(name: str, file: File, say: Say) -> None:
             if not resumed:
                 answers.append(f"{url}: answered {size} bytes that are not the original file")
                 break
-    tried = "; ".join(answers) or "it has no mirror"
-    raise DataError(f"{source.title}: {file.path} could not be downloaded ({tried}); put it by hand at {path}")
+    reasons = "; ".join(answers) or "it has no mirror"
+    raise DataError(f"{source.title}: {file.path} could not be downloaded ({reasons}); put it by hand at {path}")
 
 
-def _receive(url: str, part: Path, file: File, say: Say) -> None:
-    """Append to ``part`` until the server has no more. Raises ``_Refused``; what came so far stays in ``part``."""
-    for attempt in range(TRIES):
-        before = part.stat().st_size if part.exists() else 0
+def _receive(url: str, part: Path, file: File, report: Report) -> None:
+    """Append to ``part`` until the server has sent all. Raises ``_Refused``; ``part`` keeps what was received."""
+    for attempt in range(ATTEMPTS):
+        start_size = part.stat().st_size if part.exists() else 0
         try:
-            if _connect(url, part, before, file):
+            if _connect(url, part, start_size, file):
                 return
-        except _Lost as error:
-            if not part.exists() or part.stat().st_size <= before or attempt == TRIES - 1:
+        except _ConnectionLost as error:
+            if not part.exists() or part.stat().st_size <= start_size or attempt == ATTEMPTS - 1:
                 raise _Refused(str(error)) from None
-        say(f"{file.path}: connection lost after {part.stat().st_size:,} bytes, going on")
-    raise _Refused(f"connection lost {TRIES} times")
+        report(f"{file.path}: connection lost after {part.stat().st_size:,} bytes, going on")
+    raise _Refused(f"connection lost {ATTEMPTS} times")
 
 
 def _connect(url: str, part: Path, start: int, file: File) -> bool:
-    """One connection; whether all the server announced has come."""
+    """Append to ``part`` over one connection. Whether the server sent all that it announced."""
     request = urllib.request.Request(url, headers={"User-Agent": "spiking-sequence-benchmarks"})
     if start:
         request.add_header("Range", f"bytes={start}-")
@@ -110,8 +117,8 @@ def _connect(url: str, part: Path, start: int, file: File) -> bool:
         answer = urllib.request.urlopen(request, timeout=TIMEOUT)
     except (OSError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code == 416:
-            return True  # nothing after what is there: its md5 decides
-        raise _Lost(str(getattr(error, "reason", None) or error)) from None
+            return True  # the server has no more bytes than ``part``; the md5 decides
+        raise _ConnectionLost(str(getattr(error, "reason", None) or error)) from None
     with answer:
         if answer.status != 206:
             start = 0
@@ -125,35 +132,38 @@ def _connect(url: str, part: Path, start: int, file: File) -> bool:
             raise _Refused("answered 0 bytes")
         free = shutil.disk_usage(part.parent).free
         if total and total - start > free:
-            raise DataError(f"{file.path} needs {total - start:,} bytes, {part.parent} has {free:,} free: make room or set BENCH_DATA")
+            raise DataError(
+                f"{file.path} needs {total - start:,} bytes, {part.parent} has {free:,} free: make room or set "
+                "BENCH_DATA"
+            )
         return _store(answer, part, start, total, file)
 
 
 def _store(answer: http.client.HTTPResponse, part: Path, start: int, total: int | None, file: File) -> bool:
     from tqdm import tqdm
 
-    done = start
+    received = start
     with (
         part.open("r+b" if start else "wb") as out,
         tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=Path(file.path).name, disable=None) as bar,
     ):
         out.seek(start)
         out.truncate()
-        while chunk := _next(answer):
-            if done == 0 and chunk.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+        while chunk := _read_chunk(answer):
+            if received == 0 and chunk.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
                 raise _Refused("answered a web page that is not the original file")
             out.write(chunk)
-            done += len(chunk)
+            received += len(chunk)
             bar.update(len(chunk))
-            if file.size is not None and done > file.size:
+            if file.size is not None and received > file.size:
                 raise _Refused(f"answered more than the {file.size} bytes of the original file")
-    if done == 0:
+    if received == 0:
         raise _Refused("answered 0 bytes")
-    return total is None or done >= total
+    return total is None or received >= total
 
 
-def _next(answer: http.client.HTTPResponse) -> bytes:
+def _read_chunk(answer: http.client.HTTPResponse) -> bytes:
     try:
         return answer.read(CHUNK)
     except (OSError, http.client.HTTPException) as error:
-        raise _Lost(str(error)) from None
+        raise _ConnectionLost(str(error)) from None

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 class File:
     """One file of a source, at ``path`` below the source's folder.
 
-    ``size`` in bytes, ``None`` where it is not published. ``urls`` are tried before the source's mirrors. An archive ``unpacks`` into
-    the named files or folders beside it. With ``count`` it is a folder of so many files; ``size`` and ``md5`` are then those of
-    ``local.digest``.
+    ``size`` in bytes, ``None`` where it is not published. ``urls`` are tried before the source's mirrors. An archive
+    ``unpacks`` into the named files or folders beside it. With ``count`` it is a folder of so many files; ``size`` and
+    ``md5`` are then those of ``local.digest``.
     """
 
     path: str
@@ -36,7 +36,8 @@ class Source:
     samples: Mapping[str, int] = field(default_factory=dict)
     kind: str = "full"  # full | subset | stand-in: the last two never enter a published column without that label
     version: int = 1
-    place: str = ""  # folder below BENCH_DATA where it is not the name: Tonic's own, so that a folder of Tonic's can serve as BENCH_DATA
+    # folder below BENCH_DATA where it is not the name: Tonic's own, so that a folder of Tonic's can serve as BENCH_DATA
+    place: str = ""
 
     @property
     def identity(self) -> list:
@@ -63,7 +64,10 @@ MNIST = Source(
         "http://yann.lecun.com/exdb/mnist/",
     ),
     licence="CC BY-SA 3.0",
-    citation="LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition. Proc. IEEE 86(11), 1998",
+    citation=(
+        "LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition. Proc. "
+        "IEEE 86(11), 1998"
+    ),
     samples={"train": 60_000, "test": 10_000},
 )
 SEQUENTIAL_MNIST = replace(MNIST, name="sequential-mnist", title="MNIST as sequences of pixels", place="mnist")
@@ -74,11 +78,15 @@ XOR = Source(
     "delayed-xor",
     "delayed spiking XOR (generated)",
     licence="generated here",
-    citation="Zheng et al.: Temporal dendritic heterogeneity incorporated with spiking neural networks. Nat. Commun. 15, 2024 (generator)",
+    citation=(
+        "Zheng et al.: Temporal dendritic heterogeneity incorporated with spiking neural networks. Nat. "
+        "Commun. 15, 2024 (generator)"
+    ),
 )
 
 _HEIDELBERG = (
-    "Cramer, Stradmann, Schemmel, Zenke: The Heidelberg spiking data sets for the systematic evaluation of spiking neural networks. "
+    "Cramer, Stradmann, Schemmel, Zenke: The Heidelberg spiking data sets for the systematic evaluation of "
+    "spiking neural networks. "
     "IEEE TNNLS 33(7), 2022"
 )
 _ZENKE = ("https://zenkelab.org/datasets/", "https://compneuro.net/datasets/")
@@ -112,7 +120,8 @@ SSC = Source(
 
 _MENDELEY = "https://data.mendeley.com/public-files/datasets/468j46mzdv/files/"
 _ORCHARD = (
-    "Orchard, Jayawant, Cohen, Thakor: Converting static image datasets to spiking neuromorphic datasets using saccades. "
+    "Orchard, Jayawant, Cohen, Thakor: Converting static image datasets to spiking neuromorphic datasets "
+    "using saccades. "
     "Front. Neurosci. 9, 2015"
 )
 NMNIST = Source(
@@ -159,8 +168,20 @@ DVS_GESTURE = Source(
     "dvs-gesture",
     "DVS128 Gesture",
     files=(
-        File("ibmGestureTrain.tar.gz", None, "3a8f0d4120a166bac7591f77409cb105", (_FIGSHARE + "38022171",), unpacks=("ibmGestureTrain",)),
-        File("ibmGestureTest.tar.gz", None, "56070e45dadaa85fff82e0fbfbc06de5", (_FIGSHARE + "38020584",), unpacks=("ibmGestureTest",)),
+        File(
+            "ibmGestureTrain.tar.gz",
+            None,
+            "3a8f0d4120a166bac7591f77409cb105",
+            (_FIGSHARE + "38022171",),
+            unpacks=("ibmGestureTrain",),
+        ),
+        File(
+            "ibmGestureTest.tar.gz",
+            None,
+            "56070e45dadaa85fff82e0fbfbc06de5",
+            (_FIGSHARE + "38020584",),
+            unpacks=("ibmGestureTest",),
+        ),
     ),
     mirrors=("https://zenodo.org/records/8060604/files/",),
     licence="CC BY 4.0",
@@ -190,7 +211,9 @@ DVS_CLIPS = Source(
     place="dvs_gesture",
 )
 
-_KRIZHEVSKY = "Krizhevsky: Learning multiple layers of features from tiny images. Technical report, University of Toronto, 2009"
+_KRIZHEVSKY = (
+    "Krizhevsky: Learning multiple layers of features from tiny images. Technical report, University of Toronto, 2009"
+)
 CIFAR10 = Source(
     "cifar10",
     "CIFAR10",
@@ -217,6 +240,35 @@ CIFAR10_SUBSET = Source(
     place="cifar10",
 )
 
+# A version is raised when the generator's output changes: results made from the old bytes are then stale.
+NMNIST_STANDIN = Source(
+    "nmnist-standin",
+    "stand-in for N-MNIST: simulated from MNIST",
+    licence="CC BY-SA 3.0 (derived from MNIST)",
+    citation=(
+        "simulated; set-up of Orchard, Jayawant, Cohen, Thakor, Front. Neurosci. 9, 2015; images: LeCun "
+        "et al., Proc. IEEE 86, 1998"
+    ),
+    samples={"train": 60_000, "test": 10_000},
+    kind="stand-in",
+    version=1,
+    place="nmnist-standin",
+)
+SPOKEN_STANDIN = Source(
+    "spoken-digits-standin",
+    "stand-in for SHD: Free Spoken Digit Dataset through a cochlea model (10 classes)",
+    licence="CC BY-SA 4.0 (derived from the Free Spoken Digit Dataset)",
+    citation=(
+        "simulated; model of Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33(7), 2022; recordings of "
+        "Jakobovski et al."
+    ),
+    samples={"train": 2_700, "test": 300},
+    kind="stand-in",
+    version=1,
+    place="spoken-digits-standin",
+)
+STANDINS = {standin.name: standin for standin in (NMNIST_STANDIN, SPOKEN_STANDIN)}
+
 SOURCES = {
     s.name: s
     for s in (
@@ -233,5 +285,7 @@ SOURCES = {
         DVS_CLIPS,
         CIFAR10,
         CIFAR10_SUBSET,
+        NMNIST_STANDIN,
+        SPOKEN_STANDIN,
     )
 }

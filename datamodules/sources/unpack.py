@@ -1,4 +1,4 @@
-"""Unpacking archives: only what is named, only inside the folder, all of it or nothing."""
+"""Unpacking archives: only the named members, only inside the folder, all of them or none."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from datamodules.sources.records import File
 
 
 def unpack(archive: Path, file: File) -> None:
-    """Unpack ``file.unpacks`` from ``archive`` beside it, replacing what is there; the marker is written when all is in place.
+    """Unpack ``file.unpacks`` from ``archive`` beside it, replacing earlier files. The marker is written last.
 
     Raises ``DataError`` for an archive that is damaged, lacks a named member or holds a path that points outside.
     """
-    place = archive.parent / f".{archive.name}.unpacking"
-    shutil.rmtree(place, ignore_errors=True)  # of a killed unpacking
+    scratch = archive.parent / f".{archive.name}.unpacking"
+    shutil.rmtree(scratch, ignore_errors=True)  # a killed unpacking left it
     marker(archive).unlink(missing_ok=True)
     try:
         for name, content in _members(archive):
@@ -32,37 +32,39 @@ def unpack(archive: Path, file: File) -> None:
             if path.parts[0] not in file.unpacks:
                 continue
             if content is None:
-                raise DataError(f"{archive} holds {name!r}, which is neither file nor folder: refused, nothing was unpacked")
-            target = place / path
+                raise DataError(
+                    f"{archive} holds {name!r}, which is neither file nor folder: refused, nothing was unpacked"
+                )
+            target = scratch / path
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as out:
                 shutil.copyfileobj(content, out, 2**20)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError) as error:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
         raise DataError(f"{archive} cannot be unpacked ({error}): damaged") from None
     except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
         raise
-    if absent := [part for part in file.unpacks if not (place / part).exists()]:
-        shutil.rmtree(place, ignore_errors=True)
+    if absent := [part for part in file.unpacks if not (scratch / part).exists()]:
+        shutil.rmtree(scratch, ignore_errors=True)
         raise DataError(f"{archive} does not hold {', '.join(absent)}: another file under this name")
-    held = {part: digest(place / part) for part in file.unpacks}
+    contents = {part: digest(scratch / part) for part in file.unpacks}
     for part in file.unpacks:
-        _replace(place / part, archive.parent / part)
-    place.rmdir()
+        _replace(scratch / part, archive.parent / part)
+    scratch.rmdir()
     new = marker(archive).with_suffix(".new")
-    new.write_text(json.dumps({"md5": file.md5, "content": held}))
+    new.write_text(json.dumps({"md5": file.md5, "content": contents}))
     os.replace(new, marker(archive))
 
 
 def _replace(new: Path, old: Path) -> None:
-    """Put ``new`` in the place of ``old``, a file or folder that may be there."""
-    aside = old.with_name(f".{old.name}.replaced")
-    shutil.rmtree(aside, ignore_errors=True)
+    """Move ``new`` to ``old``, which may exist and be a file or a folder."""
+    replaced = old.with_name(f".{old.name}.replaced")
+    shutil.rmtree(replaced, ignore_errors=True)
     if old.is_dir():
-        os.replace(old, aside)
+        os.replace(old, replaced)
     os.replace(new, old)
-    shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:

@@ -1,4 +1,4 @@
-"""python -m datamodules.standins: make the stand-ins and compare them with what is real."""
+"""python -m datamodules.standins: make the stand-ins and compare them with real recordings."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from typing import Any
 
 import click
 
-from datamodules.sources import DataError
-from datamodules.standins.records import NMNIST_STANDIN, SPOKEN_STANDIN
+from datamodules.sources import DataError, data_home
+from datamodules.sources.records import NMNIST_STANDIN, SPOKEN_STANDIN
 
 
-def home(source: str) -> Path:
-    """Folder of a stand-in below BENCH_DATA, a name of its own: never that of the set it stands for."""
-    root = os.environ.get("BENCH_DATA") or Path(__file__).resolve().parents[2] / "data"
-    return Path(root).expanduser() / source
+def default_folder(source: str) -> Path:
+    """The folder of stand-in ``source`` in BENCH_DATA, never that of the set it stands for."""
+    return data_home() / source
 
 
-def messages(command: Callable) -> Callable:
-    """What is wrong with the data becomes one line and exit code 1."""
+def one_line_errors(command: Callable) -> Callable:
+    """``command`` with every error in the data shown as one line, and exit code 1."""
 
     @wraps(command)
     def run(*arguments: Any, **settings: Any) -> Any:
@@ -37,15 +36,20 @@ def messages(command: Callable) -> Callable:
     return run
 
 
-def report(made: dict[str, Any], out: Path, began: float, as_json: bool) -> None:
+def report(summary: dict[str, Any], out: Path, start_time: float, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({**made, "folder": str(out), "seconds": round(time.time() - began, 1)}))
+        click.echo(json.dumps({**summary, "folder": str(out), "seconds": round(time.time() - start_time, 1)}))
         return
-    samples = " + ".join(f"{n:,} {split}" for split, n in made["samples"].items())
-    click.echo(f"stand-in, not recorded data: {samples} samples, {made['events']:,} events, {time.time() - began:.0f} s, in {out}")
+    samples = " + ".join(f"{n:,} {split}" for split, n in summary["samples"].items())
+    click.echo(
+        f"stand-in, not recorded data: {samples} samples, {summary['events']:,} events, {time.time() - start_time:.0f} "
+        f"s, in {out}"
+    )
 
 
-WORKERS = click.option("--workers", default=os.cpu_count() or 1, show_default="all cores", help="Processes; the result is the same.")
+WORKERS = click.option(
+    "--workers", default=os.cpu_count() or 1, show_default="all cores", help="Processes; the result is the same."
+)
 SEED = click.option("--seed", default=0, show_default=True, help="Another seed, other noise and another sensor.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
@@ -62,15 +66,21 @@ def main() -> None:
 @SEED
 @WORKERS
 @JSON
-@messages
-def nmnist(out: Path | None, limit_train: int | None, limit_test: int | None, seed: int, workers: int, as_json: bool) -> None:
+@one_line_errors
+def nmnist(
+    out: Path | None, limit_train: int | None, limit_test: int | None, seed: int, workers: int, as_json: bool
+) -> None:
     """Simulate N-MNIST from MNIST. All 70,000 recordings take some minutes and 1.5 GB."""
     from datamodules.standins.nmnist import generate
 
-    out, began = out or home(NMNIST_STANDIN.name), time.time()
+    out = out or default_folder(NMNIST_STANDIN.name)
+    start_time = time.time()
     count = (limit_train or 60_000) + (limit_test or 10_000)
-    click.echo(f"{count:,} recordings, about {count * 0.003 / max(1, workers) / 60:.0f} min on free cores, into {out}", err=True)
-    report(generate(out, seed, {"Train": limit_train, "Test": limit_test}, workers), out, began, as_json)
+    click.echo(
+        f"{count:,} recordings, about {count * 0.003 / max(1, workers) / 60:.0f} min on free cores, into {out}",
+        err=True,
+    )
+    report(generate(out, seed, {"Train": limit_train, "Test": limit_test}, workers), out, start_time, as_json)
 
 
 @main.command("spoken-digits")
@@ -79,20 +89,21 @@ def nmnist(out: Path | None, limit_train: int | None, limit_test: int | None, se
 @SEED
 @WORKERS
 @JSON
-@messages
+@one_line_errors
 def spoken_digits(out: Path | None, limit: int | None, seed: int, workers: int, as_json: bool) -> None:
     """Turn the Free Spoken Digit Dataset into spikes, in SHD's file format."""
     from datamodules.standins.spoken_digits import generate
 
-    out, began = out or home(SPOKEN_STANDIN.name), time.time()
-    report(generate(out, seed, limit, workers), out, began, as_json)
+    out = out or default_folder(SPOKEN_STANDIN.name)
+    start_time = time.time()
+    report(generate(out, seed, limit, workers), out, start_time, as_json)
 
 
 @main.command("compare-nmnist")
 @click.option("--count", default=1100, show_default=True, help="Recordings at most.")
 @SEED
 @JSON
-@messages
+@one_line_errors
 def compare_nmnist(count: int, seed: int, as_json: bool) -> None:
     """Real and simulated recordings of the same digits side by side. Needs real ones in BENCH_DATA/nmnist."""
     from datamodules.standins.compare import nmnist, show
@@ -103,9 +114,12 @@ def compare_nmnist(count: int, seed: int, as_json: bool) -> None:
 @main.command("compare-spoken-digits")
 @SEED
 @JSON
-@messages
+@one_line_errors
 def compare_spoken_digits(seed: int, as_json: bool) -> None:
-    """The one published output of the program that made SHD beside ours. Needs BENCH_DATA/heidelberg_sample."""
+    """One published output of the program that made SHD beside the cochlea model's.
+
+    Needs BENCH_DATA/heidelberg_sample.
+    """
     from datamodules.standins.compare import show, spoken_digits
 
     show(spoken_digits(seed), as_json)

@@ -1,7 +1,7 @@
 """Stand-in for N-MNIST: every MNIST digit recorded by the simulated sensor, in N-MNIST's own files.
 
-Train|Test/<label>/NNNNN.bin, NNNNN the 1-based MNIST index, five bytes an event: x, y, polarity (top bit) and 23 bits of time in us
-(Orchard et al. 2015, section 2.5). Whatever reads N-MNIST reads these.
+Train|Test/<label>/NNNNN.bin, NNNNN the 1-based MNIST index, five bytes an event: x, y, polarity (top bit) and 23 bits
+of time in us (Orchard et al. 2015, section 2.5). Every reader of N-MNIST can read these files.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.sources import DataError
-from datamodules.standins.making import making, spread, write_whole
-from datamodules.standins.records import NMNIST_STANDIN
+from datamodules.sources import SOURCES, DataError, read
+from datamodules.sources.records import NMNIST_STANDIN
+from datamodules.standins.making import filling, run_parallel, write_whole
 from datamodules.standins.sensor import Sensor, Studio
 
 CHUNK = 250  # recordings a task
@@ -24,7 +24,7 @@ SPLITS = {"Train": "train", "Test": "t10k"}  # folder: its name in MNIST's files
 
 @dataclass(frozen=True)
 class Job:
-    """Recordings ``first`` .. of a split, in one worker."""
+    """Recordings of a split, from index ``first`` on, that one worker makes."""
 
     out: Path
     split: str
@@ -42,14 +42,16 @@ def encode(events: np.ndarray) -> bytes:
 
 
 def sample(studio: Studio, image: np.ndarray, seed: int, split: str, index: int) -> np.ndarray:
-    """Events of recording ``index`` (0-based) of ``split``: they follow from these arguments alone, in any order and process."""
+    """Events of recording ``index`` (0-based) of ``split``: they follow from these arguments alone, in any order and
+    process."""
     return studio.record(image, np.random.default_rng([seed, list(SPLITS).index(split), index]))
 
 
 def _make(job: Job) -> tuple[int, list[str]]:
-    """Number of events and the files' md5. What an earlier run finished is kept: a file is written whole or not at all."""
+    """Make the files of ``job`` that no earlier run finished. Returns the number of events and each file's md5."""
     studio = Studio(job.sensor, job.seed)
-    total, digests = 0, []
+    total = 0
+    digests = []
     for k, (image, label) in enumerate(zip(job.images, job.labels, strict=True)):
         path = job.out / job.split / str(label) / f"{job.first + k + 1:05}.bin"
         content = path.read_bytes() if path.exists() else b""
@@ -62,20 +64,26 @@ def _make(job: Job) -> tuple[int, list[str]]:
 
 
 def mnist(split: str, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Images [n, 28, 28] and labels of ``split`` ("Train" or "Test"), at most ``limit``. Raises ``DataError`` when MNIST is not there."""
-    from datamodules.mnist import parse_idx  # brings torch, which no worker needs
-    from datamodules.sources import SOURCES, read
+    """Images [n, 28, 28] and labels of ``split`` ("Train" or "Test"), at most ``limit``. Raises ``DataError``."""
+    from datamodules.mnist import parse_idx  # loads torch, which no worker needs
 
     source = SOURCES["mnist"]
-    paths = [f.path for f in source.files if SPLITS[split] in f.path]
+    paths = [file.path for file in source.files if SPLITS[split] in file.path]
     images, labels = (parse_idx(read(source, path), path)[:limit] for path in paths)
     return images, labels
 
 
-def generate(out: Path, seed: int = 0, limits: dict[str, int | None] | None = None, workers: int = 1, sensor: Sensor | None = None) -> dict:
-    """Fill ``out`` with recordings of all MNIST, or of the first ``limits`` of "Train" and "Test"; returns what the manifest says.
+def generate(
+    out: Path,
+    seed: int = 0,
+    limits: dict[str, int | None] | None = None,
+    workers: int = 1,
+    sensor: Sensor | None = None,
+) -> dict:
+    """Fill ``out`` with recordings of all MNIST, or of the first ``limits`` of "Train" and "Test".
 
-    About 2 ms a recording. Interrupted, the same call goes on where it stopped. Raises ``DataError``.
+    Returns recipe and contents as the manifest has them. Takes about 2 ms a recording. After an interruption the same
+    call continues where it stopped. Raises ``DataError``.
     """
     sensor = sensor or Sensor()
     limits = limits or {}
@@ -87,20 +95,23 @@ def generate(out: Path, seed: int = 0, limits: dict[str, int | None] | None = No
     data = {split: mnist(split, limits.get(split)) for split in SPLITS}
     samples = {"train": len(data["Train"][0]), "test": len(data["Test"][0])}
     recipe = {"version": NMNIST_STANDIN.version, "seed": seed, "samples": samples, "sensor": asdict(sensor)}
-    with making(out, NMNIST_STANDIN.title, recipe) as made:
+    with filling(out, NMNIST_STANDIN.title, recipe) as contents:
         jobs = list(_jobs(out, data, sensor, seed))
         try:
             for folder in {out / job.split / str(label) for job in jobs for label in job.labels}:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(f"cannot write to {out} ({error.strerror})") from None
-        Studio(sensor, seed).record(jobs[0].images[0], np.random.default_rng(0))  # compiled once, then read by the workers
-        events, digests = 0, []
-        for total, some in spread(_make, jobs, workers, [len(job.labels) for job in jobs], NMNIST_STANDIN.title):
-            events += total
-            digests += some
-        made.update(samples=samples, events=events, md5_of_md5s=hashlib.md5("".join(digests).encode()).hexdigest())
-    return {**recipe, **made}
+        # Compile the kernel once, here; the workers read it from numba's cache.
+        Studio(sensor, seed).record(jobs[0].images[0], np.random.default_rng(0))
+        events = 0
+        digests = []
+        sizes = [len(job.labels) for job in jobs]
+        for job_events, job_digests in run_parallel(_make, jobs, workers, sizes, NMNIST_STANDIN.title):
+            events += job_events
+            digests += job_digests
+        contents.update(samples=samples, events=events, md5_of_md5s=hashlib.md5("".join(digests).encode()).hexdigest())
+    return {**recipe, **contents}
 
 
 def _jobs(out: Path, data: dict[str, tuple[np.ndarray, np.ndarray]], sensor: Sensor, seed: int) -> Iterator[Job]:

@@ -1,4 +1,4 @@
-"""What the LightningModule asks of a network."""
+"""The base class of networks: what the LightningModule needs from them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from lightning_modules.scan import Input
 
 
 class Activity(NamedTuple):
-    """``rates``: mean output per step of each spiking layer (spikes/neuron/step); ``synops``: synaptic operations per sample."""
+    """What a forward pass cost in spikes.
+
+    ``rates``: mean output per step of each spiking layer (spikes/neuron/step); ``synops``: synaptic operations per
+    sample.
+    """
 
     rates: list[Tensor]
     synops: Tensor
 
 
 class Network(nn.Module):
-    """``forward`` maps ``[T, B, ...] -> [T, B, classes]``; T = 1 where the readout averages over time or takes the last step.
+    """``forward`` maps ``[T, B, ...] -> [T, B, classes]``; T = 1 where the readout averages over time or takes the last
+    step.
 
     With ``takes_events`` also from a ``scan.EventInput`` of that shape.
     """
@@ -39,9 +44,13 @@ class Network(nn.Module):
         return [m for m in self.modules() if isinstance(m, Neuron)]
 
     def dense_macs(self, steps: int) -> int:
-        """Multiply-accumulates of one sample in products that spikes do not make sparse: of the input layer's, of everything where
-        nothing spikes."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how many multiplications its dense products take")
+        """Multiply-accumulates of one sample in products that spikes do not make sparse.
+
+        These are the input layer's, or all products where nothing spikes.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say how many multiplications its dense products take"
+        )
 
     def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
         """The same output as ``forward``, with what it cost in spikes; nothing for a network without neurons."""
@@ -49,17 +58,24 @@ class Network(nn.Module):
 
 
 def check_fit(network: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Raise ``ValueError``, naming the first difference, unless the weights ``state`` are of a network with these layers and widths."""
+    """Raise ``ValueError``, naming the first difference, unless ``state`` has weights of this network's shapes."""
     own = network.state_dict()
-    wrong = [f"{name} is {list(own[name].shape)}, there {list(value.shape)}" for name, value in state.items()
-             if name in own and own[name].shape != value.shape]  # fmt: skip
-    wrong += [f"{name} is missing there" for name in own if name not in state] + [f"it has {name} too" for name in state if name not in own]
-    if wrong:
-        raise ValueError(f"the checkpoint is of another network: {wrong[0]}")
+    differences = [
+        f"{name} is {list(own[name].shape)}, there {list(value.shape)}"
+        for name, value in state.items()
+        if name in own and own[name].shape != value.shape
+    ]
+    differences += [f"{name} is missing there" for name in own if name not in state]
+    differences += [f"it has {name} too" for name in state if name not in own]
+    if differences:
+        raise ValueError(f"the checkpoint is of another network: {differences[0]}")
 
 
 def neuron_of(name: str, settings: Mapping[str, Any]) -> tuple[type[Neuron], Any]:
-    """Class and Config of neuron ``name``. Raises ``ValueError`` naming the known ones, the settings it has, or the kind of one."""
+    """Class and Config of neuron ``name``.
+
+    Raises ``ValueError`` naming the known neurons, the settings it has, or the type of a setting.
+    """
     if name not in NEURONS:
         raise ValueError(f"unknown neuron {name!r}; known: {', '.join(sorted(NEURONS))}")
     kind = NEURONS[name]
@@ -67,13 +83,15 @@ def neuron_of(name: str, settings: Mapping[str, Any]) -> tuple[type[Neuron], Any
     if extra := sorted(set(settings) - set(known)):
         raise ValueError(f"{name} has no setting {', '.join(extra)}; it has: {', '.join(known)}")
     for field in known.values():
-        value, kinds = settings.get(field.name), _KINDS.get(type(field.default), ())
+        value = settings.get(field.name)
+        kinds = _KINDS.get(type(field.default), ())
         if field.name in settings and kinds and type(value) not in kinds:
             raise ValueError(f"{name} setting {field.name} is of the kind of {field.default!r}, got {value!r}")
     return kind, kind.Config(**settings)
 
 
-_KINDS: dict[type, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}  # by the type of a default
+# by the type of a default
+_KINDS: dict[type, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}
 
 
 def input_rate(x: Input) -> Tensor:

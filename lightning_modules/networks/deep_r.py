@@ -11,11 +11,13 @@ from lightning_modules.networks.synapses import Synapses
 
 
 class DeepR(nn.Module):
-    """Keeps ``connectivity`` of all possible synapses connected, over all ``synapses`` together; their signs never change.
+    """Keeps ``connectivity`` of all possible synapses connected, over all ``synapses`` together; their signs never
+    change.
 
-    After each step of the optimiser every connected magnitude shrinks by ``l1`` times the learning rate (plus noise of ``temperature``);
-    one that falls to 0 or below is disconnected, and as many of the missing ones, drawn evenly, are connected at (almost) 0.
-    What is drawn follows from a seed and a count of the steps, both in the checkpoint: a resumed training rewires alike.
+    After each step of the optimiser every connected magnitude shrinks by ``l1`` times the learning rate (plus noise of
+    ``temperature``); one that falls to 0 or below is disconnected, and as many of the missing ones, drawn evenly, are
+    connected at (almost) 0. What is drawn follows from a seed and a count of the steps, both in the checkpoint: a
+    resumed training rewires alike.
 
     Self-connections that are not allowed count as possible synapses, as in the public code, but are never connected.
     """
@@ -24,16 +26,20 @@ class DeepR(nn.Module):
     seed: Tensor
     steps: Tensor
 
-    def __init__(self, synapses: Sequence[Synapses], connectivity: float, l1: float = 1e-2, temperature: float = 0.0) -> None:
+    def __init__(
+        self, synapses: Sequence[Synapses], connectivity: float, l1: float = 1e-2, temperature: float = 0.0
+    ) -> None:
         super().__init__()
         if not 0.0 < connectivity <= 1.0:
             raise ValueError(f"connectivity {connectivity} is outside (0, 1]")
         if any(s.signs is None for s in synapses):
             raise ValueError("DEEP R needs synapses with signs")
         self.synapses = tuple(synapses)  # a tuple: they are modules of the network, not of this one
-        possible, allowed = sum(s.weight.numel() for s in synapses), sum(int(s.allowed.sum()) for s in synapses)
+        possible = sum(s.weight.numel() for s in synapses)
+        allowed = sum(int(s.allowed.sum()) for s in synapses)
         self.count = min(round(connectivity * possible), allowed)
-        self.l1, self.temperature = l1, temperature
+        self.l1 = l1
+        self.temperature = temperature
         self.register_buffer("seed", torch.randint(2**31, ()))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         for s in self.synapses:
@@ -45,7 +51,8 @@ class DeepR(nn.Module):
 
     def constrain(self, lr: float) -> None:
         """Rewire, after a step of the optimiser at learning rate ``lr``."""
-        generator, missing = self._generator(), self.count
+        generator = self._generator()
+        missing = self.count
         with torch.no_grad():
             for s in self.synapses:
                 weight = s.weight.sub_(lr * self.l1)
@@ -68,8 +75,8 @@ class DeepR(nn.Module):
         chosen = places[torch.randperm(len(places), generator=generator)[:missing].to(places.device)]
         begin = 0
         for s in self.synapses:
-            mine = chosen[(chosen >= begin) & (chosen < begin + s.weight.numel())] - begin
+            new = chosen[(chosen >= begin) & (chosen < begin + s.weight.numel())] - begin
             begin += s.weight.numel()
-            s.connected.view(-1)[mine] = True
+            s.connected.view(-1)[new] = True
             if start is not None:
-                s.weight.view(-1)[mine] = start
+                s.weight.view(-1)[new] = start

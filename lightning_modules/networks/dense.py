@@ -21,8 +21,9 @@ STARTS = ("own", "uniform")
 class Layer(nn.Module):
     """Linear projection, optional recurrence ``V o[t-1] (+ bias)``, and a neuron: ``[T, B, inputs] -> [T, B, size]``.
 
-    ``init``: "default" is the framework's; "xavier-normal" has Xavier-normal weights and biases 0; "xavier-orthogonal" and "xavier-zero"
-    Xavier-uniform weights, recurrent ones orthogonal or 0, and all biases 0 (Yin et al.'s ALIF on S-MNIST and on PS-MNIST).
+    ``init``: "default" is the framework's; "xavier-normal" has Xavier-normal weights and biases 0; "xavier-orthogonal"
+    and "xavier-zero" Xavier-uniform weights, recurrent ones orthogonal or 0, and all biases 0 (Yin et al.'s ALIF on
+    S-MNIST and on PS-MNIST).
     """
 
     def __init__(self, inputs: int, neuron: Neuron, recurrent: bool, init: str, recurrent_bias: bool = False) -> None:
@@ -40,7 +41,9 @@ class Layer(nn.Module):
             if parameter is not None:
                 nn.init.uniform_(parameter, -1 / math.sqrt(neuron.size), 1 / math.sqrt(neuron.size))
                 if init in ("xavier-orthogonal", "xavier-zero"):
-                    (nn.init.orthogonal_ if init == "xavier-orthogonal" and parameter.dim() == 2 else nn.init.zeros_)(parameter)
+                    (nn.init.orthogonal_ if init == "xavier-orthogonal" and parameter.dim() == 2 else nn.init.zeros_)(
+                        parameter
+                    )
 
     @property
     def spec(self) -> scan.Dense:
@@ -49,13 +52,15 @@ class Layer(nn.Module):
 
 
 class Dense(Network):
-    """``layers``: widths from input to output. Hidden layers are ``neuron``; the last is the same without recurrence, or ``readout``.
+    """``layers``: widths from input to output. Hidden layers are ``neuron``; the last is the same without recurrence,
+    or ``readout``.
 
-    ``readout`` is a neuron's name, or a plain linear layer: "linear" at every step, "linear-mean" averaged over time, "linear-last" at the
-    last step. ``recurrent_layers`` limits recurrence to that many first hidden layers; ``recurrent_bias`` gives it a bias;
-    ``detach_every`` k truncates backpropagation every k steps. ``start`` "own" begins with each neuron's own initial state, "uniform" with
-    every state drawn from U(0, 1) at every pass, the last one also the output before the first step (public DH-SNN code of the roles lab);
-    in evaluation the draw is the same at every pass.
+    ``readout`` is a neuron's name, or a plain linear layer: "linear" at every step, "linear-mean" averaged over time,
+    "linear-last" at the last step. ``recurrent_layers`` limits recurrence to that many first hidden layers;
+    ``recurrent_bias`` gives it a bias; ``detach_every`` k truncates backpropagation every k steps. ``start`` "own"
+    begins with each neuron's own initial state, "uniform" with every state drawn from U(0, 1) at every pass, the last
+    one also the output before the first step (public DH-SNN code of the roles lab); in evaluation the draw is the same
+    at every pass.
     """
 
     takes_events = True
@@ -77,10 +82,16 @@ class Dense(Network):
         if start not in STARTS:
             raise ValueError(f"start {start!r} is not one of {', '.join(STARTS)}")
         if len(layers) < 2 + (readout in LINEAR):
-            raise ValueError(f"a network needs an input and an output width (and a hidden one before a linear readout), got {list(layers)}")
+            raise ValueError(
+                "a network needs an input and an output width (and a hidden one before a linear readout), got "
+                f"{list(layers)}"
+            )
         hidden, config = neuron_of(neuron, settings)
         output = None if readout == "spiking" or readout in LINEAR else neuron_of(readout, {})[0]
-        last, self.readout, self.detach_every, self.start = len(layers) - 2, readout, detach_every, start
+        last = len(layers) - 2
+        self.readout = readout
+        self.detach_every = detach_every
+        self.start = start
         deep = last if recurrent_layers is None else recurrent_layers
         shared = hidden.shared(layers[1:] if readout == "spiking" else layers[1:-1], config)
         built: list[Layer] = []
@@ -114,14 +125,14 @@ class Dense(Network):
         state = [torch.rand(part.shape, generator=generator).to(part) for part in like]
         return spec._replace(state=like._make(state), previous=state[-1])
 
-    def read_out(self, done: scan.Stacked) -> Tensor:
+    def read_out(self, result: scan.Stacked) -> Tensor:
         """The network's output from what the layers gave."""
         if self.readout == "linear-mean":  # the mean of a linear layer is that layer of the mean
-            return self.head(done.means[-1])[None]  # type: ignore[misc]
-        assert done.output is not None
+            return self.head(result.means[-1])[None]  # type: ignore[misc]
+        assert result.output is not None
         if self.head is None:
-            return done.output
-        return self.head(done.output[-1:] if self.readout == "linear-last" else done.output)
+            return result.output
+        return self.head(result.output[-1:] if self.readout == "linear-last" else result.output)
 
     def forward(self, x: scan.Input) -> Tensor:
         """``[T, B, inputs] -> [T, B, outputs]``, or ``[1, B, outputs]`` for a readout of the mean or the last step."""
@@ -131,11 +142,12 @@ class Dense(Network):
         return steps * self.stack[0].linear.weight.numel()
 
     def observe(self, x: scan.Input) -> tuple[Tensor, Activity]:
-        done = self.run(x)
+        result = self.run(x)
         steps = x.shape[0]
         rates: list[Tensor] = []
-        synops, incoming = done.means[0].new_zeros(()), input_rate(x)
-        for layer, mean in zip(self.stack, done.means, strict=True):
+        synops = result.means[0].new_zeros(())
+        incoming = input_rate(x)
+        for layer, mean in zip(self.stack, result.means, strict=True):
             outputs, inputs = layer.linear.weight.shape
             synops = synops + incoming * inputs * outputs * steps
             if layer.neuron.spiking:
@@ -145,4 +157,4 @@ class Dense(Network):
                     synops = synops + incoming * outputs * outputs * steps
         if self.head is not None:
             synops = synops + incoming * self.head.weight.numel() * (1 if self.readout == "linear-last" else steps)
-        return self.read_out(done), Activity(rates, synops)
+        return self.read_out(result), Activity(rates, synops)

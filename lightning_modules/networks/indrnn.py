@@ -15,11 +15,12 @@ from lightning_modules.networks.base import Network, neuron_of
 
 
 class IndRNNNetwork(Network):
-    """``layers``: widths from input to output, every hidden one a projection, the ``indrnn`` recurrence, batch normalisation over time x
-    batch, and dropout of units for the whole sequence. The last of them starts with memories as long as the sequence. Then a linear readout
-    of the last step.
+    """``layers``: widths from input to output, every hidden one a projection, the ``indrnn`` recurrence, batch
+    normalisation over time x batch, and dropout of units for the whole sequence. The last of them starts with memories
+    as long as the sequence. Then a linear readout of the last step.
 
-    Raises ``ValueError`` for another neuron, readout or init, for recurrent weights and for a ``dropout`` that cannot be.
+    Raises ``ValueError`` for another neuron, readout or init, for recurrent weights and for a ``dropout`` that cannot
+    be.
     """
 
     def __init__(
@@ -35,7 +36,8 @@ class IndRNNNetwork(Network):
         super().__init__()
         if neuron != "indrnn" or readout != "linear-last" or recurrent or init != "default":
             raise ValueError(
-                f"an indrnn network has indrnn neurons, a linear-last readout, no recurrent weights and the default init, got {neuron!r}, "
+                "an indrnn network has indrnn neurons, a linear-last readout, no recurrent weights and the "
+                f"default init, got {neuron!r}, "
                 f"{readout!r}, {recurrent}, {init!r}"
             )
         if len(layers) < 3:
@@ -45,14 +47,17 @@ class IndRNNNetwork(Network):
         self.dropout = dropout
         hidden = list(itertools.pairwise(layers[:-1]))
         self.linears = nn.ModuleList(nn.Linear(n, m) for n, m in hidden)
-        units = [neuron_of(neuron, {**(settings or {}), "long": place == len(hidden) - 1}) for place in range(len(hidden))]
+        units = [
+            neuron_of(neuron, {**(settings or {}), "long": place == len(hidden) - 1}) for place in range(len(hidden))
+        ]
         self.units = nn.ModuleList(kind(m, config) for (kind, config), (_, m) in zip(units, hidden, strict=True))
         self.norms = nn.ModuleList(nn.BatchNorm1d(m) for _, m in hidden)
         self.head = nn.Linear(layers[-2], layers[-1])
 
     def dense_macs(self, steps: int) -> int:
         """With one for each unit's recurrence."""
-        products = sum(p.numel() for p in self.linears.parameters())  # a weight each; as many biases as there are recurrences
+        # a weight each; as many biases as there are recurrences
+        products = sum(p.numel() for p in self.linears.parameters())
         return steps * products + self.head.weight.numel()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -17,10 +17,11 @@ from lightning_modules.networks.synapses import Synapses, run
 class LSNNNetwork(Network):
     """``layers``: inputs, recurrently connected neurons, classes. ``[T, B, inputs] -> [1, B, classes]``.
 
-    Synaptic delays are uniform in 0 .. ``delays`` - 1 extra steps, no neuron connects to itself, nothing has a bias (the public code has
-    one in the readout, which the published number of parameters leaves out). The readout filters spikes with exp(-1/``tau_out``), maps
-    them linearly, and averages over the ``last`` steps. Training adds ``rate_weight`` sum (mean rate - ``rate``)^2 over the neurons.
-    With ``connectivity`` the network is sparse and DEEP R rewires it: ``excitatory`` of inputs and neurons excite, the others inhibit.
+    Synaptic delays are uniform in 0 .. ``delays`` - 1 extra steps, no neuron connects to itself, nothing has a bias
+    (the public code has one in the readout, which the published number of parameters leaves out). The readout filters
+    spikes with exp(-1/``tau_out``), maps them linearly, and averages over the ``last`` steps. Training adds
+    ``rate_weight`` sum (mean rate - ``rate``)^2 over the neurons. With ``connectivity`` the network is sparse and DEEP
+    R rewires it: ``excitatory`` of inputs and neurons excite, the others inhibit.
 
     Raises ``ValueError`` for other than three layers, another readout or init, or a network that is not recurrent.
     """
@@ -62,8 +63,15 @@ class LSNNNetwork(Network):
         self.head = Synapses(size, classes, signs=of_neurons)
         if connectivity is None:
             nn.init.xavier_uniform_(self.head.weight)
-        self.rewiring = None if connectivity is None else DeepR((self.incoming, self.recurrent, self.head), connectivity, l1, temperature)
-        self.decay, self.last, self.rate, self.rate_weight = math.exp(-1.0 / tau_out), last, rate, rate_weight
+        self.rewiring = (
+            None
+            if connectivity is None
+            else DeepR((self.incoming, self.recurrent, self.head), connectivity, l1, temperature)
+        )
+        self.decay = math.exp(-1.0 / tau_out)
+        self.last = last
+        self.rate = rate
+        self.rate_weight = rate_weight
 
     @property
     def parameter_count(self) -> int:
@@ -83,9 +91,11 @@ class LSNNNetwork(Network):
         """Filter, mean over the last steps and linear map are linear: a weighted sum over time comes first."""
         steps = spikes.shape[0]
         past = torch.arange(steps, dtype=torch.float64)
-        reach = torch.minimum(steps - past, torch.tensor(float(self.last)))  # how many of the averaged steps come at or after each step
+        # how many of the averaged steps come at or after each step
+        reach = torch.minimum(steps - past, torch.tensor(float(self.last)))
         age = torch.clamp(steps - self.last - past, min=0)  # steps until the first of them
-        weight = self.decay**age * (1 - self.decay**reach) / self.last  # (1 - d) times the geometric sum of what is left of a spike
+        # (1 - d) times the geometric sum of what is left of a spike
+        weight = self.decay**age * (1 - self.decay**reach) / self.last
         return torch.einsum("t,tbn->bn", weight.to(spikes), spikes) @ self.head.matrix.t()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -17,7 +17,8 @@ STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))  # channels, stride of the firs
 
 
 class Conv(nn.Module):
-    """Convolution without bias, then batch normalisation over time x batch, starting at ``scale`` (tdBN, Zheng et al. 2021).
+    """Convolution without bias, then batch normalisation over time x batch, starting at ``scale`` (tdBN, Zheng et al.
+    2021).
 
     ``inputs == outputs`` with ``kernel=0`` leaves the convolution out: an identity shortcut is normalised too.
     """
@@ -48,9 +49,14 @@ class Spiking(nn.Module):
 
 
 class Block(nn.Module):
-    """conv - tdBN - LIF - conv - tdBN, plus the shortcut with tdBN, then LIF; both inputs of the sum are scaled by 1/sqrt(2)."""
+    """conv - tdBN - LIF - conv - tdBN, plus the shortcut with tdBN, then LIF.
 
-    def __init__(self, inputs: int, outputs: int, stride: int, side: int, threshold: float, kind: type[Neuron], config: Any) -> None:
+    Both inputs of the sum are scaled by 1/sqrt(2).
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, stride: int, side: int, threshold: float, kind: type[Neuron], config: Any
+    ) -> None:
         super().__init__()
         half = threshold / math.sqrt(2)
         self.first = Conv(inputs, outputs, 3, stride, threshold)
@@ -63,9 +69,11 @@ class Block(nn.Module):
 class ResNet18(Network):
     """``layers``: (input channels, classes). Images ``[T, B, C, side, side]``, ``side`` a multiple of 8 pixels.
 
-    Stem 3x3/64 without pooling, four stages of two blocks, global average pool, linear readout without bias at every step.
+    Stem 3x3/64 without pooling, four stages of two blocks, global average pool, linear readout without bias at every
+    step.
 
-    Raises ``ValueError`` for recurrence (the paper has none here), another readout or init, or a neuron without a threshold.
+    Raises ``ValueError`` for recurrence (the paper has none here), another readout or init, or a neuron without a
+    threshold.
     """
 
     def __init__(
@@ -80,14 +88,19 @@ class ResNet18(Network):
     ) -> None:
         super().__init__()
         if recurrent or readout != "linear" or init != "default":
-            raise ValueError(f"resnet18 has no recurrence, a linear readout and the default init, got {recurrent}, {readout!r}, {init!r}")
+            raise ValueError(
+                f"resnet18 has no recurrence, a linear readout and the default init, got {recurrent}, "
+                f"{readout!r}, {init!r}"
+            )
         kind, config = neuron_of(neuron, settings)
         if not hasattr(config, "threshold"):
             raise ValueError(f"resnet18 normalises to the neuron's threshold; {neuron} has none")
-        channels, classes = layers[0], layers[-1]
+        channels = layers[0]
+        classes = layers[-1]
         self.stem = Conv(channels, STAGES[0][0], 3, 1, config.threshold)
         self.stem_neuron = Spiking(kind, config, STAGES[0][0], side)
-        blocks, inputs = [], STAGES[0][0]
+        blocks = []
+        inputs = STAGES[0][0]
         for outputs, stride in STAGES:
             side //= stride
             for place in range(2):
@@ -98,7 +111,7 @@ class ResNet18(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[T, B, C, H, W] -> [T, B, classes]``."""
-        return self._walk(x, None)
+        return self._run(x, None)
 
     def dense_macs(self, steps: int) -> int:
         conv = self.stem.conv
@@ -107,25 +120,25 @@ class ResNet18(Network):
 
     def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
         rates: list[Tensor] = []
-        output = self._walk(x, rates)
+        output = self._run(x, rates)
         return output, Activity(rates[1:], rates[0])
 
-    def _walk(self, x: Tensor, seen: list[Tensor] | None) -> Tensor:
-        """``seen`` collects synaptic operations per sample first, then the rate of every spiking layer."""
+    def _run(self, x: Tensor, counts: list[Tensor] | None) -> Tensor:
+        """``counts`` collects synaptic operations per sample first, then the rate of every spiking layer."""
         steps = x.shape[0]
-        if seen is not None:
-            seen.append(x.new_zeros(()))
+        if counts is not None:
+            counts.append(x.new_zeros(()))
 
         def conv(part: Conv, x: Tensor) -> Tensor:
             out = part(x)
-            if seen is not None:
-                seen[0] = seen[0] + input_rate(x) * part.operations(out) * steps
+            if counts is not None:
+                counts[0] = counts[0] + input_rate(x) * part.operations(out) * steps
             return out
 
         def fire(part: Spiking, x: Tensor) -> Tensor:
             out = part(x, steps)
-            if seen is not None:
-                seen.append(out.mean())
+            if counts is not None:
+                counts.append(out.mean())
             return out
 
         x = fire(self.stem_neuron, conv(self.stem, x.flatten(0, 1)))

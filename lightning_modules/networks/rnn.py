@@ -15,12 +15,14 @@ READOUTS = ("linear", "linear-mean", "linear-last")
 
 
 class RNN(Network):
-    """``layers``: widths from input to output, every hidden one a layer of ``cell`` (rnn, with tanh | lstm | gru), then a linear readout.
+    """``layers``: widths from input to output, every hidden one a layer of ``cell`` (rnn, with tanh | lstm | gru), then
+    a linear readout.
 
-    ``one_bias`` keeps the second of torch's two biases at 0, untrained: in rnn and lstm they only add up. ``forget_bias`` is added to the
-    forget gates of an lstm before training; with ``chrono`` > 0 they start instead at log(U(1, chrono - 1)) and the input gates at its
-    negative, for memories as long as ``chrono`` steps (Tallec, Ollivier 2018, section 2). Raises ``ValueError`` for neurons, another
-    readout or init, and for options the cell does not have.
+    ``one_bias`` keeps the second of torch's two biases at 0, untrained: in rnn and lstm they only add up.
+    ``forget_bias`` is added to the forget gates of an lstm before training; with ``chrono`` > 0 they start instead at
+    log(U(1, chrono - 1)) and the input gates at its negative, for memories as long as ``chrono`` steps (Tallec,
+    Ollivier 2018, section 2). Raises ``ValueError`` for neurons, another readout or init, and for options the cell does
+    not have.
     """
 
     def __init__(
@@ -38,7 +40,9 @@ class RNN(Network):
     ) -> None:
         super().__init__()
         if neuron or settings or recurrent or init != "default":
-            raise ValueError(f"an rnn network has no neurons and the default init, got {neuron!r}, {settings}, {recurrent}, {init!r}")
+            raise ValueError(
+                f"an rnn network has no neurons and the default init, got {neuron!r}, {settings}, {recurrent}, {init!r}"
+            )
         if readout not in READOUTS:
             raise ValueError(f"the readout of an rnn network is one of {', '.join(READOUTS)}, got {readout!r}")
         if cell not in CELLS:
@@ -48,10 +52,14 @@ class RNN(Network):
         if one_bias and cell == "gru":
             raise ValueError("the two biases of a gru are not the same: one_bias is for rnn and lstm")
         if (forget_bias or chrono) and cell != "lstm":
-            raise ValueError(f"only an lstm has forget gates, {'forget_bias' if forget_bias else 'chrono'} is not for {cell}")
+            raise ValueError(
+                f"only an lstm has forget gates, {'forget_bias' if forget_bias else 'chrono'} is not for {cell}"
+            )
         if chrono and chrono < 3:
             raise ValueError(f"chrono is a number of steps, 3 or more, or 0 for none, got {chrono}")
-        self.readout, self.cell, self.widths = readout, cell, list(layers[1:-1])
+        self.readout = readout
+        self.cell = cell
+        self.widths = list(layers[1:-1])
         built = [CELLS[cell](inputs, size) for inputs, size in zip(layers[:-2], layers[1:-1], strict=True)]
         with torch.no_grad():
             for unit in built:

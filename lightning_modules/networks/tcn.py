@@ -13,7 +13,10 @@ from lightning_modules.networks.base import Network
 
 
 class Block(nn.Module):
-    """Two causal convolutions with weight norm, ReLU and dropout of whole channels' values, and a residual: [B, C, T] -> [B, N, T]."""
+    """Two causal convolutions and a residual, [B, C, T] -> [B, N, T].
+
+    Each convolution has weight norm, ReLU and dropout of single values.
+    """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, dropout: float) -> None:
         super().__init__()
@@ -34,7 +37,8 @@ class Block(nn.Module):
 
 
 class TCN(Network):
-    """``layers``: widths from input to output, every hidden one a residual block; block i has dilation 2^i. Then a linear readout.
+    """``layers``: widths from input to output, every hidden one a residual block; block i has dilation 2^i. Then a
+    linear readout.
 
     The last step depends on every 2^i-th step of block i alone: with ``readout="linear-last"`` only those are computed.
     Raises ``ValueError`` for neurons, another readout or init, and a ``kernel`` or ``dropout`` that cannot be.
@@ -53,7 +57,10 @@ class TCN(Network):
     ) -> None:
         super().__init__()
         if neuron or settings or recurrent or init != "default":
-            raise ValueError(f"a tcn has no neurons, no recurrence and its own init, got {neuron!r}, {settings}, {recurrent}, {init!r}")
+            raise ValueError(
+                f"a tcn has no neurons, no recurrence and its own init, got {neuron!r}, {settings}, "
+                f"{recurrent}, {init!r}"
+            )
         if readout not in ("linear", "linear-last"):
             raise ValueError(f"the readout of a tcn is one of linear, linear-last, got {readout!r}")
         if len(layers) < 3:
@@ -61,7 +68,9 @@ class TCN(Network):
         if kernel < 1 or not 0.0 <= dropout < 1.0:
             raise ValueError(f"kernel must be 1 or more and dropout from 0 to below 1, got {kernel} and {dropout}")
         self.readout = readout
-        self.blocks = nn.ModuleList(Block(n, m, kernel, dropout) for n, m in zip(layers[:-2], layers[1:-1], strict=True))
+        self.blocks = nn.ModuleList(
+            Block(n, m, kernel, dropout) for n, m in zip(layers[:-2], layers[1:-1], strict=True)
+        )
         self.head = nn.Linear(layers[-2], layers[-1])
 
     def dense_macs(self, steps: int) -> int:

@@ -13,13 +13,14 @@ from lightning_modules.surrogate import spike
 
 
 class ALIF(Neuron, name="alif"):
-    """b[t] = r b[t-1] + (1 - r) S[t-1];  B[t] = b_0 + 1.8 b[t];  V[t] = a V[t-1] + (1 - a) I[t] - B[t] S[t-1];  S[t] = H(V[t] - B[t])
+    """b[t] = r b[t-1] + (1 - r) S[t-1];  B[t] = b_0 + 1.8 b[t];  V[t] = a V[t-1] + (1 - a) I[t] - B[t] S[t-1];  S[t] =
+    H(V[t] - B[t])
 
-    with a = exp(-1/tau_m), r = exp(-1/tau_adp), both time constants (in steps) learned per neuron, unconstrained
-    (Yin, Corradi, Bohte 2021, public code). Soft reset by B. Starts at V = S = 0, b = b_0; unitless. The
-    public code draws V[0] and S[0] from U(0, 0.01) at every pass; here they are 0, so that a result does not depend on the batch. Its
-    networks have Xavier-uniform weights, biases 0, and recurrent weights orthogonal (S-MNIST) or 0 (PS-MNIST); tau_adp learns at 3 times,
-    tau_m at 2 times the rate of the weights.
+    with a = exp(-1/tau_m), r = exp(-1/tau_adp), both time constants (in steps) learned per neuron, unconstrained (Yin,
+    Corradi, Bohte 2021, public code). Soft reset by B. Starts at V = S = 0, b = b_0; unitless. The public code draws
+    V[0] and S[0] from U(0, 0.01) at every pass; here they are 0, so that a result does not depend on the batch. Its
+    networks have Xavier-uniform weights, biases 0, and recurrent weights orthogonal (S-MNIST) or 0 (PS-MNIST); tau_adp
+    learns at 3 times, tau_m at 2 times the rate of the weights.
     """
 
     @dataclass(frozen=True)
@@ -38,7 +39,11 @@ class ALIF(Neuron, name="alif"):
         s: Tensor
         b: Tensor
 
-    search_space = {"tau_m": ("float", 5.0, 100.0, "log"), "tau_adp": ("float", 50.0, 1000.0, "log"), "width": ("float", 0.1, 1.0)}
+    search_space = {
+        "tau_m": ("float", 5.0, 100.0, "log"),
+        "tau_adp": ("float", 50.0, 1000.0, "log"),
+        "width": ("float", 0.1, 1.0),
+    }
 
     def __init__(self, size: int, config: ALIF.Config | None = None) -> None:
         super().__init__(size, config)
@@ -53,7 +58,13 @@ class ALIF(Neuron, name="alif"):
     def drive(self, steps: int) -> dict[str, Tensor]:
         return {"a": torch.exp(-1.0 / self.tau_m), "r": torch.exp(-1.0 / self.tau_adp)}
 
-    def step(self, state: ALIF.State, current: Tensor, a: Tensor, r: Tensor) -> tuple[ALIF.State, Tensor]:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self,
+        state: ALIF.State,
+        current: Tensor,
+        a: Tensor,
+        r: Tensor,
+    ) -> tuple[ALIF.State, Tensor]:
         c = self.config
         b = r * state.b + (1.0 - r) * state.s
         threshold = c.threshold + c.adaptation * b

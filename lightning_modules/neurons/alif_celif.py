@@ -13,10 +13,12 @@ from lightning_modules.surrogate import spike
 
 
 class ALIFCelif(Neuron, name="alif-celif"):
-    """Theta[t] = Theta_0 + beta (Theta[t-1] - Theta_0) + gamma S[t-1];  V[t] = alpha V[t-1] (1 - S[t-1]) + I[t];  S[t] = H(V[t] - Theta[t])
+    """Theta[t] = Theta_0 + beta (Theta[t-1] - Theta_0) + gamma S[t-1];  V[t] = alpha V[t-1] (1 - S[t-1]) + I[t];  S[t]
+    = H(V[t] - Theta[t])
 
-    (Chen et al. 2023, eq. 3). Starts at V = S = 0, Theta = Theta_0; unitless. The paper gives neither gamma nor Theta_0 [U]: Theta_0 is
-    CE-LIF's, gamma = 0.018 = 1.8 (1 - beta) is the strength of Yin et al.'s neuron at this beta. Nothing in it is learned.
+    (Chen et al. 2023, eq. 3). Starts at V = S = 0, Theta = Theta_0; unitless. The paper gives neither gamma nor Theta_0
+    [U]: Theta_0 is CE-LIF's, gamma = 0.018 = 1.8 (1 - beta) is the strength of Yin et al.'s neuron at this beta.
+    Nothing in it is learned.
     """
 
     @dataclass(frozen=True)

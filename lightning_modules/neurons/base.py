@@ -1,8 +1,8 @@
-"""What a neuron is: an elementwise single-step function with explicit state.
+"""The base class of neurons: an elementwise function of a single step, with explicit state.
 
 A subclass gives a ``Config`` (frozen dataclass of plain values), a ``State`` (NamedTuple of ``[B, N]`` tensors),
-``step`` and, if it has learnable or per-step parameters, ``drive``. Everything else (running over time, fusing, recurrence,
-training) is done by others from these.
+``step`` and, if it has learnable or per-step parameters, ``drive``. The scan, the networks and the training work from
+these alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class Neuron(nn.Module):
     State: ClassVar[type[tuple]] = tuple
     spiking: ClassVar[bool] = True  # output is 0/1; False for readouts and non-spiking units
     inputs: ClassVar[int] = 1  # currents per step, each [B, N]
-    search_space: ClassVar[dict[str, tuple]] = {}  # Config field -> ("float", low, high[, "log"]) or ("categorical", *choices)
+    # Config field -> ("float", low, high[, "log"]) or ("categorical", *choices)
+    search_space: ClassVar[dict[str, tuple]] = {}
 
     def __init_subclass__(cls, *, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -46,21 +47,22 @@ class Neuron(nn.Module):
 
     @classmethod
     def shared(cls, sizes: Sequence[int], config: Any) -> dict[str, nn.Parameter]:
-        """Parameters that all layers of a network (``sizes`` neurons each) have in common, as arguments of their constructors."""
+        """Parameters shared by all layers of a network (``sizes`` neurons each), as arguments of their constructors."""
         return {}
 
     def initial_state(self, batch: int, like: Tensor) -> NamedTuple:
-        """State before the first step, ``[batch, size]`` each, dtype and device of ``like``. Zeros unless the neuron says otherwise."""
+        """State before the first step, ``[batch, size]`` each, with dtype and device of ``like``; zeros by default."""
         zero = torch.zeros(batch, self.size, dtype=like.dtype, device=like.device)
         return self.State(*(zero for _ in self.State._fields))  # type: ignore[attr-defined, return-value]
 
     def drive(self, steps: int) -> dict[str, Tensor]:
         """Tensors that ``step`` takes by name, computed once per forward pass of ``steps`` steps.
 
-        The shape says what varies: ``[]`` one value, ``[N]`` per neuron, ``[T, 1]`` per step, ``[T, N]`` per step and neuron.
+        The shape says what varies: ``[]`` one value, ``[N]`` per neuron, ``[T, 1]`` per step, ``[T, N]`` per step and
+        neuron.
         """
         return {}
 
     def step(self, state: NamedTuple, *currents: Tensor, **drive: Tensor) -> tuple[NamedTuple, Tensor]:
-        """One time step: ``(state[t-1], I[t]) -> (state[t], output[t])``, all ``[B, N]``, elementwise pointwise operations only."""
+        """One time step, ``(state[t-1], I[t]) -> (state[t], output[t])``, all ``[B, N]``; pointwise operations only."""
         raise NotImplementedError

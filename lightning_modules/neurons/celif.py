@@ -21,7 +21,8 @@ def temporal_embedding(size: int, steps: int) -> nn.Parameter:
     return nn.Parameter(torch.empty(size, steps).normal_(0.01, 0.01))
 
 
-EMBEDDINGS: dict[str, Callable[[Any, Any], Tensor]] = {  # from TE[t] and the state before the step; celif Table 2, last row first
+# from TE[t] and the state before the step; celif Table 2, last row first
+EMBEDDINGS: dict[str, Callable[[Any, Any], Tensor]] = {
     "te*v": lambda te, state: te * state.v,
     "te*s": lambda te, state: te * state.s,
     "te+v": lambda te, state: te + state.v,
@@ -32,11 +33,13 @@ EMBEDDINGS: dict[str, Callable[[Any, Any], Tensor]] = {  # from TE[t] and the st
 
 
 class CELIF(Neuron, name="celif"):
-    """Theta[t] = Theta_0 + beta (Theta[t-1] - Theta_0) + TE[t] V[t-1];  V[t] = alpha V[t-1] (1 - S[t-1]) + I[t];  S[t] = H(V[t] - Theta[t])
+    """Theta[t] = Theta_0 + beta (Theta[t-1] - Theta_0) + TE[t] V[t-1];  V[t] = alpha V[t-1] (1 - S[t-1]) + I[t];  S[t]
+    = H(V[t] - Theta[t])
 
-    (Chen et al. 2023, eq. 4). V[t-1] raises the threshold before any reset. Starts at V = S = 0, Theta = Theta_0; unitless.
-    ``embedding`` puts another contextual embedding in the place of TE[t] V[t-1] (Table 2). Its first row, "s", is eq. 3 without the
-    gain gamma, which the paper does not mention there [U]: 1, as in the other rows. "s" and "v" have no TE and nothing to learn.
+    (Chen et al. 2023, eq. 4). V[t-1] raises the threshold before any reset. Starts at V = S = 0, Theta = Theta_0;
+    unitless. ``embedding`` puts another contextual embedding in the place of TE[t] V[t-1] (Table 2). Its first row,
+    "s", is eq. 3 without the gain gamma, which the paper does not mention there [U]: 1, as in the other rows. "s" and
+    "v" have no TE and nothing to learn.
     """
 
     @dataclass(frozen=True)
@@ -86,7 +89,12 @@ class CELIF(Neuron, name="celif"):
             raise ValueError(f"TE has {self.te.shape[1]} columns, the input {steps} steps: set Config.steps")
         return {"te": self.te[: self.size, :steps].t()}
 
-    def step(self, state: CELIF.State, current: Tensor, te: Tensor | None = None) -> tuple[CELIF.State, Tensor]:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self,
+        state: CELIF.State,
+        current: Tensor,
+        te: Tensor | None = None,
+    ) -> tuple[CELIF.State, Tensor]:
         c = self.config
         theta = c.threshold + c.beta * (state.theta - c.threshold) + EMBEDDINGS[c.embedding](te, state)
         v = c.alpha * state.v * (1.0 - state.s) + current

@@ -18,13 +18,13 @@ def _logit(p: float) -> float:
 
 
 class GLIF(Neuron, name="glif"):
-    """I'[t] = I[t] (1 - beta (1 - g[t]));
-    V[t] = (1 - alpha (1 - tau)) V[t-1] (1 - gamma S[t-1]) - (1 - alpha) leak + I'[t] - (1 - gamma) reVth S[t-1];  S[t] = H(V[t] - Vth)
+    """I'[t] = I[t] (1 - beta (1 - g[t])); V[t] = (1 - alpha (1 - tau)) V[t-1] (1 - gamma S[t-1]) - (1 - alpha) leak +
+    I'[t] - (1 - gamma) reVth S[t-1];  S[t] = H(V[t] - Vth)
 
-    (Yao et al., NeurIPS 2022, and its public code). All eight are sigmoids of free parameters: the gates alpha, beta, gamma, then tau, Vth,
-    leak, reVth, and g with one value per step; each per neuron (7 + T parameters a neuron) or shared by the layer. Starts at V = S = 0;
-    unitless.
-    On sequential MNIST the celif lab's rerun has gates (0.8, 0.2, 0.8), width 0.5 feedforward and 0.3 recurrent, AdamW 5e-3.
+    (Yao et al., NeurIPS 2022, and its public code). All eight are sigmoids of free parameters: the gates alpha, beta,
+    gamma, then tau, Vth, leak, reVth, and g with one value per step; each per neuron (7 + T parameters a neuron) or
+    shared by the layer. Starts at V = S = 0; unitless. On sequential MNIST the celif lab's rerun has gates (0.8, 0.2,
+    0.8), width 0.5 feedforward and 0.3 recurrent, AdamW 5e-3.
     """
 
     @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class GLIF(Neuron, name="glif"):
         revth: Tensor,
         g: Tensor,
     ) -> tuple[GLIF.State, Tensor]:
-        kept = (1.0 - alpha * (1.0 - tau)) * state.v * (1.0 - gamma * state.s) - (1.0 - alpha) * leak
-        v = kept + current * (1.0 - beta * (1.0 - g)) - (1.0 - gamma) * revth * state.s
+        retained = (1.0 - alpha * (1.0 - tau)) * state.v * (1.0 - gamma * state.s) - (1.0 - alpha) * leak
+        v = retained + current * (1.0 - beta * (1.0 - g)) - (1.0 - gamma) * revth * state.s
         s = spike(v - vth, self.config.surrogate, self.config.width)
         return self.State(v, s), s

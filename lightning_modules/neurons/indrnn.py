@@ -14,8 +14,9 @@ from lightning_modules.neurons.base import Neuron
 class IndRNN(Neuron, name="indrnn"):
     """h[t] = relu(I[t] + u h[t-1]), u learned per neuron (Li et al. 2018); output h. Starts at h = 0; unitless.
 
-    |u| is kept below magnitude^(1/T), so that no gradient grows more than ``magnitude`` times over the T = ``steps`` of a sequence.
-    u ~ U(0, bound); with ``long`` (the last layer of the public code) U(magnitude^(-1/T), bound), memories as long as the sequence.
+    |u| is kept below magnitude^(1/T), so that no gradient grows more than ``magnitude`` times over the T = ``steps`` of
+    a sequence. u ~ U(0, bound); with ``long`` (the last layer of the public code) U(magnitude^(-1/T), bound), memories
+    as long as the sequence.
     """
 
     spiking = False
@@ -48,6 +49,11 @@ class IndRNN(Neuron, name="indrnn"):
     def drive(self, steps: int) -> dict[str, Tensor]:
         return {"u": self.u}
 
-    def step(self, state: IndRNN.State, current: Tensor, u: Tensor) -> tuple[IndRNN.State, Tensor]:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self,
+        state: IndRNN.State,
+        current: Tensor,
+        u: Tensor,
+    ) -> tuple[IndRNN.State, Tensor]:
         h = torch.relu(current + u * state.h)
         return self.State(h), h

@@ -12,7 +12,10 @@ from lightning_modules.neurons.base import Neuron
 
 
 class LeakyReadout(Neuron, name="leaky-readout"):
-    """m[t] = a m[t-1] + (1 - a) I[t], a = sigmoid(tau) per class, tau ~ U(0, 4); output m   (public DH-SNN code of the roles lab)."""
+    """m[t] = a m[t-1] + (1 - a) I[t], a = sigmoid(tau) per class, tau ~ U(0, 4); output m
+
+    (public DH-SNN code of the roles lab).
+    """
 
     spiking = False
 
@@ -30,6 +33,11 @@ class LeakyReadout(Neuron, name="leaky-readout"):
     def drive(self, steps: int) -> dict[str, Tensor]:
         return {"a": torch.sigmoid(self.tau)}
 
-    def step(self, state: LeakyReadout.State, current: Tensor, a: Tensor) -> tuple[LeakyReadout.State, Tensor]:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self,
+        state: LeakyReadout.State,
+        current: Tensor,
+        a: Tensor,
+    ) -> tuple[LeakyReadout.State, Tensor]:
         m = a * state.m + (1.0 - a) * current
         return self.State(m), m

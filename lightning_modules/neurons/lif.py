@@ -13,17 +13,19 @@ from lightning_modules.surrogate import spike
 
 
 class LIF(Neuron, name="lif"):
-    """u[t] = k u[t-1] (1 - o[t-1]) + I[t];  o[t] = H(u[t] - threshold)   (Yin et al. 2024, eq. 1-3; Chen et al. 2023, eq. 2).
+    """u[t] = k u[t-1] (1 - o[t-1]) + I[t];  o[t] = H(u[t] - threshold)   (Yin et al. 2024, eq. 1-3; Chen et al. 2023,
+    eq. 2).
 
-    ``reset="none"`` drops the factor (1 - o[t-1]), ``"soft"`` subtracts threshold o[t-1] from u[t] instead, and ``"subtract"`` from u[t-1]
-    before it leaks (TC-LIF, SpikingJelly). ``scale_input`` multiplies I[t] by (1 - k), the form of the public DH-SNN code.
-    Membrane and threshold are unitless; starts at u = o = 0.
+    ``reset="none"`` drops the factor (1 - o[t-1]), ``"soft"`` subtracts threshold o[t-1] from u[t] instead, and
+    ``"subtract"`` from u[t-1] before it leaks (TC-LIF, SpikingJelly). ``scale_input`` multiplies I[t] by (1 - k), the
+    form of the public DH-SNN code. Membrane and threshold are unitless; starts at u = o = 0.
     """
 
     @dataclass(frozen=True)
     class Config:
         leak: float = 0.3  # k: 1 = no leakage, 0 = complete leakage
-        learn_leak: bool = False  # k = sigmoid(tau) per neuron, tau ~ U(tau_low, tau_high): (0, 4) is k between .50 and .98
+        # k = sigmoid(tau) per neuron, tau ~ U(tau_low, tau_high): (0, 4) is k between .50 and .98
+        learn_leak: bool = False
         tau_low: float = 0.0
         tau_high: float = 4.0
         threshold: float = 0.3
@@ -54,7 +56,12 @@ class LIF(Neuron, name="lif"):
     def drive(self, steps: int) -> dict[str, Tensor]:
         return {"k": torch.sigmoid(self.tau)} if self.config.learn_leak else {}
 
-    def step(self, state: LIF.State, current: Tensor, k: Tensor | None = None) -> tuple[LIF.State, Tensor]:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self,
+        state: LIF.State,
+        current: Tensor,
+        k: Tensor | None = None,
+    ) -> tuple[LIF.State, Tensor]:
         c = self.config
         leak = c.leak if k is None else k
         if c.scale_input:

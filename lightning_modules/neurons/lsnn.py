@@ -14,12 +14,14 @@ from lightning_modules.surrogate import spike
 
 
 class LSNN(Neuron, name="lsnn"):
-    """b[t] = r b[t-1] + (1 - r) S[t-1];  B[t] = b_0 + beta b[t];  V[t] = a V[t-1] + (1 - a) I[t] - B[t] S[t-1];  S[t] = H(V[t] - B[t])
+    """b[t] = r b[t-1] + (1 - r) S[t-1];  B[t] = b_0 + beta b[t];  V[t] = a V[t-1] + (1 - a) I[t] - B[t] S[t-1];  S[t] =
+    H(V[t] - B[t])
 
-    with a = exp(-1/tau_v), r = exp(-1/tau_a); beta is 0 for the regular neurons, which come first. A neuron that fired stays silent for
-    ``refractory`` steps while V goes on. The surrogate sees the scaled voltage (V - B) / B. (Bellec et al. 2018, public code.)
-    Time constants in steps of 1 ms, V in the units of b_0; starts at V = S = b = 0 and not refractory. Nothing in it is learned.
-    Synaptic delays, and no connection to itself, are the layer's: see ``networks.synapses``.
+    with a = exp(-1/tau_v), r = exp(-1/tau_a); beta is 0 for the regular neurons, which come first. A neuron that fired
+    stays silent for ``refractory`` steps while V goes on. The surrogate sees the scaled voltage (V - B) / B. (Bellec et
+    al. 2018, public code.) Time constants in steps of 1 ms, V in the units of b_0; starts at V = S = b = 0 and not
+    refractory. Nothing in it is learned. Synaptic delays, and no connection to itself, are the layer's: see
+    ``networks.synapses``.
     """
 
     @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class LSNN(Neuron, name="lsnn"):
             if not 0.0 <= self.adaptive <= 1.0:
                 raise ValueError(f"adaptive {self.adaptive} is no share between 0 and 1")
             if self.refractory < 0 or self.threshold <= 0:
-                raise ValueError(f"refractory must be 0 or more and threshold above 0, got {self.refractory} and {self.threshold}")
+                raise ValueError(
+                    f"refractory must be 0 or more and threshold above 0, got {self.refractory} and {self.threshold}"
+                )
 
     class State(NamedTuple):
         v: Tensor
@@ -66,9 +70,15 @@ class LSNN(Neuron, name="lsnn"):
         s = torch.where(wait > 0.0, 0.0, spike((v - threshold) / threshold, c.surrogate, c.width))
         return s, torch.where(s > 0.0, float(c.refractory), torch.clamp(wait - 1.0, min=0.0))
 
-    def step(self, state: LSNN.State, current: Tensor, adaptive: Tensor) -> tuple[LSNN.State, Tensor]:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self,
+        state: LSNN.State,
+        current: Tensor,
+        adaptive: Tensor,
+    ) -> tuple[LSNN.State, Tensor]:
         c = self.config
-        a, r = math.exp(-1.0 / c.tau_v), math.exp(-1.0 / c.tau_a)
+        a = math.exp(-1.0 / c.tau_v)
+        r = math.exp(-1.0 / c.tau_a)
         b = r * state.b + (1.0 - r) * state.s
         threshold = c.threshold + c.adaptation * adaptive * b
         v = a * state.v + (1.0 - a) * current - threshold * state.s

@@ -13,10 +13,12 @@ from lightning_modules.surrogate import spike
 
 
 class LTMD(Neuron, name="ltmd"):
-    """V[t] = tau V[t-1] (1 - S[t-1]) + I[t];  S[t] = H(V[t] - tanh(k)), one k learned per layer (Wang et al. 2022, public code).
+    """V[t] = tau V[t-1] (1 - S[t-1]) + I[t];  S[t] = H(V[t] - tanh(k)), one k learned per layer (Wang et al. 2022,
+    public code).
 
-    tau = 0.25; k = 0.5 at first, a threshold of 0.462. Starts at V = S = 0; unitless. LTMD's second half, moderate dropout (two
-    stochastic passes held together by their divergence), was made for images; whether celif kept it is not said [U]: it is left out.
+    tau = 0.25; k = 0.5 at first, a threshold of 0.462. Starts at V = S = 0; unitless. LTMD's second half, moderate
+    dropout (two stochastic passes held together by their divergence), was made for images; whether celif kept it is not
+    said [U]: it is left out.
     """
 
     @dataclass(frozen=True)
@@ -39,7 +41,12 @@ class LTMD(Neuron, name="ltmd"):
     def drive(self, steps: int) -> dict[str, Tensor]:
         return {"threshold": torch.tanh(self.k)}
 
-    def step(self, state: LTMD.State, current: Tensor, threshold: Tensor) -> tuple[LTMD.State, Tensor]:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self,
+        state: LTMD.State,
+        current: Tensor,
+        threshold: Tensor,
+    ) -> tuple[LTMD.State, Tensor]:
         c = self.config
         v = c.decay * state.v * (1.0 - state.s) + current
         s = spike(v - threshold, c.surrogate, c.width)

@@ -14,12 +14,14 @@ from lightning_modules.surrogate import spike
 
 
 class PLIF(Neuron, name="plif"):
-    """V[t] = k V[t-1] (1 - S[t-1]) + I[t];  S[t] = H(V[t] - threshold);  k = sigmoid(w), one w per layer (Fang et al. 2021).
+    """V[t] = k V[t-1] (1 - S[t-1]) + I[t];  S[t] = H(V[t] - threshold);  k = sigmoid(w), one w per layer (Fang et al.
+    2021).
 
-    By default the form for sequences in the public code of the celif lab, k = 0.5 (w = 0) at first. The original paper's,
-    V[t] = V[t-1] + (I[t] - V[t-1]) / tau with 1/tau = 1 - k, is ``scale_input=True, threshold=1, surrogate="arctan", width=2,
-    detach_reset=True``; that of TC-LIF is ``decay=0.802, threshold=1``. They write 1/tau = sigmoid(w), the same with w's sign turned.
-    Starts at V = S = 0; unitless. The threshold of celif's PLIF rows is not given [U]: celif's own 0.3.
+    By default the form for sequences in the public code of the celif lab, k = 0.5 (w = 0) at first. The original
+    paper's, V[t] = V[t-1] + (I[t] - V[t-1]) / tau with 1/tau = 1 - k, is ``scale_input=True, threshold=1,
+    surrogate="arctan", width=2, detach_reset=True``; that of TC-LIF is ``decay=0.802, threshold=1``. They write 1/tau =
+    sigmoid(w), the same with w's sign turned. Starts at V = S = 0; unitless. The threshold of celif's PLIF rows is not
+    given [U]: celif's own 0.3.
     """
 
     @dataclass(frozen=True)
@@ -48,7 +50,12 @@ class PLIF(Neuron, name="plif"):
     def drive(self, steps: int) -> dict[str, Tensor]:
         return {"k": torch.sigmoid(self.w)}
 
-    def step(self, state: PLIF.State, current: Tensor, k: Tensor) -> tuple[PLIF.State, Tensor]:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self,
+        state: PLIF.State,
+        current: Tensor,
+        k: Tensor,
+    ) -> tuple[PLIF.State, Tensor]:
         c = self.config
         fired = state.s.detach() if c.detach_reset else state.s
         v = k * state.v * (1.0 - fired) + ((1.0 - k) * current if c.scale_input else current)

@@ -1,4 +1,4 @@
-"""A stack's input given as its events: what a spiking data set holds, without the zeros between them."""
+"""A stack's input given as its events, without the zeros between them, as spiking data sets hold it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from torch import Tensor
 
 
 class EventInput(Protocol):
-    """``x`` [T, B, N] as its non-zeros: row r = step * B + b has ``channels[starts[r] : starts[r + 1]]``, ascending, with ``values``.
+    """``x`` [T, B, N] as its non-zeros: row r = step * B + b has ``channels[starts[r] : starts[r + 1]]``, ascending,
+    with ``values``.
 
-    int64 [T * B + 1], int32 [events], float [events]; ``shape`` is (T, B, N). Any object with these will do; no gradient reaches it.
+    int64 [T * B + 1], int32 [events], float [events]; ``shape`` is (T, B, N). Any object with these will do; no
+    gradient reaches it.
     """
 
     @property
@@ -29,15 +31,24 @@ class EventInput(Protocol):
 Input = Tensor | EventInput
 
 
-def stand_in(x: EventInput) -> Tensor:
+def placeholder(x: EventInput) -> Tensor:
     """A tensor of the shape, type and device of ``x`` that takes no memory.
 
-    Raises ``ValueError`` for events that are not those of a tensor of ``x.shape``: kernels trust them.
+    Raises ``ValueError`` for events that do not fit ``x.shape``, since kernels do not check them.
     """
     steps, batch, width = x.shape
     events = len(x.values)
-    if len(x.starts) != steps * batch + 1 or len(x.channels) != events or int(x.starts[0]) != 0 or int(x.starts[-1]) != events:
-        raise ValueError(f"events of {list(x.shape)} need {steps * batch + 1} starts from 0 to their number, and a channel for each")
-    if bool((x.starts[1:] < x.starts[:-1]).any()) or (events and not 0 <= int(x.channels.min()) <= int(x.channels.max()) < width):
+    if (
+        len(x.starts) != steps * batch + 1
+        or len(x.channels) != events
+        or int(x.starts[0]) != 0
+        or int(x.starts[-1]) != events
+    ):
+        raise ValueError(
+            f"events of {list(x.shape)} need {steps * batch + 1} starts from 0 to their number, and a channel for each"
+        )
+    if bool((x.starts[1:] < x.starts[:-1]).any()) or (
+        events and not 0 <= int(x.channels.min()) <= int(x.channels.max()) < width
+    ):
         raise ValueError(f"events of {list(x.shape)} have channels 0 to {width - 1} and starts that never fall")
     return x.values.new_zeros(()).expand(x.shape)

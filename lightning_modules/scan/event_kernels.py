@@ -1,4 +1,7 @@
-"""Products with a sparse matrix given as events. Compiled as a copy in the kernel folder, so this file imports nothing of the package's."""
+"""Products with a sparse matrix given as events.
+
+This file is compiled as a copy in the kernel folder, so it imports only ``scan.kernels`` of the package.
+"""
 
 import numpy as np
 
@@ -6,17 +9,19 @@ from lightning_modules.scan.kernels import kernel, nonzeros
 
 BITS = (np.arange(256)[:, None] >> np.arange(8)) & 1
 COUNT = BITS.sum(1)
-PLACES = np.argsort(1 - BITS, axis=1, kind="stable").astype(np.int32)  # row m: the places of the bits of m, then the others
+# row m: the places of the bits of m, then the others
+PLACES = np.argsort(1 - BITS, axis=1, kind="stable").astype(np.int32)
 
 
 @kernel
 def find(x, t_first, steps, b_first, rows, limit, starts, places, values):
     """The non-zeros of ``x[t_first : t_first + steps, b_first : b_first + rows]``, row after row.
 
-    Row r of the chunk has ``places[starts[r] : starts[r + 1]]`` and ``values`` there. Returns their number, or gives up at the end of a
-    row once there are more than ``limit``; there must be room for a row and eight more than that.
+    Row r of the chunk has ``places[starts[r] : starts[r + 1]]`` and ``values`` there. Returns their number, or gives up
+    at the end of a row once there are more than ``limit``; there must be room for a row and eight more than that.
     """
-    count, width = 0, x.shape[2]
+    count = 0
+    width = x.shape[2]
     for t in range(steps):
         for b in range(rows):
             if count > limit:
@@ -24,10 +29,10 @@ def find(x, t_first, steps, b_first, rows, limit, starts, places, values):
             start = starts[t * rows + b] = count
             row = x[t_first + t, b_first + b]
             for first in range(0, width - 7, 8):
-                found = nonzeros(row, first)  # type: ignore[call-arg, var-annotated]
+                mask = nonzeros(row, first)  # type: ignore[call-arg, var-annotated]
                 for k in range(8):  # all eight, the real ones first: the next group overwrites the others
-                    places[count + k] = first + PLACES[found, k]
-                count += COUNT[found]
+                    places[count + k] = first + PLACES[mask, k]
+                count += COUNT[mask]
             for j in range(width // 8 * 8, width):
                 places[count] = j
                 count += row[j] != 0
@@ -60,7 +65,8 @@ def spread(starts, places, values, batch, t_first, b_first, out):
     """out [steps, rows, inputs] = this part of the input, dense."""
     for t in range(out.shape[0]):
         for b in range(out.shape[1]):
-            o, r = out[t, b], (t_first + t) * batch + b_first + b
+            o = out[t, b]
+            r = (t_first + t) * batch + b_first + b
             o[:] = 0
             for k in range(starts[r], starts[r + 1]):
                 o[places[k]] = values[k]
@@ -70,7 +76,9 @@ def spread(starts, places, values, batch, t_first, b_first, out):
 def add(starts, places, values, weight, out):
     """out += events @ weight, ``weight`` [inputs, N]."""
     for r in range(out.shape[0]):
-        o, k, end = out[r], starts[r], starts[r + 1]
+        o = out[r]
+        k = starts[r]
+        end = starts[r + 1]
         while k + 4 <= end:  # four rows at a time: the sum stays in a register
             v0, v1, v2, v3 = values[k], values[k + 1], values[k + 2], values[k + 3]
             w0, w1, w2, w3 = weight[places[k]], weight[places[k + 1]], weight[places[k + 2]], weight[places[k + 3]]
@@ -96,7 +104,9 @@ def project(starts, places, values, weight, bias, out):
 def outer(starts, places, values, grad, out):
     """out [inputs, N] += events.T @ grad: the events of each input in the order of their rows."""
     total = starts[grad.shape[0]]
-    begins, rows, factors = np.zeros(out.shape[0] + 2, np.int64), np.empty(total, np.int32), np.empty(total, values.dtype)
+    begins = np.zeros(out.shape[0] + 2, np.int64)
+    rows = np.empty(total, np.int32)
+    factors = np.empty(total, values.dtype)
     for k in range(total):
         begins[places[k] + 2] += 1
     for j in range(out.shape[0]):
@@ -104,6 +114,7 @@ def outer(starts, places, values, grad, out):
     for r in range(grad.shape[0]):
         for k in range(starts[r], starts[r + 1]):
             at = begins[places[k] + 1]
-            rows[at], factors[at] = r, values[k]
+            rows[at] = r
+            factors[at] = values[k]
             begins[places[k] + 1] = at + 1
     add(begins, rows, factors, grad, out)

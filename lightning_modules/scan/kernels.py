@@ -1,8 +1,9 @@
 """Compiled kernels, kept on disk between processes.
 
-A printed module goes to ``<BENCH_HOME or .bench>/kernels/scan_<hash>.py`` and numba keeps the machine code beside it. The name holds
-a hash of the text and of the versions it was compiled by, so a file never changes once it is there: it is written under another name
-and renamed, and any number of processes may do that at once. Where the folder cannot be written a temporary one serves this process.
+A printed module goes to ``<BENCH_HOME or .bench>/kernels/scan_<hash>.py`` and numba keeps the machine code beside it.
+The name holds a hash of the text and of the versions it was compiled by, so a file never changes once it is there: it
+is written under another name and renamed, and any number of processes may do that at once. Where the folder cannot be
+written a temporary one serves this process.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ _seconds: dict[str, float] = {}  # module of a kernel -> time spent compiling in
 def kernel(function: Callable[..., Any], fastmath: Any = False) -> Any:
     """``numba.njit`` for a printed function.
 
-    No fast-math: products and sums are neither fused nor reordered, so every value is the one torch computes. ``nogil``: blocks of
-    the batch run in threads. Arrays never overlap unless they are the same argument, and telling LLVM so lets it vectorise.
+    No fast-math: products and sums are neither fused nor reordered, so every value is the one torch computes.
+    ``nogil``: blocks of the batch run in threads. Arrays never overlap unless they are the same argument, and telling
+    LLVM so lets it vectorise.
     """
     compiled: Any = numba.njit(function, cache=True, nogil=True, error_model="numpy", fastmath=fastmath)
 
@@ -60,13 +62,13 @@ def kernel(function: Callable[..., Any], fastmath: Any = False) -> Any:
 
 
 def contracted(function: Callable[..., Any]) -> Any:
-    """``kernel`` for a function whose last bit is its own business: a product and a sum may become one operation."""
+    """``kernel`` that may fuse a product and a sum: for functions whose last bit does not have to be that of torch."""
     return kernel(function, {"contract"})
 
 
 @intrinsic
 def keep_denormals(typing: Any, keep: Any) -> Any:
-    """In a kernel: whether numbers below 1e-38 are kept, as everywhere, or become 0 until further notice. Only x86 knows the difference."""
+    """In a kernel: keep numbers below 1e-38 (the default), or make them 0 from then on. Only x86 has this mode."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if platform.machine() in ("x86_64", "AMD64"):
@@ -76,7 +78,8 @@ def keep_denormals(typing: Any, keep: Any) -> Any:
             form = ir.FunctionType(ir.VoidType(), [pointer.type])
             builder.call(builder.module.declare_intrinsic("llvm.x86.sse.stmxcsr", (), form), [pointer])
             old = builder.load(place)
-            kept, zeroed = builder.and_(old, word(0xFFFF & ~FLUSH)), builder.or_(old, word(FLUSH))
+            kept = builder.and_(old, word(0xFFFF & ~FLUSH))
+            zeroed = builder.or_(old, word(FLUSH))
             builder.store(builder.select(args[0], kept, zeroed), place)
             builder.call(builder.module.declare_intrinsic("llvm.x86.sse.ldmxcsr", (), form), [pointer])
         return context.get_dummy_value()
@@ -107,13 +110,13 @@ def load(source: str, title: str) -> ModuleType:
 @cache
 def folder() -> Path:
     """Where kernels are kept: ``<BENCH_HOME or .bench>/kernels`` if it can be written, else a temporary folder."""
-    wanted = Path(os.environ.get("BENCH_HOME", ".bench")).absolute() / "kernels"
+    preferred = Path(os.environ.get("BENCH_HOME", ".bench")).absolute() / "kernels"
     try:
-        wanted.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=wanted):
-            return wanted
+        preferred.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=preferred):
+            return preferred
     except OSError as error:
-        log.warning("kernels cannot be kept in %s (%s): compiling into a temporary folder", wanted, error)
+        log.warning("kernels cannot be kept in %s (%s): compiling into a temporary folder", preferred, error)
         return Path(tempfile.mkdtemp(prefix="kernels-"))
 
 

@@ -1,8 +1,8 @@
-"""Threads that walk blocks of the batch, as many as torch uses, each of which runs torch itself on one thread.
+"""Threads that run blocks of the batch: as many as torch uses, each of which runs torch itself on one thread.
 
-Plain Python threads: kernels and matrix products release the interpreter lock, no threading layer has to be chosen, and a forked or
-spawned process simply starts its own. In a CUDA build of torch a process forked from one that has used autograd cannot use it any more,
-with or without the scan: spawn there.
+Plain Python threads: kernels and matrix products release the interpreter lock, no threading layer has to be chosen, and
+a forked or spawned process simply starts its own. In a CUDA build of torch a process forked from one that has used
+autograd cannot use it any more, with or without the scan: spawn there.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ _lock = Lock()
 _pools: dict[int, ThreadPoolExecutor] = {}
 
 
-def _forget() -> None:
-    """Threads do not survive a fork: the child begins without any."""
+def _clear_pools() -> None:
+    """Drop the pools in a forked child, since threads do not survive a fork."""
     global _lock
     _lock = Lock()
     _pools.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_clear_pools)
 
 
-def each(function: Callable[[int], Any], count: int) -> list[Any]:
+def run_each(function: Callable[[int], Any], count: int) -> list[Any]:
     """``[function(0), ..., function(count - 1)]``, on torch's number of threads, gradients off."""
-    threads = torch.get_num_threads()  # 1 too gets its thread: a worker may change how its processor rounds, the caller's must not
+    # Even a single block runs in a worker: it may change its processor's rounding, which the caller's must keep.
+    threads = torch.get_num_threads()
     with _lock:
         pool = _pools.get(threads) or _pools.setdefault(threads, _start(threads))
     return list(pool.map(partial(_call, function), range(count)))
@@ -45,12 +46,12 @@ def _call(function: Callable[[int], Any], index: int) -> Any:
 
 
 def _start(threads: int) -> ThreadPoolExecutor:
-    def alone() -> None:
-        torch.get_num_threads()  # the first question in a thread sets its number to the default: ask before changing it
+    def use_one_thread() -> None:
+        torch.get_num_threads()  # the first call in a thread resets the number to the default, so it comes first
         torch.set_num_threads(1)
 
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="scan", initializer=alone)
-    meeting = Barrier(threads)
-    list(pool.map(lambda _: meeting.wait(), range(threads)))
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="scan", initializer=use_one_thread)
+    all_started = Barrier(threads)
+    list(pool.map(lambda _: all_started.wait(), range(threads)))
     torch.set_num_threads(threads)  # workers changed the default that new threads start from
     return pool

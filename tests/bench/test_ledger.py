@@ -172,7 +172,7 @@ def test_two_homes_with_one_ledger_write_to_it_one_after_the_other(
 
 
 def test_a_disk_without_locks_is_one_message(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.ledger.locks.fcntl.flock", Mock(side_effect=OSError(37, "No locks available")))
+    monkeypatch.setattr("filelock.FileLock._acquire", Mock(side_effect=OSError(37, "No locks available")))
     with pytest.raises(BenchError, match="No locks available.*set BENCH_RESULTS"):
         store.append([LINE])
     assert store.read() == []

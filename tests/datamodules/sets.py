@@ -1,4 +1,5 @@
-"""Tiny data sets in each set's exact on-disk format: archives as they are published, put there by hand, with md5 of their own."""
+"""Tiny data sets in each set's exact on-disk format: archives as they are published, put there by hand, with md5 of
+their own."""
 
 from __future__ import annotations
 
@@ -34,9 +35,9 @@ def install(
     files = []
     for file in sources.SOURCES[name].files:
         content = archives[file.path]
-        where = sources.folder(name) / file.path
-        where.parent.mkdir(parents=True, exist_ok=True)
-        where.write_bytes(content)
+        path = sources.folder(name) / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
         files.append(replace(file, size=len(content), md5=hashlib.md5(content).hexdigest(), urls=()))
     record = replace(sources.SOURCES[name], files=tuple(files), samples=counts, mirrors=())
     monkeypatch.setitem(sources.SOURCES, name, record)
@@ -78,11 +79,11 @@ def spikes_h5(recordings: list[tuple[np.ndarray, np.ndarray, int]], times: type 
 
 def cochlea(rng: np.random.Generator, count: int, classes: int) -> list[tuple[np.ndarray, np.ndarray, int]]:
     """Random recordings: sorted half precision times up to 1.2 s, units 0..699."""
-    made = []
+    recordings = []
     for i in range(count):
         times = np.sort(rng.random(rng.integers(50, 400)) * 1.2).astype(np.float16)
-        made.append((times, rng.integers(0, 700, len(times)).astype(np.uint16), i % classes))
-    return made
+        recordings.append((times, rng.integers(0, 700, len(times)).astype(np.uint16), i % classes))
+    return recordings
 
 
 def camera(rng: np.random.Generator, side: int, count: int, end: int) -> Events:
@@ -107,7 +108,8 @@ def npy_file(events: Events) -> bytes:
 
 def npy_with(content: bytes, row: int, column: int, value: float) -> bytes:
     """An ``npy_file`` with one number changed."""
-    array, out = np.load(io.BytesIO(content)), io.BytesIO()
+    array = np.load(io.BytesIO(content))
+    out = io.BytesIO()
     array[row, column] = value
     np.save(out, array)
     return out.getvalue()
@@ -135,9 +137,13 @@ def dvs_archives(train: Split, test: Split) -> dict[str, bytes]:
 def cifar_archive(train: tuple[np.ndarray, list[int]], test: tuple[np.ndarray, list[int]]) -> dict[str, bytes]:
     """uint8 images [N, 3072] and labels, in the Python version's five training batches and one test batch."""
     images, labels = train
-    each = len(images) // 5
+    size = len(images) // 5
     batches = {
-        f"data_batch_{k + 1}": (images[k * each : (k + 1) * each], labels[k * each : (k + 1) * each]) for k in range(5)
+        f"data_batch_{k + 1}": (
+            images[k * size : (k + 1) * size],
+            labels[k * size : (k + 1) * size],
+        )
+        for k in range(5)
     }
     batches["test_batch"] = test
     files = {

@@ -33,7 +33,7 @@ def build(writer: cache.Writer) -> dict[str, int]:
     return {"events": 15}
 
 
-def obtain(split: str = "train", **settings: object) -> cache.Packed:
+def obtain(split: str = "train", **settings: object) -> cache.CacheFile:
     return cache.obtain("delayed-xor", split, settings, build)
 
 
@@ -71,37 +71,39 @@ def test_other_settings_splits_sources_and_versions_are_other_files(
 @pytest.mark.parametrize("damage", ["flip first", "flip header", "flip prefix", "cut", "cut to nothing", "more"])
 def test_a_damaged_file_is_built_again(places: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
     packed = obtain()
-    path, whole = packed.path, packed.path.read_bytes()
+    path = packed.path
+    intact = packed.path.read_bytes()
     del packed
 
     def flipped(at: int) -> bytes:
-        return whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+        return intact[:at] + bytes([intact[at] ^ 1]) + intact[at + 1 :]
 
     content = {
         "flip first": flipped(64),
-        "flip header": flipped(len(whole) - 20),
+        "flip header": flipped(len(intact) - 20),
         "flip prefix": flipped(9),
-        "cut": whole[: len(whole) // 2],
+        "cut": intact[: len(intact) // 2],
         "cut to nothing": b"",
-        "more": whole + b"x",
+        "more": intact + b"x",
     }[damage]
     path.write_bytes(content)
     assert [e.state for e in cache.entries(content=True)] == ["damaged"]
     assert obtain().arrays["places"].tolist()[:3] == [0, 1, 2]
     assert len(built) == 2
-    assert path.read_bytes() == whole
+    assert path.read_bytes() == intact
     assert "is damaged" in caplog.text
 
 
 def test_every_single_changed_byte_is_noticed(places: Path) -> None:
     packed = obtain()
-    path, whole = packed.path, packed.path.read_bytes()
+    path = packed.path
+    intact = packed.path.read_bytes()
     padding = set(range(20, packed.header["arrays"]["counts"][2]))
     for name, (_, _, start) in packed.header["arrays"].items():
         padding -= set(range(start, start + packed.arrays[name].nbytes))
-    assert len(whole) - len(padding) > 300
-    for at in set(range(len(whole))) - padding:
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+    assert len(intact) - len(padding) > 300
+    for at in set(range(len(intact))) - padding:
+        path.write_bytes(intact[:at] + bytes([intact[at] ^ 255]) + intact[at + 1 :])
         with pytest.raises(cache.Damaged):
             cache.load(path)
 
@@ -133,13 +135,13 @@ except cache.DataError as error: print(error)
     ("room", "chunks"), [(1000, 10), (50_000, 100), (81_000, 100)], ids=["at once", "collecting", "joining"]
 )
 def test_a_disk_that_fills_is_one_message_and_leaves_nothing(places: Path, room: int, chunks: int) -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", FULL, str(room), str(chunks)], cwd=ROOT, capture_output=True, text=True
     )
-    assert "cannot write the cache" in done.stdout and "GB free" in done.stdout and "Traceback" not in done.stderr, (
-        done.stderr
-    )
-    assert "data cache --prune" in done.stdout and "BENCH_HOME" in done.stdout
+    assert (
+        "cannot write the cache" in result.stdout and "GB free" in result.stdout and "Traceback" not in result.stderr
+    ), result.stderr
+    assert "data cache --prune" in result.stdout and "BENCH_HOME" in result.stdout
     assert not [p for p in cache.folder().iterdir() if p.is_file()]
 
 
@@ -183,9 +185,9 @@ def test_prune_removes_what_nothing_can_use_and_nothing_else(places: Path, monke
     left.write_bytes(b"half")
     listed = {row["file"]: row["state"] for row in json.loads(bench("data", "cache", "--json").stdout)["entries"]}
     assert listed == {keep.name: "usable", damaged.name: "damaged", stale.name: "stale", left.name: "left over"}
-    done = json.loads(bench("data", "cache", "--prune", "--json").stdout)
-    assert sorted(done["removed"]) == sorted([damaged.name, stale.name, left.name])
-    assert [row["file"] for row in done["entries"]] == [keep.name] and done["entries"][0][
+    result = json.loads(bench("data", "cache", "--prune", "--json").stdout)
+    assert sorted(result["removed"]) == sorted([damaged.name, stale.name, left.name])
+    assert [row["file"] for row in result["entries"]] == [keep.name] and result["entries"][0][
         "bytes"
     ] == keep.stat().st_size
 

@@ -43,7 +43,8 @@ def test_test_images_are_the_originals_normalised_at_every_step(tiny: None) -> N
 
 def test_without_augmentation_training_shows_every_image_once(tiny: None) -> None:
     parts = [(x[0], y) for x, y in build(augment=False, steps=2).train_batches(lambda: 0)]
-    x, y = torch.cat([p for p, _ in parts]), torch.cat([p for _, p in parts])
+    x = torch.cat([p for p, _ in parts])
+    y = torch.cat([p for _, p in parts])
     expected = normalised(TRAIN[0])
     nearest = torch.cdist(x.flatten(1), expected.flatten(1)).argmin(1)
     torch.testing.assert_close(x, expected[nearest])
@@ -54,7 +55,7 @@ def test_every_augmented_image_is_a_crop_of_the_padded_original_perhaps_mirrored
     images = np.random.default_rng(2).integers(1, 256, (200, 3, 32, 32), dtype=np.uint8)
     cropped = cifar10.crop_and_flip(images, np.random.default_rng(3))
     padded = np.pad(images, ((0, 0), (0, 0), (4, 4), (4, 4)))
-    seen = set()
+    crops = set()
     for image, around in zip(cropped, padded, strict=True):
         places = [
             (top, left, mirrored)
@@ -64,8 +65,8 @@ def test_every_augmented_image_is_a_crop_of_the_padded_original_perhaps_mirrored
             if np.array_equal(image[:, :, ::-1] if mirrored else image, around[:, top : top + 32, left : left + 32])
         ]
         assert len(places) == 1
-        seen.add(places[0])
-    assert {t for t, _, _ in seen} == {left for _, left, _ in seen} == set(range(9)) and {m for _, _, m in seen} == {
+        crops.add(places[0])
+    assert {t for t, _, _ in crops} == {left for _, left, _ in crops} == set(range(9)) and {m for _, _, m in crops} == {
         False,
         True,
     }
@@ -90,7 +91,7 @@ def test_validation_is_set_aside_of_training_only(tiny: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("train", "says"),
+    ("train", "message"),
     [
         ((TRAIN[0], [10, *TRAIN[1][1:]]), r"labels 0\.\.10"),
         ((TRAIN[0][:35], TRAIN[1][:35]), "35 images"),
@@ -98,10 +99,10 @@ def test_validation_is_set_aside_of_training_only(tiny: None) -> None:
     ],
 )
 def test_an_archive_that_cannot_be_used_says_why(
-    places: Path, monkeypatch: pytest.MonkeyPatch, train: tuple, says: str
+    places: Path, monkeypatch: pytest.MonkeyPatch, train: tuple, message: str
 ) -> None:
     sets.install("cifar10", sets.cifar_archive(train, TEST), {"train": 40, "test": 12}, monkeypatch)
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         build().setup()
     assert not [p for p in cache.folder().iterdir() if p.is_file()]
 

@@ -20,8 +20,8 @@ from tests.conftest import bench
 
 
 def idx(array: np.ndarray) -> bytes:
-    head = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
-    return gzip.compress(head + array.astype(np.uint8).tobytes(), mtime=0)
+    header = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
+    return gzip.compress(header + array.astype(np.uint8).tobytes(), mtime=0)
 
 
 @pytest.fixture
@@ -36,9 +36,9 @@ def tiny_mnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
         ):
             content = idx(array)
             path = f"raw/{split}-{kind}-ubyte.gz"
-            where = places / "data" / "mnist" / path
-            where.parent.mkdir(parents=True, exist_ok=True)
-            where.write_bytes(content)
+            file_path = places / "data" / "mnist" / path
+            file_path.parent.mkdir(parents=True, exist_ok=True)
+            file_path.write_bytes(content)
             files.append(File(path, len(content), hashlib.md5(content).hexdigest()))
     source = Source("mnist", "MNIST", files=tuple(files))
     monkeypatch.setitem(sources.SOURCES, "mnist", source)
@@ -72,9 +72,10 @@ def test_bernoulli_rates_follow_the_pixels_and_currents_are_them(tiny_mnist: Sou
 
 def test_random_bytes_are_those_of_the_generator_at_any_length() -> None:
     for shape in ((1,), (3, 5), (4, 8), (7, 9, 2)):
-        one, two = np.random.default_rng(3), np.random.default_rng(3)
+        generator = np.random.default_rng(3)
+        reference = np.random.default_rng(3)
         for _ in range(3):
-            assert random_bytes(one, shape).numpy().tobytes() == two.bytes(int(np.prod(shape)))
+            assert random_bytes(generator, shape).numpy().tobytes() == reference.bytes(int(np.prod(shape)))
 
 
 def test_the_same_seed_and_epoch_give_the_same_bytes_and_others_do_not(tiny_mnist: Source) -> None:
@@ -95,8 +96,8 @@ def test_validation_is_set_aside_of_training_only(tiny_mnist: Source) -> None:
         for b in (data.train_batches(lambda: 0), data.validation_batches(), data.test_batches())
     ]
     assert [len(x) for x in parts] == [48, 12, 20]
-    whole = torch.cat([x[0] for x, _ in build_mnist(encoding="current").train_batches(lambda: 0)])
-    assert sorted(torch.cat(parts[:2]).tolist()) == sorted(whole.tolist())
+    all_images = torch.cat([x[0] for x, _ in build_mnist(encoding="current").train_batches(lambda: 0)])
+    assert sorted(torch.cat(parts[:2]).tolist()) == sorted(all_images.tolist())
     with pytest.raises(ValueError, match="validation=0.1"):
         build_mnist().validation_batches()
 
@@ -105,23 +106,23 @@ def test_the_test_set_is_the_same_for_every_seed(tiny_mnist: Source) -> None:
     built = [datamodules.build("mnist", {}, 25, seed) for seed in (0, 1)]
     for data in built:
         data.setup("fit")
-    one, two = (next(iter(data.val_dataloader()[0])) for data in built)
-    assert torch.equal(one[0], two[0])
-    assert torch.equal(one[1], two[1])
+    first_batch, second_batch = (next(iter(data.val_dataloader()[0])) for data in built)
+    assert torch.equal(first_batch[0], second_batch[0])
+    assert torch.equal(first_batch[1], second_batch[1])
 
 
 @pytest.mark.parametrize(
-    ("damage", "says"),
+    ("damage", "message"),
     [
         (lambda path: path.unlink(), "cannot read"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "truncated"),
         (lambda path: path.write_bytes(b"x" + path.read_bytes()[1:]), "md5"),
     ],
 )
-def test_missing_truncated_and_wrong_files_are_refused_by_name(tiny_mnist: Source, damage, says: str) -> None:
+def test_missing_truncated_and_wrong_files_are_refused_by_name(tiny_mnist: Source, damage, message: str) -> None:
     path = sources.folder("mnist") / tiny_mnist.files[0].path
     damage(path)
-    with pytest.raises(DataError, match=says) as error:
+    with pytest.raises(DataError, match=message) as error:
         build_mnist()
     assert path.name in str(error.value)
     assert "bench data fetch mnist" in str(error.value)
@@ -168,11 +169,11 @@ def test_without_a_network_fetch_says_what_was_tried_and_where_to_put_the_file(
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nothing listens there
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    done = bench("data", "fetch", "mnist")
-    assert done.returncode == 1
-    assert "could not be downloaded" in done.stderr
-    assert str(places / "data" / "mnist" / "raw") in done.stderr
-    assert "Traceback" not in done.stderr
+    result = bench("data", "fetch", "mnist")
+    assert result.returncode == 1
+    assert "could not be downloaded" in result.stderr
+    assert str(places / "data" / "mnist" / "raw") in result.stderr
+    assert "Traceback" not in result.stderr
     assert not [path for path in (places / "data").rglob("*") if path.is_file() and path.name != ".fetch.lock"]
 
 

@@ -1,4 +1,5 @@
-"""Every event set goes from its published files through Tonic's own class into batches, and what cannot be used is said."""
+"""Every event set goes from its published files through Tonic's own class into batches, and what cannot be used is
+said."""
 
 from __future__ import annotations
 
@@ -28,20 +29,20 @@ def split(make, sizes: dict[str, int], classes: int) -> list[sets.Split]:
 @pytest.fixture
 def shd(places: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list]:
     rng = np.random.default_rng(0)
-    made = {name: sets.cochlea(rng, count, 20) for name, count in SIZES.items()}
-    archives = {f"shd_{n}.h5.zip": sets.zipped({f"shd_{n}.h5": sets.spikes_h5(r)}) for n, r in made.items()}
+    recordings = {name: sets.cochlea(rng, count, 20) for name, count in SIZES.items()}
+    archives = {f"shd_{n}.h5.zip": sets.zipped({f"shd_{n}.h5": sets.spikes_h5(r)}) for n, r in recordings.items()}
     sets.install("shd", archives, SIZES, monkeypatch)
-    return made
+    return recordings
 
 
 @pytest.fixture
 def ssc(places: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list]:
     rng = np.random.default_rng(1)
     sizes = {"train": 24, "valid": 5, "test": 8}
-    made = {name: sets.cochlea(rng, count, 35) for name, count in sizes.items()}
-    archives = {f"ssc_{n}.h5.zip": sets.zipped({f"ssc_{n}.h5": sets.spikes_h5(r)}) for n, r in made.items()}
+    recordings = {name: sets.cochlea(rng, count, 35) for name, count in sizes.items()}
+    archives = {f"ssc_{n}.h5.zip": sets.zipped({f"ssc_{n}.h5": sets.spikes_h5(r)}) for n, r in recordings.items()}
     sets.install("ssc", archives, sizes, monkeypatch)
-    return made
+    return recordings
 
 
 @pytest.fixture
@@ -58,8 +59,8 @@ def nmnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def dvs(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
-    made = split(lambda: sets.camera(rng, 128, 3000, 6_000_000), SIZES, 11)
-    sets.install("dvs-gesture", sets.dvs_archives(*made), SIZES, monkeypatch)
+    recordings = split(lambda: sets.camera(rng, 128, 3000, 6_000_000), SIZES, 11)
+    sets.install("dvs-gesture", sets.dvs_archives(*recordings), SIZES, monkeypatch)
 
 
 SHAPES = [
@@ -83,8 +84,8 @@ def test_batches_are_time_first_float_and_hold_exactly_the_recordings_tonic_read
     assert x.shape == (shape[0], 8, shape[1]) and x.dtype == torch.float32 and y.dtype == torch.int64
     read = getattr(recordings, data.reader)(sources.folder(name), "test")  # type: ignore[attr-defined]
     for i in range(8):
-        found, label = read[i]
-        places, counts = data.transform(found, Counter())  # type: ignore[attr-defined]
+        events, label = read[i]
+        places, counts = data.transform(events, Counter())  # type: ignore[attr-defined]
         expected = torch.zeros(shape).flatten()
         expected[places] = 1.0 if counts is None else torch.from_numpy(counts).float()
         assert torch.equal(x[:, i].flatten(), expected) and int(y[i]) == label
@@ -131,14 +132,15 @@ def test_ssc_has_its_own_validation_split_and_shd_carves_one(ssc: dict, shd: dic
     def samples(x: torch.Tensor) -> set[bytes]:
         return {row.numpy().tobytes() for row in x.unbind(1)}
 
-    whole = samples(sets.everything(sets.batches("shd").train_batches(lambda: 0))[0])
+    all_samples = samples(sets.everything(sets.batches("shd").train_batches(lambda: 0))[0])
     parts = [datamodules.build("shd", {"validation": 0.25}, 10, seed) for seed in (0, 1)]
     carved = []
     for data in parts:
-        aside, kept = sets.everything(data.validation_batches())[0], sets.everything(data.train_batches(lambda: 0))[0]  # type: ignore[attr-defined]
-        assert (aside.shape[1], kept.shape[1]) == (6, 18)
-        assert samples(aside) | samples(kept) == whole and len(whole) == 24
-        carved.append(aside)
+        validation, _ = sets.everything(data.validation_batches())
+        train, _ = sets.everything(data.train_batches(lambda: 0))
+        assert (validation.shape[1], train.shape[1]) == (6, 18)
+        assert samples(validation) | samples(train) == all_samples and len(all_samples) == 24
+        carved.append(validation)
     assert torch.equal(carved[0], carved[1]), "the same for every seed"
 
 
@@ -148,23 +150,23 @@ def test_the_order_of_files_does_not_matter(dvs: None, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "walk", lambda top: ((p, d[::-1], f[::-1]) for p, d, f in sorted(walk(top), reverse=True)))
     for entry in cache.entries():
         entry.path.unlink()
-    found = sets.everything(sets.batches("dvs-gesture").test_batches())
-    assert torch.equal(expected[0], found[0]) and torch.equal(expected[1], found[1])
+    reordered = sets.everything(sets.batches("dvs-gesture").test_batches())
+    assert torch.equal(expected[0], reordered[0]) and torch.equal(expected[1], reordered[1])
 
 
 def test_many_recordings_are_read_by_several_processes_to_the_same_bytes(
     nmnist: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = sets.batches("nmnist").sets["train"]  # type: ignore[attr-defined]
+    serial = sets.batches("nmnist").sets["train"]  # type: ignore[attr-defined]
     for entry in cache.entries():
         entry.path.unlink()
     monkeypatch.setattr(recordings, "PARALLEL", 1)
     monkeypatch.setattr(recordings, "CHUNK", 7)
-    two = sets.batches("nmnist").sets["train"]  # type: ignore[attr-defined]
+    parallel = sets.batches("nmnist").sets["train"]  # type: ignore[attr-defined]
     assert (
-        np.array_equal(one.places, two.places)
-        and np.array_equal(one.offsets, two.offsets)
-        and torch.equal(one.labels, two.labels)
+        np.array_equal(serial.places, parallel.places)
+        and np.array_equal(serial.offsets, parallel.offsets)
+        and torch.equal(serial.labels, parallel.labels)
     )
 
 
@@ -175,7 +177,8 @@ def test_a_limit_takes_samples_evenly_from_all_classes(nmnist: None) -> None:
 
 def test_batches_are_the_same_for_a_seed_and_epoch_and_cover_all_samples(nmnist: None) -> None:
     def epoch(seed: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return sets.everything(datamodules.build("nmnist", {}, 7, seed).train_batches(lambda: number))  # type: ignore[attr-defined]
+        data = datamodules.build("nmnist", {}, 7, seed)
+        return sets.everything(data.train_batches(lambda: number))
 
     first = epoch(0, 1)
     assert torch.equal(first[0], epoch(0, 1)[0])
@@ -187,15 +190,16 @@ def test_batches_are_the_same_for_a_seed_and_epoch_and_cover_all_samples(nmnist:
 
 def test_memory_is_used_again_but_never_while_anything_holds_it(nmnist: None) -> None:
     data = sets.batches("nmnist", size=5)
-    kept = list(data.train_batches(lambda: 0))  # all at once: no two may share memory
-    again = [(x.clone(), y) for x, y in data.train_batches(lambda: 0)]
-    assert all(torch.equal(a, b) for (a, _), (b, _) in zip(kept, again, strict=True))
-    del kept
+    held_batches = list(data.train_batches(lambda: 0))  # all at once: no two may share memory
+    copies = [(x.clone(), y) for x, y in data.train_batches(lambda: 0)]
+    assert all(torch.equal(a, b) for (a, _), (b, _) in zip(held_batches, copies, strict=True))
+    del held_batches
     addresses = set()
     view = None
     for x, _ in data.train_batches(lambda: 0):
         if view is None:
-            view, before = x[0, 0], x[0, 0].clone()
+            view = x[0, 0]
+            before = x[0, 0].clone()
         addresses.add(x.data_ptr())
     assert torch.equal(view, before), "a view keeps the memory too"
     assert len(addresses) <= 3
@@ -203,7 +207,7 @@ def test_memory_is_used_again_but_never_while_anything_holds_it(nmnist: None) ->
     outputs = [(x * weight).sum() for x, _ in data.train_batches(lambda: 0)]  # the graphs hold the batches
     torch.stack(outputs).sum().backward()
     assert weight.grad is not None
-    assert torch.allclose(weight.grad, sum(x.sum((0, 1)) for x, _ in again))
+    assert torch.allclose(weight.grad, sum(x.sum((0, 1)) for x, _ in copies))
 
 
 @pytest.mark.parametrize("settings", [{}, {"steps": "full", "window_ms": 10, "values": "counts"}])
@@ -220,11 +224,12 @@ def test_nothing_of_an_earlier_batch_stays_in_the_memory(nmnist: None, settings:
 
 @pytest.mark.parametrize("settings", [{}, {"steps": "full", "window_ms": 10, "values": "counts"}])
 def test_batches_of_events_are_the_dense_ones(nmnist: None, settings: dict) -> None:
-    dense, sparse = sets.batches("nmnist", **settings), sets.batches("nmnist", **settings)
+    dense = sets.batches("nmnist", **settings)
+    sparse = sets.batches("nmnist", **settings)
     sparse.form = "events"  # type: ignore[attr-defined]
-    for (x, y), (found, z) in zip(dense.train_batches(lambda: 1), sparse.train_batches(lambda: 1), strict=True):
-        assert torch.equal(x, found.dense()) and torch.equal(y, z)  # type: ignore[attr-defined]
-        row = found.channels[found.starts[7] : found.starts[8]]  # type: ignore[attr-defined]
+    for (x, y), (events, z) in zip(dense.train_batches(lambda: 1), sparse.train_batches(lambda: 1), strict=True):
+        assert torch.equal(x, events.dense()) and torch.equal(y, z)  # type: ignore[attr-defined]
+        row = events.channels[events.starts[7] : events.starts[8]]  # type: ignore[attr-defined]
         assert (row.diff() > 0).all()
 
 
@@ -258,29 +263,29 @@ def test_a_stand_in_is_used_only_when_it_is_complete(places: Path, monkeypatch: 
     monkeypatch.setitem(
         sources.SOURCES, "nmnist-standin", replace(sources.SOURCES["nmnist-standin"], samples={"train": 3, "test": 2})
     )
-    here = sources.folder("nmnist-standin")
+    folder = sources.folder("nmnist-standin")
     for top, count in (("Train", 3), ("Test", 2)):
         for i in range(count):
-            path = here / top / str(i) / f"{i + 1:05}.bin"
+            path = folder / top / str(i) / f"{i + 1:05}.bin"
             path.parent.mkdir(parents=True)
             path.write_bytes(sets.bin_file(sets.camera(rng, 34, 300, 300_000)))
-    says = {
+    manifest = {
         "complete": False,
         "recipe": {"version": sources.SOURCES["nmnist-standin"].version},
         "samples": {"train": 3, "test": 2},
     }
-    for manifest in (
+    for content in (
         None,
-        says,
-        {**says, "complete": True, "recipe": {"version": 0}},
-        {**says, "complete": True, "samples": {"train": 3}},
+        manifest,
+        {**manifest, "complete": True, "recipe": {"version": 0}},
+        {**manifest, "complete": True, "samples": {"train": 3}},
     ):
-        if manifest:
-            (here / "standin.json").write_text(json.dumps(manifest))
+        if content:
+            (folder / "standin.json").write_text(json.dumps(content))
         assert sources.missing("nmnist-standin") and sources.status("nmnist-standin")["state"] == "missing"
         with pytest.raises(DataError, match="python -m datamodules.standins nmnist"):
             sets.batches("nmnist-standin")
-    (here / "standin.json").write_text(json.dumps({**says, "complete": True}))
+    (folder / "standin.json").write_text(json.dumps({**manifest, "complete": True}))
     assert not sources.missing("nmnist-standin")
     x, y = sets.everything(sets.batches("nmnist-standin").test_batches())
     assert x.shape == (15, 2, 2312) and y.tolist() == [0, 1]
@@ -289,7 +294,7 @@ def test_a_stand_in_is_used_only_when_it_is_complete(places: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "says"),
+    ("name", "settings", "message"),
     [
         ("shd", {"bin_ms": 0}, "bin_ms"),
         ("nmnist", {"window_ms": 0}, "window_ms"),
@@ -303,8 +308,8 @@ def test_a_stand_in_is_used_only_when_it_is_complete(places: Path, monkeypatch: 
         ("cifar10", {"steps": 0}, "steps"),
     ],
 )
-def test_impossible_settings_are_refused(name: str, settings: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_impossible_settings_are_refused(name: str, settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         datamodules.build(name, settings, 1, 0)
 
 

@@ -18,7 +18,9 @@ XYTP = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
 def cochlea_events(times: np.ndarray, units: np.ndarray) -> np.ndarray:
     """As Tonic gives them: times cut to us."""
     events = np.empty(len(times), HSD)
-    events["t"], events["x"], events["p"] = times.astype(np.float64) * 1e6, units, 1
+    events["t"] = times.astype(np.float64) * 1e6
+    events["x"] = units
+    events["p"] = 1
     return events
 
 
@@ -38,7 +40,8 @@ def binary_image(times: np.ndarray, units: np.ndarray, dt: float) -> np.ndarray:
     for i in range(len(image)):
         taken = times <= np.float16(i * dt)
         image[i, 700 - units[taken & (units > 0)].astype(int)] = 1
-        times, units = times[~taken], units[~taken]
+        times = times[~taken]
+        units = units[~taken]
     return image
 
 
@@ -84,11 +87,9 @@ def test_counts_count_and_binary_windows_do_not() -> None:
 def test_frames_hold_equally_many_events_and_the_last_takes_the_rest() -> None:
     rng = np.random.default_rng(1)
     events = np.empty(1003, XYTP)
-    events["x"], events["y"], events["p"] = (
-        rng.integers(0, 128, 1003),
-        rng.integers(0, 128, 1003),
-        rng.integers(0, 2, 1003),
-    )
+    events["x"] = rng.integers(0, 128, 1003)
+    events["y"] = rng.integers(0, 128, 1003)
+    events["p"] = rng.integers(0, 2, 1003)
     events["t"] = np.sort(rng.integers(0, 10**6, 1003))
     image = dense(*Frames(16, 128, 4, True)(events, Counter()), 16, 2048)
     assert image.sum(1).tolist() == [62] * 15 + [1003 - 15 * 62]
@@ -125,7 +126,7 @@ def test_whatever_the_events_every_one_is_used_or_counted_and_order_does_not_mat
         (events["x"] >= 0) & (events["x"] < transform.side) & (events["y"] >= 0) & (events["y"] < transform.side)
     ]
     inside = inside[(inside["t"] >= 0) & (inside["p"] >= 0) & (inside["p"] < 2)]
-    again, _ = transform(inside[np.argsort(inside["t"], kind="stable")], second := Counter())
-    assert again.tolist() == places.tolist()
+    places_again, _ = transform(inside[np.argsort(inside["t"], kind="stable")], second := Counter())
+    assert places_again.tolist() == places.tolist()
     assert second["recordings out of order, sorted"] == 0
     assert report["empty recordings"] == (len(inside) == 0)

@@ -14,9 +14,9 @@ from tests.datamodules import sets
 
 
 def broken_h5(recording, place: int = 3, **h5) -> bytes:
-    made = sets.cochlea(np.random.default_rng(0), 8, 20)
-    made[place] = recording(*made[place])
-    return sets.spikes_h5(made, **h5)
+    recordings = sets.cochlea(np.random.default_rng(0), 8, 20)
+    recordings[place] = recording(*recordings[place])
+    return sets.spikes_h5(recordings, **h5)
 
 
 def shd_with(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,7 +25,7 @@ def shd_with(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (lambda: broken_h5(lambda t, u, y: (t, u, y))[:-3000], "truncated or damaged"),
         (lambda: b"not HDF5 at all", "truncated or damaged"),
@@ -46,10 +46,10 @@ def shd_with(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_an_hdf5_file_that_cannot_be_used_is_named(
-    places: Path, monkeypatch: pytest.MonkeyPatch, content, says: str
+    places: Path, monkeypatch: pytest.MonkeyPatch, content, message: str
 ) -> None:
     shd_with(content(), monkeypatch)
-    with pytest.raises(DataError, match=says) as error:
+    with pytest.raises(DataError, match=message) as error:
         sets.batches("shd")
     assert "shd_train" in str(error.value) or "SHD" in str(error.value)
     assert not [p for p in cache.folder().iterdir() if p.is_file()]
@@ -75,8 +75,8 @@ def test_odd_events_are_handled_and_counted(
     x = sets.everything(sets.batches("shd").test_batches())[0]
     report = next(e.report for e in cache.entries() if e.state == "usable")
     for name, count in counted.items():
-        found = report.get(name, 0) - plain.get(name, 0)
-        assert found == count if count > 0 else found > 0
+        difference = report.get(name, 0) - plain.get(name, 0)
+        assert difference == count if count > 0 else difference > 0
     others = [i for i in range(8) if i != 3]
     assert torch.equal(x[:, others], plain_x[:, others])
     if "sorted" in next(iter(counted)):
@@ -84,7 +84,7 @@ def test_odd_events_are_handled_and_counted(
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         (lambda files: {**files, "Train/3/00004.bin": files["Train/3/00004.bin"][:-1]}, "00004.bin is truncated"),
         (lambda files: {**files, "Train/3/00004.bin": files["Train/3/00004.bin"][:-4]}, "00004.bin is truncated"),
@@ -100,14 +100,14 @@ def test_odd_events_are_handled_and_counted(
     ],
 )
 def test_a_recording_of_nmnist_that_cannot_be_used_is_named(
-    places: Path, monkeypatch: pytest.MonkeyPatch, change, says: str
+    places: Path, monkeypatch: pytest.MonkeyPatch, change, message: str
 ) -> None:
     rng = np.random.default_rng(2)
     files = {f"Train/{i % 10}/{i + 1:05}.bin": sets.bin_file(sets.camera(rng, 34, 100, 300_000)) for i in range(24)}
     test = {"Test/0/00001.bin": b""}
     archives = {"train.zip": sets.zipped(change(files)), "test.zip": sets.zipped(test)}
     sets.install("nmnist", archives, {"train": 24, "test": 1}, monkeypatch)
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         sets.batches("nmnist")
 
 
@@ -118,8 +118,8 @@ def test_pixels_off_the_sensor_and_empty_recordings_of_nmnist_are_counted(
     off = sets.camera(rng, 34, 100, 40_000)
     off[:7, 0] = 34
     off[7:10, 1] = 99
-    made = [(off, 0), (off[:0], 1), (sets.camera(rng, 34, 100, 900_000), 2)]
-    sets.install("nmnist", sets.nmnist_archives(made, made), {"train": 3, "test": 3}, monkeypatch)
+    recordings = [(off, 0), (off[:0], 1), (sets.camera(rng, 34, 100, 900_000), 2)]
+    sets.install("nmnist", sets.nmnist_archives(recordings, recordings), {"train": 3, "test": 3}, monkeypatch)
     x, y = sets.everything(sets.batches("nmnist").test_batches())
     report = next(e.report for e in cache.entries() if e.split == "test")
     assert (report["off the sensor"], report["empty recordings"], report["recordings longer than the window"]) == (
@@ -131,7 +131,7 @@ def test_pixels_off_the_sensor_and_empty_recordings_of_nmnist_are_counted(
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (lambda raw: raw[:-9], "8.npy cannot be read"),
         (lambda raw: b"", "8.npy cannot be read"),
@@ -141,7 +141,7 @@ def test_pixels_off_the_sensor_and_empty_recordings_of_nmnist_are_counted(
     ],
 )
 def test_a_recording_of_dvs_gesture_that_cannot_be_used_is_named(
-    places: Path, monkeypatch: pytest.MonkeyPatch, content, says: str
+    places: Path, monkeypatch: pytest.MonkeyPatch, content, message: str
 ) -> None:
     raw = sets.npy_file(sets.camera(np.random.default_rng(0), 128, 50, 10**6))
     top = {"train": "ibmGestureTrain", "test": "ibmGestureTest"}
@@ -150,7 +150,7 @@ def test_a_recording_of_dvs_gesture_that_cannot_be_used_is_named(
         for t in top.values()
     }
     sets.install("dvs-gesture", archives, {"train": 2, "test": 2}, monkeypatch)
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         sets.batches("dvs-gesture")
 
 

@@ -11,7 +11,7 @@ import torch
 from bench.papers.celif.models import CELIF_154K
 from bench.papers.celif.tasks import PS_MNIST, SEQ_MNIST
 from bench.spec.experiment import Experiment
-from datamodules.memory import Adding, CopyMemory
+from datamodules.memory_tasks import Adding, CopyMemory
 from datamodules.sequential_mnist import SequentialMNIST, crossings, order, windows
 from datamodules.sources import Source
 from lightning_modules.spiking import SpikingModule
@@ -34,7 +34,8 @@ def test_seq_mnist_shows_one_pixel_a_step_in_row_major_order(tiny_mnist: Source)
 
 def test_the_permutation_of_the_lab_s_code_is_the_same_for_training_and_test(tiny_mnist: Source) -> None:  # noqa: F811
     assert order(1234)[:10].tolist() == [529, 511, 328, 133, 532, 378, 156, 305, 143, 582]
-    plain, permuted = images(), images(permutation=1234)
+    plain = images()
+    permuted = images(permutation=1234)
     for split in ("train_batches", "test_batches"):
         arguments = ((lambda: 0),) if split == "train_batches" else ()
         (a, y), (b, z) = (next(iter(getattr(data, split)(*arguments))) for data in (plain, permuted))
@@ -42,14 +43,15 @@ def test_the_permutation_of_the_lab_s_code_is_the_same_for_training_and_test(tin
 
 
 def test_each_permutation_has_its_own_data_hash_and_order() -> None:
-    seq, ps = Experiment(SEQ_MNIST, CELIF_154K, 0, "paper"), Experiment(PS_MNIST, CELIF_154K, 0, "paper")
+    seq = Experiment(SEQ_MNIST, CELIF_154K, 0, "paper")
+    ps = Experiment(PS_MNIST, CELIF_154K, 0, "paper")
     others = [Experiment(PS_MNIST, CELIF_154K, 0, "paper", (("data_settings.permutation", seed),)) for seed in (1, 2)]
     assert len({e.data_hash for e in (seq, ps, *others)}) == 4
     assert len({tuple(order(seed)) for seed in (None, 1234, 1, 2)}) == 4
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "permutation",
     [[0] * 784, list(range(783)), list(range(1, 785)), [*range(783), 783.5], "1234", True, 1.5, -1],
     ids=[
         "one number",
@@ -62,9 +64,9 @@ def test_each_permutation_has_its_own_data_hash_and_order() -> None:
         "negative seed",
     ],
 )
-def test_what_is_no_permutation_is_refused(wrong: object) -> None:
+def test_what_is_no_permutation_is_refused(permutation: object) -> None:
     with pytest.raises(ValueError, match="permutation"):
-        SequentialMNIST(8, 0, permutation=wrong)  # type: ignore[arg-type]
+        SequentialMNIST(8, 0, permutation=permutation)  # type: ignore[arg-type]
 
 
 def test_a_permutation_of_one_s_own_is_taken() -> None:
@@ -97,7 +99,7 @@ def test_windows_slide_by_one_pixel_and_stay_at_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("settings", "message"),
     [
         ({"coding": "rate"}, "pixels, crossings"),
         ({"scale": "log"}, "unit, bipolar, standard, binary"),
@@ -105,8 +107,8 @@ def test_windows_slide_by_one_pixel_and_stay_at_the_end() -> None:
         ({"coding": "crossings", "window": 4}, "do not go with them"),
     ],
 )
-def test_unknown_codings_are_refused(settings: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_unknown_codings_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         SequentialMNIST(8, 0, **settings)
 
 
@@ -120,7 +122,8 @@ def test_scales_are_those_of_the_public_codes(tiny_mnist: Source) -> None:  # no
 @pytest.mark.parametrize("steps", [2, 3, 100])
 def test_adding_marks_two_different_steps_anywhere_and_asks_for_their_sum(steps: int) -> None:
     x, y = Adding(8, 0, steps=steps).generate(4000, np.random.default_rng(0))
-    values, marks = x[..., 0], x[..., 1]
+    values = x[..., 0]
+    marks = x[..., 1]
     assert x.dtype == torch.float32 and x.shape == (steps, 4000, 2)
     assert (marks.sum(0) == 2).all() and set(marks.unique().tolist()) <= {0.0, 1.0}
     assert torch.allclose((values * marks).sum(0), y)
@@ -134,11 +137,11 @@ def test_adding_marks_two_different_steps_anywhere_and_asks_for_their_sum(steps:
 def test_copy_memory_shows_ten_digits_a_gap_and_ten_nines(delay: int) -> None:
     x, y = CopyMemory(8, 0, delay=delay).generate(500, np.random.default_rng(0))
     assert x.shape == (delay + 20, 500, 10) and y.shape == (500, delay + 20)
-    shown = x.argmax(-1)
+    digits = x.argmax(-1)
     assert (x.sum(-1) == 1).all()
-    assert shown[:10].unique().tolist() == list(range(1, 9))
-    assert not shown[10:-10].any() and (shown[-10:] == 9).all()
-    assert not y[:, :-10].any() and torch.equal(y[:, -10:].t(), shown[:10])
+    assert digits[:10].unique().tolist() == list(range(1, 9))
+    assert not digits[10:-10].any() and (digits[-10:] == 9).all()
+    assert not y[:, :-10].any() and torch.equal(y[:, -10:].t(), digits[:10])
 
 
 def test_the_baseline_of_copy_memory_is_ten_ln_8_over_its_steps() -> None:
@@ -152,14 +155,14 @@ def test_the_baseline_of_copy_memory_is_ten_ln_8_over_its_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "message"),
     [
         (lambda: Adding(8, 0, steps=1), "at least 2, got 1"),
         (lambda: CopyMemory(8, 0, delay=0), "at least 1 step, got 0"),
     ],
 )
-def test_sequences_too_short_for_the_task_are_refused(make, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_sequences_too_short_for_the_task_are_refused(make, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         make()
 
 

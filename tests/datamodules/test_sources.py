@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
-import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -21,19 +18,20 @@ import pytest
 
 from datamodules import sources
 from datamodules.sources import DataError, File, Source, download
-from datamodules.sources import unpack as unpacking
 from tests.conftest import ROOT, bench
-from tests.datamodules.sets import tarred, zipped
-
-CONTENT = os.urandom(3 * 2**20 + 17)
+from tests.datamodules.sets import zipped
+from tests.datamodules.toy_source import CONTENT, fetch, offer
 
 
 class Server(ThreadingHTTPServer):
-    """Answers /whole, /ranges (and cuts the first ``cut`` connections short), /empty, /page, /other; counts bytes and requests."""
+    """Answers /whole, /ranges (and cuts the first ``cut`` connections short), /empty, /page, /other; counts bytes and
+    requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.cut, self.sent, self.ranges = 0, 0, []  # type: ignore[var-annotated]
+        self.cut = 0
+        self.sent = 0
+        self.ranges: list[str | None] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}/"
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -45,11 +43,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         kind = self.path.split("/")[1]
-        self.server.ranges.append(asked := self.headers.get("Range"))
+        requested = self.headers.get("Range")
+        self.server.ranges.append(requested)
         body = {"empty": b"", "page": b"<!DOCTYPE html><html>moved</html>", "other": b"x" * len(CONTENT)}.get(
             kind, CONTENT
         )
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and kind == "ranges" else 0
+        start = int(requested.removeprefix("bytes=").removesuffix("-")) if requested and kind == "ranges" else 0
         if start and start >= len(body):
             return self.send_error(416)
         self.send_response(206 if start else 200)
@@ -77,28 +76,13 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def offer(
-    monkeypatch: pytest.MonkeyPatch, *urls: str, content: bytes = CONTENT, size: int | None = None, **more
-) -> Path:
-    """A source "toy" of one file at ``urls``; where it belongs."""
-    file = File("toy.zip", size, hashlib.md5(content).hexdigest(), urls, **more)
-    monkeypatch.setitem(sources.SOURCES, "toy", Source("toy", "Toy", files=(file,), samples={"train": 1}))
-    return sources.folder("toy") / "toy.zip"
-
-
-def fetch() -> list[str]:
-    said: list[str] = []
-    sources.fetch("toy", said.append)
-    return said
-
-
 @pytest.mark.parametrize("size", [None, len(CONTENT)])
 def test_a_download_is_kept_whole(
     places: Path, server: Server, monkeypatch: pytest.MonkeyPatch, size: int | None
 ) -> None:
-    where = offer(monkeypatch, server.url + "whole", size=size)
+    file_path = offer(monkeypatch, server.url + "whole", size=size)
     fetch()
-    assert where.read_bytes() == CONTENT
+    assert file_path.read_bytes() == CONTENT
     assert sources.missing("toy") == [] and sources.verify("toy") == []
     fetch()
     assert server.sent == len(CONTENT), "what is there is not fetched again"
@@ -107,10 +91,10 @@ def test_a_download_is_kept_whole(
 def test_a_broken_connection_goes_on_where_it_stopped(
     places: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = offer(monkeypatch, server.url + "ranges")
+    file_path = offer(monkeypatch, server.url + "ranges")
     server.cut = 2
     fetch()
-    assert where.read_bytes() == CONTENT
+    assert file_path.read_bytes() == CONTENT
     assert server.sent == len(CONTENT), "no byte was sent twice"
     assert len(server.ranges) == 3
 
@@ -121,13 +105,14 @@ from datamodules import sources
 from datamodules.sources import DataError, File, Source, download
 offered = json.loads(sys.argv[1])
 sources.SOURCES["toy"] = Source("toy", "Toy", files=(File(**offered),), samples={"train": 1})
-left, once = int(sys.argv[2]), download._next
-def following(answer):
-    global left
-    left -= 1
-    if left == -1: os.kill(os.getpid(), 9)
-    return once(answer)
-download._next = following
+chunks_left = int(sys.argv[2])
+read_chunk = download._read_chunk
+def read_or_die(answer):
+    global chunks_left
+    chunks_left -= 1
+    if chunks_left == -1: os.kill(os.getpid(), 9)
+    return read_chunk(answer)
+download._read_chunk = read_or_die
 sources.fetch("toy", print)
 """
 
@@ -143,29 +128,29 @@ def fetching(die_after: int = 10**6) -> subprocess.Popen:
 def test_a_killed_download_goes_on_where_it_stopped(
     places: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = offer(monkeypatch, server.url + "ranges")
+    file_path = offer(monkeypatch, server.url + "ranges")
     assert fetching(die_after=2).wait() == -signal.SIGKILL
-    begun = where.with_name("toy.zip.part").stat().st_size
-    assert 0 < begun < len(CONTENT) and sources.missing("toy"), "what a killed one left is no data"
+    start_size = file_path.with_name("toy.zip.part").stat().st_size
+    assert 0 < start_size < len(CONTENT) and sources.missing("toy"), "what a killed one left is no data"
     fetch()
-    assert where.read_bytes() == CONTENT
-    assert server.ranges == [None, f"bytes={begun}-"]
+    assert file_path.read_bytes() == CONTENT
+    assert server.ranges == [None, f"bytes={start_size}-"]
 
 
 @pytest.mark.parametrize("kind", ["ranges", "whole"])
-@pytest.mark.parametrize("begun", [b"of another file", CONTENT + b"and more", CONTENT])
+@pytest.mark.parametrize("content_before", [b"of another file", CONTENT + b"and more", CONTENT])
 def test_the_remains_of_another_file_do_no_harm(
-    places: Path, server: Server, monkeypatch: pytest.MonkeyPatch, kind: str, begun: bytes
+    places: Path, server: Server, monkeypatch: pytest.MonkeyPatch, kind: str, content_before: bytes
 ) -> None:
-    where = offer(monkeypatch, server.url + kind)
-    where.parent.mkdir(parents=True)
-    where.with_name("toy.zip.part").write_bytes(begun)
+    file_path = offer(monkeypatch, server.url + kind)
+    file_path.parent.mkdir(parents=True)
+    file_path.with_name("toy.zip.part").write_bytes(content_before)
     fetch()
-    assert where.read_bytes() == CONTENT
+    assert file_path.read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(
-    ("kind", "size", "says"),
+    ("kind", "size", "message"),
     [
         ("empty", None, "0 bytes"),
         ("page", None, "web page"),
@@ -175,17 +160,17 @@ def test_the_remains_of_another_file_do_no_harm(
     ],
 )
 def test_what_is_not_the_file_is_named_and_the_next_mirror_tried(
-    places: Path, server: Server, monkeypatch: pytest.MonkeyPatch, kind: str, size: int | None, says: str
+    places: Path, server: Server, monkeypatch: pytest.MonkeyPatch, kind: str, size: int | None, message: str
 ) -> None:
-    where = offer(monkeypatch, server.url + kind, size=size)
-    with pytest.raises(DataError, match=says) as error:
+    file_path = offer(monkeypatch, server.url + kind, size=size)
+    with pytest.raises(DataError, match=message) as error:
         fetch()
-    assert server.url + kind in str(error.value) and str(where) in str(error.value)
-    assert not where.exists()
+    assert server.url + kind in str(error.value) and str(file_path) in str(error.value)
+    assert not file_path.exists()
     if size != 5:
         offer(monkeypatch, "http://127.0.0.1:9/", server.url + kind, server.url + "whole", size=size)
         fetch()
-        assert where.read_bytes() == CONTENT
+        assert file_path.read_bytes() == CONTENT
 
 
 def test_a_page_without_its_type_is_recognised_too(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,148 +182,39 @@ def test_a_page_without_its_type_is_recognised_too(places: Path, monkeypatch: py
 
 def test_a_file_put_there_by_hand_is_as_good(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = zipped({"toy.h5": b"data", "readme": b"not wanted"})
-    where = offer(monkeypatch, content=content, unpacks=("toy.h5",))
-    where.parent.mkdir(parents=True)
-    where.write_bytes(content)
+    file_path = offer(monkeypatch, content=content, unpacks=("toy.h5",))
+    file_path.parent.mkdir(parents=True)
+    file_path.write_bytes(content)
     assert "data fetch toy" in sources.status("toy")["problems"][0]
     assert sources.missing("toy"), "an archive that nobody checked and unpacked is not data"
     fetch()
-    assert (where.parent / "toy.h5").read_bytes() == b"data"
-    assert not (where.parent / "readme").exists()
+    assert (file_path.parent / "toy.h5").read_bytes() == b"data"
+    assert not (file_path.parent / "readme").exists()
     assert sources.missing("toy") == []
-    where.unlink()
+    file_path.unlink()
     assert sources.missing("toy") == [], "the archive may be deleted afterwards"
 
 
 def test_a_wrong_file_put_there_by_hand_is_refused(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    where = offer(monkeypatch, content=zipped({"toy.h5": b"data"}), unpacks=("toy.h5",))
-    where.parent.mkdir(parents=True)
-    where.write_bytes(zipped({"toy.h5": b"other"}))
+    file_path = offer(monkeypatch, content=zipped({"toy.h5": b"data"}), unpacks=("toy.h5",))
+    file_path.parent.mkdir(parents=True)
+    file_path.write_bytes(zipped({"toy.h5": b"other"}))
     with pytest.raises(DataError, match="could not be downloaded"):
         fetch()
-    assert not (where.parent / "toy.h5").exists()
-
-
-def link(info: tarfile.TarInfo) -> None:
-    info.type, info.linkname, info.size = tarfile.SYMTYPE, "/etc", 0
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        ("toy.zip", zipped({"Train/0/1.bin": b"1", "../evil": b"x"}), "points outside"),
-        ("toy.zip", zipped({"Train/0/1.bin": b"1", "Train/../../evil": b"x"}), "points outside"),
-        ("toy.zip", zipped({"/evil": b"x", "Train/0/1.bin": b"1"}), "points outside"),
-        ("toy.zip", zipped({"Train\\..\\..\\evil": b"x", "Train/0/1.bin": b"1"}), "points outside"),
-        ("toy.tar.gz", tarred({"Train/0/1.bin": b"1", "../evil": b"x"}), "points outside"),
-        ("toy.tar.gz", tarred({"Train/link": b""}, link), "neither file nor folder"),
-        ("toy.zip", zipped({"Test/0/1.bin": b"1"}), "does not hold Train"),
-        ("toy.zip", b"no archive", "damaged"),
-        ("toy.zip", zipped({"Train/0/1.bin": b"1" * 500})[:-20], "damaged"),
-        ("toy.tar.gz", tarred({"Train/0/1.bin": os.urandom(50_000)})[:30_000], "damaged"),
-    ],
-)
-def test_dangerous_damaged_and_foreign_archives_leave_nothing(
-    places: Path, name: str, content: bytes, says: str
-) -> None:
-    here = places / "data" / "toy"
-    here.mkdir(parents=True)
-    (here / name).write_bytes(content)
-    with pytest.raises(DataError, match=says):
-        unpacking.unpack(here / name, File(name, None, "md5", unpacks=("Train",)))
-    assert [path.name for path in here.iterdir()] == [name]
-    assert not list(places.rglob("evil"))
-
-
-def test_an_archive_without_what_is_read_from_it_is_refused_before_anything_changes(
-    places: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = tarred({"Test/1.bin": b"1"})
-    (places / "whole.tar.gz").write_bytes(content)
-    offer(monkeypatch, f"file://{places}/whole.tar.gz", content=content, unpacks=("Train",))
-    with pytest.raises(DataError, match="damaged|does not hold Train"):
-        fetch()
-    assert sources.status("toy")["state"] == "missing"
-
-
-def test_unpacked_files_that_changed_are_found_and_repaired(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = zipped({"Train/0/1.bin": b"1" * 10, "Train/0/2.bin": b"2" * 10, "toy.h5": b"h5"})
-    where = offer(monkeypatch, content=content, unpacks=("Train", "toy.h5"))
-    where.parent.mkdir(parents=True)
-    where.write_bytes(content)
-    fetch()
-    for path, damage in (("Train/0/1.bin", b"x" * 10), ("Train/0/3.bin", b"new"), ("toy.h5", b"H5")):
-        (where.parent / path).write_bytes(damage)
-        assert "truncated, damaged or changed" in sources.verify("toy")[0]
-        with pytest.raises(DataError, match="data fetch toy"):
-            sources.check("toy")
-        fetch()
-        assert sources.verify("toy") == []
-    (where.parent / "toy.h5").write_bytes(b"h")
-    assert sources.missing("toy"), "a size that differs is seen without reading"
-
-
-def test_a_disk_that_fills_while_unpacking_is_one_message_and_leaves_nothing(
-    places: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = zipped({"Train/0/1.bin": b"1" * 10})
-    where = offer(monkeypatch, content=content, unpacks=("Train",))
-    where.parent.mkdir(parents=True)
-    where.write_bytes(content)
-
-    def full(*arguments: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("datamodules.sources.unpack.shutil.copyfileobj", full)
-        with pytest.raises(DataError, match="No space left on device.*free some space or set BENCH_DATA"):
-            fetch()
-    assert [p.name for p in where.parent.iterdir() if not p.name.startswith(".fetch")] == [
-        where.name
-    ] and sources.missing("toy")
-    fetch()
-    assert sources.missing("toy") == []
-
-
-def test_a_killed_unpacking_is_never_used(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed at every member, and between the folder and its marker: nothing counts as data until all is in place."""
-    content = zipped({f"Train/0/{i}.bin": b"1" * 10 for i in range(4)})
-    where = offer(monkeypatch, content=content, unpacks=("Train",))
-    where.parent.mkdir(parents=True)
-    where.write_bytes(content)
-    script = (
-        "import os, sys, shutil; from datamodules.sources import File, unpack as u\n"
-        "from pathlib import Path; stop = int(sys.argv[1]); count = 0\n"
-        "def counted(function):\n"
-        "    def call(*a, **k):\n"
-        "        global count; count += 1\n"
-        "        if count == stop: os.kill(os.getpid(), 9)\n"
-        "        return function(*a, **k)\n"
-        "    return call\n"
-        "u.shutil.copyfileobj = counted(shutil.copyfileobj); u.os.replace = counted(os.replace); u.digest = counted(u.digest)\n"
-        f"u.unpack(Path({str(where)!r}), File('toy.zip', None, {sources.SOURCES['toy'].files[0].md5!r}, unpacks=('Train',)))\n"
-    )
-    codes = []
-    for stop in range(1, 10):
-        codes.append(subprocess.run([sys.executable, "-c", script, str(stop)], cwd=ROOT).returncode)
-        if codes[-1] == -signal.SIGKILL:
-            assert sources.missing("toy"), f"killed at {stop}"
-    assert codes == [-signal.SIGKILL] * 8 + [0]
-    assert sources.verify("toy") == []
-    assert sorted(p.name for p in where.parent.iterdir()) == [".toy.zip.complete", "Train", "toy.zip"]
+    assert not (file_path.parent / "toy.h5").exists()
 
 
 def test_processes_that_fetch_at_once_download_once(
     places: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = offer(monkeypatch, server.url + "whole")
+    file_path = offer(monkeypatch, server.url + "whole")
     processes = [fetching() for _ in range(3)]
     assert [process.wait() for process in processes] == [0, 0, 0]
-    assert where.read_bytes() == CONTENT and server.sent == len(CONTENT)
+    assert file_path.read_bytes() == CONTENT and server.sent == len(CONTENT)
 
 
 def test_a_full_disk_is_one_message(places: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    where = offer(monkeypatch, server.url + "whole")
+    file_path = offer(monkeypatch, server.url + "whole")
     with monkeypatch.context() as patch:
         patch.setattr(download.shutil, "disk_usage", lambda path: SimpleNamespace(free=1))
         with pytest.raises(DataError, match=r"needs 3,145,745 bytes.*1 free"):
@@ -350,7 +226,7 @@ def test_a_full_disk_is_one_message(places: Path, server: Server, monkeypatch: p
     monkeypatch.setattr(download, "_store", full)
     with pytest.raises(DataError, match="No space left on device.*free some space or set BENCH_DATA"):
         fetch()
-    assert not where.exists()
+    assert not file_path.exists()
 
 
 def test_status_verify_and_cache_speak_json_and_exit_codes(places: Path) -> None:
@@ -361,31 +237,35 @@ def test_status_verify_and_cache_speak_json_and_exit_codes(places: Path) -> None
         if row["state"] == "missing":
             assert str(places / "data") in row["problems"][0]
             assert row["mirrors"] or row["kind"] != "full"
-    done = bench("data", "verify", "shd")
-    assert done.returncode == 1 and "shd_train.h5.zip" in done.stdout
+    result = bench("data", "verify", "shd")
+    assert result.returncode == 1 and "shd_train.h5.zip" in result.stdout
     assert bench("data", "verify", "delayed-xor").returncode == 0
     assert json.loads(bench("data", "cache", "--json").stdout)["entries"] == []
-    for wrong, near in ((("verify", "shdd"), "shd"), (("vrify", "shd"), "verify")):
-        done = bench("data", *wrong)
-        assert done.returncode == 1 and f"did you mean {near}" in done.stderr and "Traceback" not in done.stderr
+    for arguments, suggestion in ((("verify", "shdd"), "shd"), (("vrify", "shd"), "verify")):
+        result = bench("data", *arguments)
+        assert (
+            result.returncode == 1
+            and f"did you mean {suggestion}" in result.stderr
+            and "Traceback" not in result.stderr
+        )
 
 
 def test_a_subset_that_differs_in_a_byte_is_not_that_subset(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = places / "data" / "toys"
+    target = places / "data" / "toys"
     for i in range(3):
-        path = here / "Train" / str(i) / "1.bin"
+        path = target / "Train" / str(i) / "1.bin"
         path.parent.mkdir(parents=True)
         path.write_bytes(bytes([i] * 5))
-    count, size, md5 = sources.digest(here / "Train")
+    count, size, md5 = sources.digest(target / "Train")
     assert (count, size) == (3, 15)
     monkeypatch.setitem(
         sources.SOURCES, "toy", Source("toy", "Toy", (File("Train", size, md5, count=3),), place="toys", kind="subset")
     )
     sources.check("toy")
-    (here / "Train" / "0" / "1.bin").write_bytes(b"x" * 5)
+    (target / "Train" / "0" / "1.bin").write_bytes(b"x" * 5)
     with pytest.raises(DataError, match="damaged or another"):
         sources.check("toy")
-    (here / "Train" / "0" / "1.bin").unlink()
+    (target / "Train" / "0" / "1.bin").unlink()
     assert sources.missing("toy")
     with pytest.raises(DataError, match="put it by hand"):
         fetch()

@@ -1,4 +1,5 @@
-"""Stand-ins are the same bytes for the same seed, look like what they stand for, and nothing unfinished is taken for finished."""
+"""Stand-ins are the same bytes for the same seed, look like what they stand for, and nothing unfinished is taken for
+finished."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -23,10 +25,11 @@ from tonic.io import read_mnist_file
 
 from datamodules import sources
 from datamodules.sources import DataError, File, Source
-from datamodules.standins import STANDINS, cochlea, nmnist, problem, spoken_digits
+from datamodules.sources.manifest import MANIFEST
+from datamodules.standins import STANDINS, cochlea, manifest_problem, nmnist, spoken_digits
 from datamodules.standins.__main__ import main
 from datamodules.standins.compare import decode
-from datamodules.standins.making import MANIFEST, making
+from datamodules.standins.making import filling
 from datamodules.standins.sensor import DURATION, Sensor, Studio
 from tests.conftest import ROOT
 
@@ -39,14 +42,15 @@ def strokes(seed: int, count: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:28, :28] - 13.5
     angle = rng.uniform(0, np.pi, count)[:, None, None]
-    across, along = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    across = x * np.cos(angle) + y * np.sin(angle)
+    along = y * np.cos(angle) - x * np.sin(angle)
     return (255 * np.clip(2.5 - abs(across), 0, 1) * np.clip(9 - abs(along), 0, 1)).astype(np.uint8)
 
 
 @pytest.fixture
 def tiny_mnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """12 training and 6 test images in MNIST's own format; the data folder."""
-    files = []
+    records = []
     for split, count in (("train", 12), ("t10k", 6)):
         for kind, array in (
             ("images-idx3", strokes(count, count)),
@@ -57,11 +61,11 @@ def tiny_mnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 mtime=0,
             )
             path = f"raw/{split}-{kind}-ubyte.gz"
-            where = places / "data" / "mnist" / path
-            where.parent.mkdir(parents=True, exist_ok=True)
-            where.write_bytes(content)
-            files.append(File(path, len(content), hashlib.md5(content).hexdigest()))
-    monkeypatch.setitem(sources.SOURCES, "mnist", Source("mnist", "MNIST", files=tuple(files)))
+            file_path = places / "data" / "mnist" / path
+            file_path.parent.mkdir(parents=True, exist_ok=True)
+            file_path.write_bytes(content)
+            records.append(File(path, len(content), hashlib.md5(content).hexdigest()))
+    monkeypatch.setitem(sources.SOURCES, "mnist", Source("mnist", "MNIST", files=tuple(records)))
     return places / "data"
 
 
@@ -87,46 +91,46 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def test_nmnist_follows_from_seed_split_and_index_alone(tiny_mnist: Path, tmp_path: Path) -> None:
     nmnist.generate(tmp_path / "a", 3, LIMITS)
-    whole = tree(tmp_path / "a")
-    assert len(whole) == 18 and "Train/0/00001.bin" in whole and "Test/5/00006.bin" in whole
+    files = tree(tmp_path / "a")
+    assert len(files) == 18 and "Train/0/00001.bin" in files and "Test/5/00006.bin" in files
     nmnist.generate(tmp_path / "b", 4, LIMITS)
     other = tree(tmp_path / "b")
-    assert whole.keys() == other.keys() and all(whole[name] != other[name] for name in whole)
+    assert files.keys() == other.keys() and all(files[name] != other[name] for name in files)
     nmnist.generate(tmp_path / "c", 3, {"Train": 5, "Test": 2})
-    assert all(content == whole[name] for name, content in tree(tmp_path / "c").items())
+    assert all(content == files[name] for name, content in tree(tmp_path / "c").items())
     images, _ = nmnist.mnist("Train")
-    assert nmnist.encode(nmnist.sample(Studio(Sensor(), 3), images[7], 3, "Train", 7)) == whole["Train/7/00008.bin"]
+    assert nmnist.encode(nmnist.sample(Studio(Sensor(), 3), images[7], 3, "Train", 7)) == files["Train/7/00008.bin"]
 
 
 def test_nmnist_is_the_same_whatever_the_number_of_workers(
     tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nmnist, "CHUNK", 4)
-    one = nmnist.generate(tmp_path / "a", 3, LIMITS, workers=1)
-    two = nmnist.generate(tmp_path / "b", 3, LIMITS, workers=2)
+    serial = nmnist.generate(tmp_path / "a", 3, LIMITS, workers=1)
+    parallel = nmnist.generate(tmp_path / "b", 3, LIMITS, workers=2)
     assert tree(tmp_path / "a") == tree(tmp_path / "b")
-    assert one == two and one["events"] == sum(map(len, tree(tmp_path / "a").values())) // 5
+    assert serial == parallel and serial["events"] == sum(map(len, tree(tmp_path / "a").values())) // 5
 
 
 def test_nmnist_goes_on_where_it_stopped(tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "a"
     nmnist.generate(out, 3, LIMITS)
-    whole = tree(out)
-    assert problem(out, 1, {"train": 12, "test": 6}) is None
+    files = tree(out)
+    assert manifest_problem(out, 1, {"train": 12, "test": 6}) is None
 
     (out / "Train/3/00004.bin").unlink()
-    (out / "Train/4/00005.bin").write_bytes(whole["Train/4/00005.bin"][:7])
+    (out / "Train/4/00005.bin").write_bytes(files["Train/4/00005.bin"][:7])
     (out / "Train/5/00006.bin").write_bytes(b"")
     (out / "Train/6/.part-x").write_bytes(b"half")
     manifest = json.loads((out / MANIFEST).read_text())
     (out / MANIFEST).write_text(json.dumps({**manifest, "complete": False}))
-    assert "unfinished" in str(problem(out, 1))
+    assert "unfinished" in str(manifest_problem(out, 1))
 
-    made = []
+    remade = []
     sample = nmnist.sample
-    monkeypatch.setattr(nmnist, "sample", lambda *a: made.append(a[-1]) or sample(*a))
+    monkeypatch.setattr(nmnist, "sample", lambda *a: remade.append(a[-1]) or sample(*a))
     nmnist.generate(out, 3, LIMITS)
-    assert made == [3, 4, 5] and tree(out) == whole and not list(out.rglob(".part-*"))
+    assert remade == [3, 4, 5] and tree(out) == files and not list(out.rglob(".part-*"))
     assert json.loads((out / MANIFEST).read_text()) == manifest
 
 
@@ -142,19 +146,21 @@ def test_a_killed_generation_is_unfinished(tiny_mnist: Path, tmp_path: Path, mon
     monkeypatch.setattr(nmnist, "write_whole", stop)
     with pytest.raises(KeyboardInterrupt):
         nmnist.generate(out, 3, LIMITS)
-    assert "unfinished" in str(problem(out, 1)) and len(tree(out)) == 6
+    assert "unfinished" in str(manifest_problem(out, 1)) and len(tree(out)) == 6
     monkeypatch.setattr(nmnist, "write_whole", write)
     nmnist.generate(out, 3, LIMITS)
-    assert problem(out, 1) is None and len(tree(out)) == 18
+    assert manifest_problem(out, 1) is None and len(tree(out)) == 18
 
 
 def test_killed_with_its_workers_it_leaves_no_process_and_goes_on(tiny_mnist: Path, tmp_path: Path) -> None:
-    out, program = tmp_path / "a", tmp_path / "program.py"
+    out = tmp_path / "a"
+    program = tmp_path / "program.py"
     program.write_text(
-        "import os, sys, time\nfrom pathlib import Path\nfrom datamodules.standins.making import making, spread\n"
+        "import os, sys, time\nfrom pathlib import Path\n"
+        "from datamodules.standins.making import filling, run_parallel\n"
         "def work(name):\n    Path(name).write_text(str(os.getpid()))\n    time.sleep(60)\n"
-        "if __name__ == '__main__':\n    with making(Path(sys.argv[1]), 'x', {}):\n"
-        "        list(spread(work, sys.argv[2:], 2, [1, 1], 'x'))\n"
+        "if __name__ == '__main__':\n    with filling(Path(sys.argv[1]), 'x', {}):\n"
+        "        list(run_parallel(work, sys.argv[2:], 2, [1, 1], 'x'))\n"
     )
     names = [str(tmp_path / name) for name in "pq"]
     command = [sys.executable, str(program), str(out), *names]
@@ -167,8 +173,8 @@ def test_killed_with_its_workers_it_leaves_no_process_and_goes_on(tiny_mnist: Pa
     process.kill()
     process.wait()
     assert until(lambda: not any(os.path.exists(f"/proc/{Path(name).read_text()}") for name in names))
-    assert "unfinished" in str(problem(out, 1))
-    with making(out, "x", {}):
+    assert "unfinished" in str(manifest_problem(out, 1))
+    with filling(out, "x", {}):
         pass
 
 
@@ -199,8 +205,8 @@ def test_a_blank_image_gives_only_noise() -> None:
     recordings = [studio.record(np.zeros((28, 28), np.uint8), np.random.default_rng(k)) for k in range(50)]
     x, y, rate = sensor.hot
     hot = [((e[:, 1] == x) & (e[:, 2] == y)).sum() for e in recordings]
-    rest = np.array([len(e) for e in recordings]) - hot
-    assert abs(np.mean(rest) / (sensor.noise * 34 * 34 * DURATION / 1000) - 1) < 0.1
+    background = np.array([len(e) for e in recordings]) - hot
+    assert abs(np.mean(background) / (sensor.noise * 34 * 34 * DURATION / 1000) - 1) < 0.1
     assert abs(np.mean(hot) / (rate * DURATION / 1000) - 1) < 0.2
     still = Studio(Sensor(noise=0.0, hot=(0, 0, 0.0)), 0).record(np.zeros((28, 28), np.uint8), np.random.default_rng(0))
     assert len(still) == 0
@@ -208,10 +214,10 @@ def test_a_blank_image_gives_only_noise() -> None:
 
 def test_refractory_pixels_wait_and_higher_thresholds_give_fewer_events() -> None:
     image = strokes(0, 1)[0]
-    quiet = {"noise": 0.0, "hot": (0, 0, 0.0)}
+    quiet = Sensor(noise=0.0, hot=(0, 0, 0.0))
     counts = []
     for threshold in (0.15, 0.3, 0.6):
-        sensor = Sensor(threshold_on=threshold, threshold_off=threshold, refractory=2.0, **quiet)  # type: ignore[arg-type]
+        sensor = replace(quiet, threshold_on=threshold, threshold_off=threshold, refractory=2.0)
         events = Studio(sensor, 0).record(image, np.random.default_rng(0))
         counts.append(len(events))
         pixel = events[:, 2] * 34 + events[:, 1]
@@ -249,7 +255,7 @@ def test_nmnist_refuses_what_it_cannot_do_in_one_message(
         run(main, ["nmnist", "--out", out, "--workers", "1", "--limit-train", "2", "--limit-test", "2"]).exit_code == 0
     )
     assert "other settings (samples, seed)" in message("nmnist", "--out", out, "--workers", "1", "--seed", "5")
-    with making(tmp_path / "held", "x", {}):
+    with filling(tmp_path / "held", "x", {}):
         assert "another process" in message("nmnist", "--out", str(tmp_path / "held"), "--workers", "1")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "nowhere"))
     assert "MNIST" in message("nmnist", "--out", str(tmp_path / "b"), "--workers", "1")
@@ -259,8 +265,8 @@ def test_nmnist_refuses_what_it_cannot_do_in_one_message(
 
 def test_spoken_digits_have_shds_layout_and_tonic_reads_them(speech: Path, tmp_path: Path) -> None:
     out = tmp_path / "SHD"
-    made = spoken_digits.generate(out, 3, folder=speech)
-    assert made["samples"] == {"train": 8, "test": 8} and problem(out, 1) is None
+    summary = spoken_digits.generate(out, 3, folder=speech)
+    assert summary["samples"] == {"train": 8, "test": 8} and manifest_problem(out, 1) is None
     with h5py.File(out / "shd_train.h5") as file:
         assert h5py.check_vlen_dtype(file["spikes/times"].dtype) == np.float16
         assert h5py.check_vlen_dtype(file["spikes/units"].dtype) == np.uint16
@@ -280,21 +286,21 @@ def test_spoken_digits_are_the_same_whatever_the_workers_and_after_an_interrupti
 ) -> None:
     monkeypatch.setattr(spoken_digits, "CHUNK", 4)
     spoken_digits.generate(tmp_path / "a", 3, folder=speech)
-    whole = tree(tmp_path / "a")
-    assert sorted(whole) == ["shd_test.h5", "shd_train.h5"]
+    files = tree(tmp_path / "a")
+    assert sorted(files) == ["shd_test.h5", "shd_train.h5"]
     spoken_digits.generate(tmp_path / "b", 4, folder=speech)
-    assert tree(tmp_path / "b")["shd_test.h5"] != whole["shd_test.h5"]
+    assert tree(tmp_path / "b")["shd_test.h5"] != files["shd_test.h5"]
 
     with monkeypatch.context() as patch:
         patch.setattr(spoken_digits, "_hdf5", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             spoken_digits.generate(tmp_path / "c", 3, folder=speech)
-    assert "unfinished" in str(problem(tmp_path / "c", 1))
-    kept = sorted((tmp_path / "c" / spoken_digits.PARTS).iterdir())
-    assert len(kept) == 4
-    kept[0].unlink()
+    assert "unfinished" in str(manifest_problem(tmp_path / "c", 1))
+    parts = sorted((tmp_path / "c" / spoken_digits.PARTS).iterdir())
+    assert len(parts) == 4
+    parts[0].unlink()
     spoken_digits.generate(tmp_path / "c", 3, folder=speech, workers=2)
-    assert tree(tmp_path / "c") == whole and not (tmp_path / "c" / spoken_digits.PARTS).exists()
+    assert tree(tmp_path / "c") == files and not (tmp_path / "c" / spoken_digits.PARTS).exists()
 
 
 def test_a_damaged_recording_is_named(speech: Path, tmp_path: Path) -> None:

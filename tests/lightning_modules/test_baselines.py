@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.papers.celif.models_baselines import INDRNN, TCN
+from bench.papers.celif.models import INDRNN, TCN
 from bench.papers.celif.tasks import SEQ_MNIST
 from bench.papers.roles.models import GRU_512, LSTM_512, RNN_512
 from bench.papers.roles.tasks import NMNIST
@@ -20,7 +20,8 @@ from lightning_modules.spiking import SpikingModule
 def test_the_rnns_of_roles_have_one_layer_of_512_read_at_the_last_step(model, gates: int) -> None:
     module = SpikingModule(Experiment(NMNIST, model, 0, "paper").config)
     assert module.network.parameter_count == gates * (512 * (2312 + 512) + 2 * 512)
-    x, y = torch.rand(4, 3, 2312), torch.tensor([0, 3, 9])
+    x = torch.rand(4, 3, 2312)
+    y = torch.tensor([0, 3, 9])
     output = module(x)
     assert output.shape == (1, 3, 10)
     loss, scores = module.objective(output, y)
@@ -64,18 +65,20 @@ def test_one_bias_stays_zero_and_is_not_counted() -> None:
 @pytest.mark.parametrize("readout", ["linear", "linear-mean", "linear-last"])
 def test_readouts_differ_only_in_what_they_read(readout: str) -> None:
     torch.manual_seed(0)
-    every = RNN([3, 5, 4, 2], readout="linear")
-    other = RNN([3, 5, 4, 2], readout=readout)
-    other.load_state_dict(every.state_dict())
+    every_step = RNN([3, 5, 4, 2], readout="linear")
+    reading = RNN([3, 5, 4, 2], readout=readout)
+    reading.load_state_dict(every_step.state_dict())
     x = torch.randn(7, 2, 3)
-    expected = {"linear": every(x), "linear-mean": every(x).mean(0, keepdim=True), "linear-last": every(x)[-1:]}[
-        readout
-    ]
-    assert torch.allclose(other(x), expected, atol=1e-6)
+    expected = {
+        "linear": every_step(x),
+        "linear-mean": every_step(x).mean(0, keepdim=True),
+        "linear-last": every_step(x)[-1:],
+    }[readout]
+    assert torch.allclose(reading(x), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"cell": "elman"}, "rnn, lstm, gru"),
         ({"readout": "spiking"}, "linear, linear-mean, linear-last"),
@@ -87,8 +90,8 @@ def test_readouts_differ_only_in_what_they_read(readout: str) -> None:
         ({"chrono": 2}, "3 or more"),
     ],
 )
-def test_what_a_recurrent_baseline_cannot_have_is_refused(change: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_what_a_recurrent_baseline_cannot_have_is_refused(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         RNN(**{"layers": [3, 4, 2], **change})
 
 
@@ -101,15 +104,15 @@ def test_the_published_sizes_of_indrnn_and_tcn() -> None:
 @pytest.mark.parametrize("steps", [1, 2, 9, 16, 33])
 def test_a_tcn_read_at_the_last_step_computes_no_less_than_the_whole(steps: int) -> None:
     torch.manual_seed(0)
-    whole, last = (
+    every_step, last_step = (
         TCNNetwork([2, 4, 4, 4, 3], readout=readout, kernel=3).double().eval() for readout in ("linear", "linear-last")
     )
     with torch.no_grad():
-        for p in whole.parameters():
+        for p in every_step.parameters():
             p.normal_(0.0, 0.5)
-    last.load_state_dict(whole.state_dict())
+    last_step.load_state_dict(every_step.state_dict())
     x = torch.randn(steps, 5, 2, dtype=torch.float64)
-    assert torch.allclose(last(x), whole(x)[-1:])
+    assert torch.allclose(last_step(x), every_step(x)[-1:])
 
 
 def test_a_tcn_sees_no_future() -> None:
@@ -126,23 +129,26 @@ def test_indrnn_follows_its_equation_in_every_layer() -> None:
     network = IndRNNNetwork([2, 3, 3, 4], settings={"steps": 6}).double().train()
     network.dropout = 0.0
     x = torch.randn(6, 5, 2, dtype=torch.float64)
-    found, layer = network(x), x
+    output = network(x)
+    layer = x
     for linear, unit, norm in zip(network.linears, network.units, network.norms, strict=True):
-        h, outputs = torch.zeros(5, 3, dtype=torch.float64), []
+        h = torch.zeros(5, 3, dtype=torch.float64)
+        outputs = []
         for step in layer:
             h = torch.relu(linear(step) + unit.u * h)
             outputs.append(h)
         layer = torch.stack(outputs)
-        mean, deviation = layer.mean((0, 1)), layer.var((0, 1), unbiased=False)
+        mean = layer.mean((0, 1))
+        deviation = layer.var((0, 1), unbiased=False)
         layer = (layer - mean) / torch.sqrt(deviation + norm.eps)
-    assert torch.allclose(found, network.head(layer[-1:]), atol=1e-9)
+    assert torch.allclose(output, network.head(layer[-1:]), atol=1e-9)
     assert float(network.units[-1].u.min()) >= 1 / network.units[-1].bound, (
         "the last layer remembers the whole sequence"
     )
 
 
 @pytest.mark.parametrize(
-    ("kind", "change", "says"),
+    ("kind", "change", "message"),
     [
         (TCNNetwork, {"readout": "linear-mean"}, "linear, linear-last"),
         (TCNNetwork, {"neuron": "lif"}, "no neurons"),
@@ -153,6 +159,6 @@ def test_indrnn_follows_its_equation_in_every_layer() -> None:
         (IndRNNNetwork, {"layers": [1, 2]}, "a hidden and an output width"),
     ],
 )
-def test_what_indrnn_and_tcn_cannot_have_is_refused(kind: type, change: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_what_indrnn_and_tcn_cannot_have_is_refused(kind: type, change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         kind(**{"layers": [3, 4, 2], **change})

@@ -1,4 +1,5 @@
-"""Networks of celif's tables: parameter counts, one TE for all layers, initial weights, and training with what neurons ask for."""
+"""Networks of celif's tables: parameter counts, one TE for all layers, initial weights, and training with what neurons
+ask for."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from lightning_modules.neurons.indrnn import IndRNN
 from lightning_modules.spiking import SpikingModule
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-WIDE, CELIF_WIDE = (1, 64, 256, 256, 10), (1, 64, 152, 152, 10)
+WIDE = (1, 64, 256, 256, 10)
+CELIF_WIDE = (1, 64, 152, 152, 10)
 LAYER_WISE = {"per_neuron": False}
 
 
@@ -75,10 +77,22 @@ def test_initial_weights_of_alif_are_those_of_the_public_code() -> None:
 
 def config(**changes: Any) -> dict[str, Any]:
     return {
-        "network": "lsnn", "layers": [6, 12, 3], "neuron": {"name": "lsnn"}, "readout": "filtered-mean", "recurrent": True,
-        "init": "default", "network_settings": {"connectivity": 0.3, "last": 4}, "loss": "mean-ce", "loss_settings": {},
-        "optimiser": "adam", "lr": 1e-2, "lr_neuron": 1.0, "schedule": {}, "seed": 0, **changes,
-    }  # fmt: skip
+        "network": "lsnn",
+        "layers": [6, 12, 3],
+        "neuron": {"name": "lsnn"},
+        "readout": "filtered-mean",
+        "recurrent": True,
+        "init": "default",
+        "network_settings": {"connectivity": 0.3, "last": 4},
+        "loss": "mean-ce",
+        "loss_settings": {},
+        "optimiser": "adam",
+        "lr": 1e-2,
+        "lr_neuron": 1.0,
+        "schedule": {},
+        "seed": 0,
+        **changes,
+    }
 
 
 def batches() -> DataLoader:
@@ -103,9 +117,9 @@ def fit(module: SpikingModule, epochs: int, resume: Path | None = None) -> pl.Tr
 @pytest.mark.filterwarnings("ignore")
 def test_rewiring_trains_with_the_shared_module_and_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    whole = SpikingModule(config())
-    fit(whole, 4)
-    network = whole.network
+    uninterrupted = SpikingModule(config())
+    fit(uninterrupted, 4)
+    network = uninterrupted.network
     assert isinstance(network, LSNNNetwork) and network.rewiring is not None
     assert int(network.rewiring.steps) == 16
     assert sum(int((s.matrix != 0).sum()) for s in network.rewiring.synapses) == round(
@@ -132,7 +146,8 @@ def test_the_penalty_on_rates_is_part_of_the_training_loss() -> None:
     without = float(loss_of(module).detach())
     assert isinstance(module.network, LSNNNetwork)
     module.network.rate_weight = 3.0
-    loss, penalty = loss_of(module), module.network.penalty
+    loss = loss_of(module)
+    penalty = module.network.penalty
     assert penalty is not None and float(penalty.detach()) > 0
     assert float(loss.detach()) == pytest.approx(without + float(penalty.detach()))
 
@@ -155,13 +170,13 @@ def test_a_bound_on_a_neuron_s_parameter_holds_after_every_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"layers": [6, 13, 3]}, r"another network: .* is \[13\], there \[12\]|another network: .*\[1[23]"),
         ({"network_settings": {"last": 4}}, "another network: it has network.incoming.signs too|another network"),
     ],
 )
-def test_a_checkpoint_of_another_network_is_refused(change: dict, says: str) -> None:
+def test_a_checkpoint_of_another_network_is_refused(change: dict, message: str) -> None:
     checkpoint = {"state_dict": SpikingModule(config()).state_dict(), "history": [], "best": {}}
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=message):
         SpikingModule(config(**change)).on_load_checkpoint(checkpoint)

@@ -48,20 +48,25 @@ def by_hand(neuron: LIF, x: Tensor, incoming: Synapses, recurrent: Synapses) -> 
 def test_delayed_synapses_are_those_of_a_hand_made_loop(steps: int) -> None:
     torch.manual_seed(0)
     neuron = LIF(4, LIF.Config(leak=0.8, threshold=0.1, width=2.0))
-    incoming, recurrent = Synapses(3, 4, 5).double(), Synapses(4, 4, 5, loops=False).double()
+    incoming = Synapses(3, 4, 5).double()
+    recurrent = Synapses(4, 4, 5, loops=False).double()
     x = torch.rand(steps, 2, 3, dtype=torch.float64).requires_grad_()
-    weight, wanted = torch.randn(steps, 2, 4, dtype=torch.float64), [x, incoming.weight, recurrent.weight]
-    mine, theirs = run(neuron, x, incoming, recurrent), by_hand(neuron, x, incoming, recurrent)
-    assert torch.equal(mine, theirs)
+    weight = torch.randn(steps, 2, 4, dtype=torch.float64)
+    tensors = [x, incoming.weight, recurrent.weight]
+    actual = run(neuron, x, incoming, recurrent)
+    expected = by_hand(neuron, x, incoming, recurrent)
+    assert torch.equal(actual, expected)
     if steps > 1:
-        assert 0.1 < float(mine.detach().mean()) < 0.9
-        pairs = zip(*(torch.autograd.grad((out * weight).sum(), wanted) for out in (mine, theirs)), strict=True)
+        assert 0.1 < float(actual.detach().mean()) < 0.9
+        pairs = zip(*(torch.autograd.grad((out * weight).sum(), tensors) for out in (actual, expected)), strict=True)
         assert all(torch.allclose(a, b) for a, b in pairs)
 
 
 def test_without_delays_the_loop_is_the_fused_scan() -> None:
     torch.manual_seed(0)
-    neuron, incoming, recurrent = LIF(6), Synapses(5, 6), Synapses(6, 6, loops=False)
+    neuron = LIF(6)
+    incoming = Synapses(5, 6)
+    recurrent = Synapses(6, 6, loops=False)
     x = (torch.rand(20, 3, 5) < 0.5).float()
     expected = scan_dense(
         neuron, x, incoming.weight, recurrent=recurrent.weight * (1 - torch.eye(6)), backend="loop"
@@ -75,19 +80,22 @@ def test_without_delays_the_loop_is_the_fused_scan() -> None:
 
 def test_delays_are_uniform_over_ten_steps_and_fixed_in_the_checkpoint() -> None:
     torch.manual_seed(0)
-    one, two = LSNNNetwork((80, 220, 10), "lsnn", {}), LSNNNetwork((80, 220, 10), "lsnn", {})
-    share = torch.bincount(one.recurrent.delay.flatten()) / 220**2
+    network = LSNNNetwork((80, 220, 10), "lsnn", {})
+    loaded = LSNNNetwork((80, 220, 10), "lsnn", {})
+    share = torch.bincount(network.recurrent.delay.flatten()) / 220**2
     assert len(share) == 10 and float((share - 0.1).abs().max()) < 0.01
-    two.load_state_dict(one.state_dict())
+    loaded.load_state_dict(network.state_dict())
     x = (torch.rand(40, 2, 80) < 0.1).float()
-    assert torch.equal(one(x), two(x))
+    assert torch.equal(network(x), loaded(x))
 
 
 def test_the_readout_is_the_mean_of_filtered_spikes_over_the_last_steps() -> None:
     torch.manual_seed(0)
     network = LSNNNetwork((5, 6, 3), "lsnn", {}, last=7)
     spikes = (torch.rand(30, 4, 6) < 0.3).float()
-    trace, decay, filtered = torch.zeros(4, 6), math.exp(-1 / 20), []
+    trace = torch.zeros(4, 6)
+    decay = math.exp(-1 / 20)
+    filtered = []
     for at_t in spikes:
         trace = decay * trace + (1 - decay) * at_t
         filtered.append(trace @ network.head.weight.t())
@@ -103,7 +111,8 @@ def test_parameter_counts_are_those_of_the_paper() -> None:
 
 def test_training_pulls_rates_to_the_target() -> None:
     torch.manual_seed(0)
-    network, x = LSNNNetwork((5, 6, 3), "lsnn", {}, last=2), torch.rand(20, 3, 5)
+    network = LSNNNetwork((5, 6, 3), "lsnn", {}, last=2)
+    x = torch.rand(20, 3, 5)
     rates = network.spikes(x).mean((0, 1))
     network(x)
     assert float(network.penalty.detach()) == pytest.approx(0.1 * float(((rates - 0.01) ** 2).sum().detach()))
@@ -114,8 +123,10 @@ def test_training_pulls_rates_to_the_target() -> None:
 
 def test_synaptic_operations_count_every_connection_that_a_spike_reaches() -> None:
     torch.manual_seed(0)
-    network, x = LSNNNetwork((5, 6, 3), "lsnn", {}, connectivity=0.4, last=2), (torch.rand(30, 4, 5) < 0.6).float()
-    spikes, total = network.spikes(x), 0.0
+    network = LSNNNetwork((5, 6, 3), "lsnn", {}, connectivity=0.4, last=2)
+    x = (torch.rand(30, 4, 5) < 0.6).float()
+    spikes = network.spikes(x)
+    total = 0.0
     for source, synapses in ((x, [network.incoming]), (spikes, [network.recurrent, network.head])):
         for s in synapses:
             total += float((source @ (s.matrix != 0).float().t()).sum().detach()) / 4
@@ -131,7 +142,8 @@ def sparse(connectivity: float = 0.12, **settings: float) -> LSNNNetwork:
 def train(network: LSNNNetwork, optimiser: torch.optim.Optimizer, steps: range) -> None:
     for step in steps:
         generator = torch.Generator().manual_seed(step)
-        x, y = (torch.rand(30, 8, 20, generator=generator) < 0.2).float(), torch.randint(4, (8,), generator=generator)
+        x = (torch.rand(30, 8, 20, generator=generator) < 0.2).float()
+        y = torch.randint(4, (8,), generator=generator)
         optimiser.zero_grad()
         torch.nn.functional.cross_entropy(network(x)[0], y).backward()
         optimiser.step()
@@ -162,32 +174,31 @@ def test_one_rewiring_step_by_hand() -> None:
     rewiring = DeepR([s], 0.5, l1=0.1)
     s.connected.copy_(torch.tensor([[True, False, True, False]]))
     with torch.no_grad():
-        s.weight.copy_(
-            torch.tensor([[0.5, 0.3, 0.005, 0.0]])
-        )  # the second moved by momentum; the third falls below 0: 0.005 - 0.1 * 0.1
+        # the second moved by momentum; the third falls below 0: 0.005 - 0.1 * 0.1
+        s.weight.copy_(torch.tensor([[0.5, 0.3, 0.005, 0.0]]))
     rewiring.constrain(0.1)
-    kept, *others = s.weight.flatten().tolist()
-    assert kept == pytest.approx(0.49)
+    remaining, *others = s.weight.flatten().tolist()
+    assert remaining == pytest.approx(0.49)
     assert sorted(others) == [0.0, 0.0, pytest.approx(1e-12)]
     assert int(s.connected.sum()) == 2
 
 
 def test_a_resumed_training_rewires_as_if_it_had_not_stopped() -> None:
     torch.manual_seed(0)
-    whole = sparse(temperature=1e-4)
-    optimiser = torch.optim.Adam(whole.parameters(), 1e-2)
-    train(whole, optimiser, range(6))
-    saved = {k: v.clone() for k, v in whole.state_dict().items()}, {**optimiser.state_dict()}
+    uninterrupted = sparse(temperature=1e-4)
+    optimiser = torch.optim.Adam(uninterrupted.parameters(), 1e-2)
+    train(uninterrupted, optimiser, range(6))
+    saved = {k: v.clone() for k, v in uninterrupted.state_dict().items()}, {**optimiser.state_dict()}
     saved[1]["state"] = {k: {n: v.clone() for n, v in s.items()} for k, s in saved[1]["state"].items()}
-    train(whole, optimiser, range(6, 12))
+    train(uninterrupted, optimiser, range(6, 12))
     torch.manual_seed(1)
     resumed = sparse(temperature=1e-4)
-    other = torch.optim.Adam(resumed.parameters(), 1e-2)
+    resumed_optimiser = torch.optim.Adam(resumed.parameters(), 1e-2)
     resumed.load_state_dict(saved[0])
-    other.load_state_dict(saved[1])
+    resumed_optimiser.load_state_dict(saved[1])
     torch.rand(100)  # the state of the global generator does not matter
-    train(resumed, other, range(6, 12))
-    for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+    train(resumed, resumed_optimiser, range(6, 12))
+    for (name, a), b in zip(uninterrupted.state_dict().items(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
 
 
@@ -212,7 +223,7 @@ def test_full_connectivity_connects_all_but_each_neuron_to_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"layers": (5, 6, 6, 3)}, "one recurrent layer"),
         ({"recurrent": False}, "recurrent False"),
@@ -220,8 +231,8 @@ def test_full_connectivity_connects_all_but_each_neuron_to_itself() -> None:
         ({"delays": 0}, "1 or more"),
     ],
 )
-def test_what_the_network_cannot_be_is_refused(change: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_what_the_network_cannot_be_is_refused(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         LSNNNetwork(**{"layers": (5, 6, 3), "neuron": "lsnn", "settings": {}, **change})
 
 
@@ -250,5 +261,5 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 @pytest.mark.skipif(_TRIM is None, reason="the C library is not glibc")
 def test_a_training_step_keeps_no_memory_that_is_free() -> None:
     """600 MB hold what is needed; the gaps in the heap were 900 and more."""
-    done = subprocess.run([sys.executable, "-c", MEMORY], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 600
+    result = subprocess.run([sys.executable, "-c", MEMORY], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(result.stdout) < 600

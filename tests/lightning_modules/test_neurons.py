@@ -1,4 +1,5 @@
-"""Neurons do what their equation says: hand-computed traces, special cases, and a contract every registered neuron keeps."""
+"""Neurons do what their equation says: hand-computed traces, special cases, and a contract every registered neuron
+keeps."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ CURRENT = [0.2, 0.2, 0.2, 0.5, -0.1, 0.1, 0.4, 0.0, 0.31, 0.05]
 def trace(config: LIF.Config, currents: list[float] = CURRENT) -> tuple[list[float], list[float]]:
     """Membrane and spikes of one neuron, in float64."""
     neuron = LIF(1, config).double()
-    done = scan(neuron, torch.tensor(currents, dtype=torch.float64).reshape(-1, 1, 1), record=("u",), backend="loop")
-    return done.recorded["u"].flatten().tolist(), done.output.flatten().tolist()
+    scanned = scan(neuron, torch.tensor(currents, dtype=torch.float64).reshape(-1, 1, 1), record=("u",), backend="loop")
+    return scanned.recorded["u"].flatten().tolist(), scanned.output.flatten().tolist()
 
 
 # by hand: u[t] = 0.5 u[t-1] (1 - o[t-1]) + I[t], o[t] = 1 where u[t] > 0.32
@@ -76,7 +77,8 @@ def test_a_learnable_leak_is_one_per_neuron_between_a_half_and_098_and_learns() 
 
 
 def test_a_learnable_leak_at_a_value_equals_the_fixed_one() -> None:
-    learnable, fixed = LIF(4, LIF.Config(learn_leak=True)), LIF(4, LIF.Config(leak=0.5))
+    learnable = LIF(4, LIF.Config(learn_leak=True))
+    fixed = LIF(4, LIF.Config(leak=0.5))
     torch.nn.init.zeros_(learnable.tau)  # sigmoid(0) = 0.5
     x = torch.randn(20, 3, 4)
     assert torch.equal(scan(learnable, x).output, scan(fixed, x).output)
@@ -90,10 +92,10 @@ def test_the_readout_is_a_leaky_mean_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"), [({"reset": "half"}, "hard, soft, subtract, none"), ({"leak": 1.5}, "outside 0")]
+    ("settings", "message"), [({"reset": "half"}, "hard, soft, subtract, none"), ({"leak": 1.5}, "outside 0")]
 )
-def test_impossible_settings_are_refused(settings: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_impossible_settings_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         LIF.Config(**settings)
     with pytest.raises(ValueError, match="at least one neuron"):
         LIF(0)
@@ -107,10 +109,10 @@ class TestContract:
         torch.manual_seed(0)
         neuron = NEURONS[name](6)
         x = torch.rand(12, 5, 6)
-        together = scan(neuron, *[x] * neuron.inputs).output
+        batch_output = scan(neuron, *[x] * neuron.inputs).output
         for i in range(5):
             assert torch.equal(
-                scan(neuron, *[x[:, i : i + 1].contiguous()] * neuron.inputs).output, together[:, i : i + 1]
+                scan(neuron, *[x[:, i : i + 1].contiguous()] * neuron.inputs).output, batch_output[:, i : i + 1]
             )
 
     def test_one_step_of_one_sample_is_enough(self, name: str) -> None:
@@ -126,18 +128,19 @@ class TestContract:
     def test_every_parameter_gets_a_finite_gradient(self, name: str) -> None:
         torch.manual_seed(0)
         neuron = NEURONS[name](6)
-        done = scan(neuron, *[torch.rand(12, 5, 6, requires_grad=True)] * neuron.inputs)
-        (done.output * torch.randn(12, 5, 6)).sum().backward()
+        scanned = scan(neuron, *[torch.rand(12, 5, 6, requires_grad=True)] * neuron.inputs)
+        (scanned.output * torch.randn(12, 5, 6)).sum().backward()
         for parameter_name, parameter in neuron.named_parameters():
             assert parameter.grad is not None, parameter_name
             assert bool(torch.isfinite(parameter.grad).all()), parameter_name
 
     def test_a_checkpoint_round_trip_changes_nothing(self, name: str) -> None:
         torch.manual_seed(0)
-        one, two = NEURONS[name](6), NEURONS[name](6)
-        two.load_state_dict(one.state_dict())
+        neuron = NEURONS[name](6)
+        loaded = NEURONS[name](6)
+        loaded.load_state_dict(neuron.state_dict())
         x = torch.rand(12, 5, 6)
-        assert torch.equal(scan(one, *[x] * one.inputs).output, scan(two, *[x] * two.inputs).output)
+        assert torch.equal(scan(neuron, *[x] * neuron.inputs).output, scan(loaded, *[x] * loaded.inputs).output)
 
     def test_output_is_binary_where_it_says_it_spikes(self, name: str) -> None:
         torch.manual_seed(0)

@@ -68,7 +68,8 @@ def test_every_network_takes_a_training_step_and_every_parameter_has_a_finite_gr
     torch.manual_seed(0)
     config = Experiment(SEQ_MNIST, model, 0, "laptop").config
     module = SpikingModule(config)
-    x, y = torch.rand(40, 3, config["layers"][0]), torch.tensor([1, 5, 9])
+    x = torch.rand(40, 3, config["layers"][0])
+    y = torch.tensor([1, 5, 9])
     if config["layers"][0] == 80:
         x = (x < 0.1).float()
     loss, scores = module.objective(module(x), y, **module.loss_settings)

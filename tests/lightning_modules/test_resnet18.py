@@ -54,21 +54,21 @@ def test_observing_changes_nothing_and_counts_every_spiking_layer(network: ResNe
 def test_images_do_not_depend_on_each_other_in_evaluation(network: ResNet18) -> None:
     with torch.no_grad():
         network.eval()
-        together = network(images())
-        alone = network(images()[:, 1:2])
-    assert torch.allclose(together[:, 1:2], alone, atol=1e-5)
+        batch_output = network(images())
+        single_output = network(images()[:, 1:2])
+    assert torch.allclose(batch_output[:, 1:2], single_output, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         ({"recurrent": True}, "no recurrence"),
         ({"readout": "spiking"}, "linear readout"),
         ({"init": "zeros"}, "default init"),
     ],
 )
-def test_what_it_cannot_be_is_refused(arguments: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_what_it_cannot_be_is_refused(arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         ResNet18((3, 10), "lif", SETTINGS, side=8, **arguments)
     with pytest.raises(ValueError, match="lif has no setting thresold"):
         ResNet18((3, 10), "lif", {"thresold": 1}, "linear", side=8)

@@ -1,4 +1,5 @@
-"""Special settings: where neurons reduce to LIF, agree with other libraries' update rules, share parameters, or refuse."""
+"""Special settings: where neurons reduce to LIF, agree with other libraries' update rules, share parameters, or
+refuse."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def soft(threshold: float, leak: float) -> LIF.Config:
 
 HARD = LIF.Config(leak=0.5, threshold=0.3)
 FROZEN = {"adaptation": 0.0, "refractory": 0, "threshold": 0.1}
-OPEN, SHUT = 200.0, -200.0  # sigmoid of them is 1 and 0 in float32
+# sigmoid of them is 1 and 0 in float32
+OPEN = 200.0
+SHUT = -200.0
 HALF = float(torch.sigmoid(torch.tensor(-0.5)))
 REDUCED: dict[str, tuple[Callable[[], Neuron], LIF.Config]] = {
     "lif": (lambda: filled(LIF(N, LIF.Config(learn_leak=True)), tau=0.0), HARD),
@@ -65,10 +68,11 @@ REDUCED: dict[str, tuple[Callable[[], Neuron], LIF.Config]] = {
 def test_reduces_to_lif_at_its_special_setting(name: str) -> None:
     torch.manual_seed(0)
     make, config = REDUCED[name]
-    neuron, x = make(), torch.randn(60, 5, N)
-    mine = scan(neuron, x, backend="loop").output
-    assert torch.equal(mine, scan(LIF(N, config), x, backend="loop").output)
-    assert 0.02 < float(mine.detach().mean()) < 0.9
+    neuron = make()
+    x = torch.randn(60, 5, N)
+    output = scan(neuron, x, backend="loop").output
+    assert torch.equal(output, scan(LIF(N, config), x, backend="loop").output)
+    assert 0.02 < float(output.detach().mean()) < 0.9
 
 
 @pytest.mark.parametrize("decay_input", [True, False])
@@ -76,9 +80,11 @@ def test_reduces_to_lif_at_its_special_setting(name: str) -> None:
 def test_lif_and_plif_follow_the_update_rule_of_spikingjelly(
     learned: bool, v_reset: float | None, decay_input: bool
 ) -> None:
-    """Charge, fire, reset, as documented for its LIFNode and ParametricLIFNode, in spikes and in the gradient of input and leak."""
+    """Charge, fire, reset, as documented for its LIFNode and ParametricLIFNode, in spikes and in the gradient of input
+    and leak."""
     torch.manual_seed(0)
-    tau, threshold = 3.0, 0.4
+    tau = 3.0
+    threshold = 0.4
     x = torch.randn(50, 8, 6, dtype=torch.float64).requires_grad_()
     surrogate = {"surrogate": "arctan", "width": 2.0, "threshold": threshold, "scale_input": decay_input}
     if learned:
@@ -87,31 +93,35 @@ def test_lif_and_plif_follow_the_update_rule_of_spikingjelly(
         reciprocal: Tensor | float = torch.sigmoid(w)
     else:
         reset = "subtract" if v_reset is None else "hard"
-        neuron, reciprocal, w = LIF(6, LIF.Config(leak=1 - 1 / tau, reset=reset, **surrogate)).double(), 1 / tau, None
-    v, spikes = torch.zeros(8, 6, dtype=torch.float64), []
+        neuron = LIF(6, LIF.Config(leak=1 - 1 / tau, reset=reset, **surrogate)).double()
+        reciprocal = 1 / tau
+        w = None
+    v = torch.zeros(8, 6, dtype=torch.float64)
+    spikes = []
     for current in x.unbind(0):
-        rest = 0.0 if v_reset is None else v_reset
-        v = v + (current - (v - rest)) * reciprocal if decay_input else v - (v - rest) * reciprocal + current
+        resting = 0.0 if v_reset is None else v_reset
+        v = v + (current - (v - resting)) * reciprocal if decay_input else v - (v - resting) * reciprocal + current
         fired = spike(v - threshold, "arctan", 2.0, inclusive=True)
         v = v - fired * threshold if v_reset is None else (1.0 - fired) * v + fired * v_reset
         spikes.append(fired)
-    theirs, mine = torch.stack(spikes), scan(neuron, x, backend="loop").output
-    assert torch.equal(mine, theirs)
-    weight = torch.randn_like(theirs)
-    wanted = [x] if w is None else [x, w]
-    expected = torch.autograd.grad((theirs * weight).sum(), wanted)
-    got = torch.autograd.grad((mine * weight).sum(), [x, *neuron.parameters()])
-    assert torch.allclose(got[0], expected[0])
+    expected_output = torch.stack(spikes)
+    output = scan(neuron, x, backend="loop").output
+    assert torch.equal(output, expected_output)
+    weight = torch.randn_like(expected_output)
+    tensors = [x] if w is None else [x, w]
+    expected = torch.autograd.grad((expected_output * weight).sum(), tensors)
+    gradients = torch.autograd.grad((output * weight).sum(), [x, *neuron.parameters()])
+    assert torch.allclose(gradients[0], expected[0])
     if w is not None:
-        assert float(got[1]) == pytest.approx(-float(expected[1]))  # k = 1 - sigmoid(w) there: the sign of w is turned
+        assert float(gradients[1]) == pytest.approx(
+            -float(expected[1])
+        )  # k = 1 - sigmoid(w) there: the sign of w is turned
 
 
 def test_plif_detaches_the_reset_if_told_to() -> None:
     x = torch.tensor([1.0, 1.0]).reshape(2, 1, 1).requires_grad_()
-    for detached, expected in (
-        (True, 0.0),
-        (False, -0.5),
-    ):  # dV[1]/dV[0] = k (1 - S[0]) - k V[0] dS[0]/dV[0], with S[0] = 1
+    # dV[1]/dV[0] = k (1 - S[0]) - k V[0] dS[0]/dV[0], with S[0] = 1
+    for detached, expected in ((True, 0.0), (False, -0.5)):
         neuron = PLIF(1, PLIF.Config(threshold=0.9, detach_reset=detached))
         for backend in ("loop", "cpu"):
             last = scan(neuron, x, record=("v",), backend=backend).recorded["v"][1].sum()
@@ -128,14 +138,15 @@ def test_celif_learns_a_te_where_its_embedding_has_one(embedding: str) -> None:
 
 def test_layers_share_one_te_and_each_uses_its_first_rows() -> None:
     te = temporal_embedding(5, 12)
-    one, two = CELIF(5, CELIF.Config(steps=12), te), CELIF(3, CELIF.Config(steps=12), te)
-    assert torch.equal(two.drive(12)["te"], te[:3].t())
-    (scan(one, torch.rand(12, 2, 5)).output.sum() + scan(two, torch.rand(12, 2, 3)).output.sum()).backward()
+    wide = CELIF(5, CELIF.Config(steps=12), te)
+    narrow = CELIF(3, CELIF.Config(steps=12), te)
+    assert torch.equal(narrow.drive(12)["te"], te[:3].t())
+    (scan(wide, torch.rand(12, 2, 5)).output.sum() + scan(narrow, torch.rand(12, 2, 3)).output.sum()).backward()
     assert te.grad is not None and te.grad.shape == (5, 12)
     with pytest.raises(ValueError, match="too small"):
         CELIF(6, CELIF.Config(steps=12), te)
     with pytest.raises(ValueError, match="12 columns, the input 13 steps"):
-        one.drive(13)
+        wide.drive(13)
 
 
 def test_te_starts_at_mean_and_deviation_of_a_hundredth() -> None:
@@ -166,8 +177,8 @@ def test_alif_starts_from_the_public_code_s_values() -> None:
 
 def test_lsnn_is_silent_for_five_steps_after_a_spike_and_only_the_last_hundred_adapt() -> None:
     neuron = LSNN(220)
-    done = scan(neuron, torch.full((14, 1, 220), 10.0), record=("b",), backend="loop")
-    assert [t for t in range(14) if done.output[t, 0, 0]] == [0, 6, 12]
+    scanned = scan(neuron, torch.full((14, 1, 220), 10.0), record=("b",), backend="loop")
+    assert [t for t in range(14) if scanned.output[t, 0, 0]] == [0, 6, 12]
     assert neuron.adaptive.tolist() == [0.0] * 120 + [1.0] * 100
     assert AHP(240).adaptive.tolist() == [0.0] * 140 + [1.0] * 100
 
@@ -183,7 +194,9 @@ def test_the_surrogate_of_lsnn_sees_the_scaled_voltage() -> None:
 def test_the_recurrence_of_indrnn_stays_within_its_bound() -> None:
     torch.manual_seed(0)
     neuron = IndRNN(1000)
-    bound, u, long = 5 ** (1 / 784), neuron.u.detach(), IndRNN(1000, IndRNN.Config(long=True)).u.detach()
+    bound = 5 ** (1 / 784)
+    u = neuron.u.detach()
+    long = IndRNN(1000, IndRNN.Config(long=True)).u.detach()
     assert 0.0 <= float(u.min()) < 0.01 and 0.99 < float(u.max()) <= bound
     assert 1 / bound <= float(long.min()) and float(long.max()) <= bound
     torch.nn.init.uniform_(neuron.u, -2.0, 2.0)
@@ -192,7 +205,7 @@ def test_the_recurrence_of_indrnn_stays_within_its_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "message"),
     [
         (lambda: CELIF.Config(steps=0), "at least one step, got 0"),
         (lambda: CELIF.Config(embedding="te*b"), "te\\*v, te\\*s"),
@@ -205,6 +218,6 @@ def test_the_recurrence_of_indrnn_stays_within_its_bound() -> None:
         (lambda: LIF.Config(tau_low=2.0, tau_high=1.0), "tau_low 2.0 is above tau_high 1.0"),
     ],
 )
-def test_impossible_settings_are_refused(make: Callable[[], object], says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_impossible_settings_are_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         make()

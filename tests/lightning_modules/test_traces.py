@@ -1,4 +1,5 @@
-"""Ten steps of every neuron against its published equation, written out here in plain numbers, and against spikes found by hand."""
+"""Ten steps of every neuron against its published equation, written out here in plain numbers, and against spikes found
+by hand."""
 
 from __future__ import annotations
 
@@ -72,7 +73,9 @@ def ltmd() -> States:  # tanh(0.5) = 0.46212
 
 def celif(context: Callable[[float, float, float], float], gain: float = 1.0) -> Callable[[], States]:
     def trace() -> States:
-        v, s, theta = 0.0, 0.0, 0.3
+        v = 0.0
+        s = 0.0
+        theta = 0.3
         for i, te in zip(CURRENT, TE, strict=True):
             theta = 0.3 + 0.5 * (theta - 0.3) + context(te, v, s)
             v = 0.5 * v * (1 - s) + gain * i
@@ -83,7 +86,9 @@ def celif(context: Callable[[float, float, float], float], gain: float = 1.0) ->
 
 
 def alif_celif() -> States:  # beta 0.5, gamma 0.2
-    v, s, theta = 0.0, 0.0, 0.3
+    v = 0.0
+    s = 0.0
+    theta = 0.3
     for i in CURRENT:
         theta = 0.3 + 0.5 * (theta - 0.3) + 0.2 * s
         v = 0.5 * v * (1 - s) + i
@@ -91,11 +96,16 @@ def alif_celif() -> States:  # beta 0.5, gamma 0.2
         yield {"v": v, "s": s, "theta": theta}
 
 
-A, R, FAST = math.exp(-1 / 2), math.exp(-1 / 5), math.exp(-1 / 3)  # tau_v (tau_m) 2, tau_a 5, tau_fast 3
+# tau_v (tau_m) 2, tau_a 5, tau_fast 3
+A = math.exp(-1 / 2)
+R = math.exp(-1 / 5)
+FAST = math.exp(-1 / 3)
 
 
 def alif() -> States:
-    v, s, b = 0.0, 0.0, 0.01
+    v = 0.0
+    s = 0.0
+    b = 0.01
     for i in CURRENT:
         b = R * b + (1 - R) * s
         threshold = 0.01 + 1.8 * b
@@ -106,7 +116,10 @@ def alif() -> States:
 
 def lsnn(beta: float) -> Callable[[], States]:  # two refractory steps, b_0 = 0.05
     def trace() -> States:
-        v, s, b, fired = 0.0, 0.0, 0.0, -9
+        v = 0.0
+        s = 0.0
+        b = 0.0
+        fired = -9
         for t, i in enumerate(CURRENT):
             b = R * b + (1 - R) * s
             threshold = 0.05 + beta * b
@@ -120,9 +133,14 @@ def lsnn(beta: float) -> Callable[[], States]:  # two refractory steps, b_0 = 0.
 
 def dexat(slow: float, quick: float) -> Callable[[], States]:
     def trace() -> States:
-        v, s, b, c, fired = 0.0, 0.0, 0.0, 0.0, -9
+        v = 0.0
+        s = 0.0
+        b = 0.0
+        c = 0.0
+        fired = -9
         for t, i in enumerate(CURRENT):
-            b, c = R * b + (1 - R) * s, FAST * c + (1 - FAST) * s
+            b = R * b + (1 - R) * s
+            c = FAST * c + (1 - FAST) * s
             threshold = 0.05 + slow * b + quick * c
             v = A * v + (1 - A) * i - threshold * s
             s = float(v > threshold and t - fired > 2)
@@ -134,7 +152,10 @@ def dexat(slow: float, quick: float) -> Callable[[], States]:
 
 def ahp(beta: float) -> Callable[[], States]:  # one refractory step
     def trace() -> States:
-        v, s, a, fired = 0.0, 0.0, 0.0, -9
+        v = 0.0
+        s = 0.0
+        a = 0.0
+        fired = -9
         for t, i in enumerate(CURRENT):
             a = R * a + (1 - R) * s
             v = A * v + (1 - A) * (i - beta * a) - 0.05 * s
@@ -146,16 +167,15 @@ def ahp(beta: float) -> Callable[[], States]:  # one refractory step
 
 
 def glif() -> States:
-    alpha, beta, gamma, tau, vth, leak, revth, g = (
-        0.55,
-        0.65,
-        0.55,
-        0.25,
-        0.5,
-        0.0625,
-        0.5,
-        0.5,
-    )  # the default's initial values
+    # the default's initial values
+    alpha = 0.55
+    beta = 0.65
+    gamma = 0.55
+    tau = 0.25
+    vth = 0.5
+    leak = 0.0625
+    revth = 0.5
+    g = 0.5
     v = s = 0.0
     for i in (2 * i for i in CURRENT):
         conducted = i * (1 - beta * (1 - g))
@@ -179,7 +199,8 @@ def indrnn() -> States:  # u = -0.5: the recurrence inhibits
 
 
 class Case(NamedTuple):
-    """``traces``: the equation of each neuron of the layer, all given the same current; ``spikes``: what they fire, found by hand."""
+    """``traces``: the equation of each neuron of the layer, all given the same current; ``spikes``: what they fire,
+    found by hand."""
 
     neuron: Callable[[], Neuron]
     traces: tuple[Callable[[], States], ...]
@@ -187,7 +208,7 @@ class Case(NamedTuple):
     gain: float = 1.0  # of the current
 
 
-def given(neuron: Neuron, **values: float) -> Neuron:
+def filled(neuron: Neuron, **values: float) -> Neuron:
     for name, value in values.items():
         torch.nn.init.constant_(getattr(neuron, name), value)
     return neuron
@@ -201,41 +222,57 @@ def contextual(embedding: str) -> Neuron:
 SHORT = {"adaptive": 0.5, "tau_v": 2.0, "tau_a": 5.0, "threshold": 0.05}
 CASES = {
     "lif": Case(lambda: LIF(1, LIF.Config(leak=0.5)), (lif,), ([0, 1, 1, 1, 0, 0, 1, 0, 1, 0],)),
-    "lif subtract": Case(lambda: LIF(1, LIF.Config(leak=0.5, reset="subtract")), (lif_subtract,), ([0, 1, 1, 1, 0, 0, 1, 0, 1, 0],)),
+    "lif subtract": Case(
+        lambda: LIF(1, LIF.Config(leak=0.5, reset="subtract")), (lif_subtract,), ([0, 1, 1, 1, 0, 0, 1, 0, 1, 0],)
+    ),
     "plif": Case(lambda: PLIF(1, PLIF.Config(decay=0.75)), (plif,), ([0, 1, 1, 1, 0, 0, 1, 0, 1, 0],)),
     "plif original": Case(
         lambda: PLIF(1, PLIF.Config(threshold=1.0, scale_input=True, detach_reset=True, surrogate="arctan", width=2.0)),
-        (plif_original,), ([0, 0, 1, 0, 0, 0, 0, 0, 0, 0],), 4.0,
+        (plif_original,),
+        ([0, 0, 1, 0, 0, 0, 0, 0, 0, 0],),
+        4.0,
     ),
     "ltmd": Case(lambda: LTMD(1), (ltmd,), ([0, 0, 1, 1, 0, 0, 0, 0, 0, 0],)),
     "celif": Case(lambda: contextual("te*v"), (celif(lambda te, v, s: te * v),), ([0, 1, 1, 1, 0, 0, 1, 0, 0, 0],)),
-    "celif te*s": Case(lambda: contextual("te*s"), (celif(lambda te, v, s: te * s),), ([0, 1, 0, 1, 0, 0, 1, 0, 0, 0],)),
-    "celif te+v": Case(lambda: contextual("te+v"), (celif(lambda te, v, s: te + v),), ([0, 1, 0, 0, 0, 0, 0, 0, 0, 0],)),
+    "celif te*s": Case(
+        lambda: contextual("te*s"), (celif(lambda te, v, s: te * s),), ([0, 1, 0, 1, 0, 0, 1, 0, 0, 0],)
+    ),
+    "celif te+v": Case(
+        lambda: contextual("te+v"), (celif(lambda te, v, s: te + v),), ([0, 1, 0, 0, 0, 0, 0, 0, 0, 0],)
+    ),
     "celif te": Case(lambda: contextual("te"), (celif(lambda te, v, s: te),), ([0, 1, 0, 1, 0, 0, 1, 0, 0, 0],)),
     "celif v": Case(lambda: contextual("v"), (celif(lambda te, v, s: v, 2.5),), ([1, 0, 1, 0, 0, 0, 0, 0, 0, 0],), 2.5),
     "celif s": Case(lambda: contextual("s"), (celif(lambda te, v, s: s),), ([0, 1, 0, 0, 0, 0, 1, 0, 0, 0],)),
-    "alif-celif": Case(lambda: ALIFCelif(1, ALIFCelif.Config(beta=0.5, gamma=0.2)), (alif_celif,), ([0, 1, 0, 1, 0, 0, 1, 0, 0, 0],)),
+    "alif-celif": Case(
+        lambda: ALIFCelif(1, ALIFCelif.Config(beta=0.5, gamma=0.2)), (alif_celif,), ([0, 1, 0, 1, 0, 0, 1, 0, 0, 0],)
+    ),
     "alif": Case(
-        lambda: ALIF(1, ALIF.Config(tau_m_std=0.0, tau_adp_std=0.0, tau_m=2.0, tau_adp=5.0)), (alif,), ([1, 0, 0, 0, 0, 0, 1, 0, 0, 0],)
+        lambda: ALIF(1, ALIF.Config(tau_m_std=0.0, tau_adp_std=0.0, tau_m=2.0, tau_adp=5.0)),
+        (alif,),
+        ([1, 0, 0, 0, 0, 0, 1, 0, 0, 0],),
     ),
     "lsnn": Case(
-        lambda: LSNN(2, LSNN.Config(refractory=2, **SHORT)), (lsnn(0.0), lsnn(1.8)),
+        lambda: LSNN(2, LSNN.Config(refractory=2, **SHORT)),
+        (lsnn(0.0), lsnn(1.8)),
         ([1, 0, 0, 1, 0, 0, 1, 0, 0, 1], [1, 0, 0, 0, 0, 0, 1, 0, 0, 0]),
     ),
     "dexat": Case(
-        lambda: DEXAT(2, DEXAT.Config(refractory=2, tau_fast=3.0, **SHORT)), (dexat(0, 0), dexat(0.9, 0.9)),
+        lambda: DEXAT(2, DEXAT.Config(refractory=2, tau_fast=3.0, **SHORT)),
+        (dexat(0, 0), dexat(0.9, 0.9)),
         ([1, 0, 0, 1, 0, 0, 1, 0, 0, 1], [1, 0, 0, 0, 0, 0, 1, 0, 0, 0]),
     ),
     "ahp": Case(
-        lambda: AHP(2, AHP.Config(**SHORT)), (ahp(0.0), ahp(1.8)), ([1, 0, 1, 0, 1, 0, 1, 0, 1, 0], [1, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+        lambda: AHP(2, AHP.Config(**SHORT)),
+        (ahp(0.0), ahp(1.8)),
+        ([1, 0, 1, 0, 1, 0, 1, 0, 1, 0], [1, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
     ),
     "glif": Case(lambda: GLIF(1, GLIF.Config(steps=10)), (glif,), ([0, 1, 0, 1, 0, 0, 1, 0, 0, 0],), 2.0),
     "glif layer-wise": Case(
         lambda: GLIF(1, GLIF.Config(steps=10, per_neuron=False)), (glif,), ([0, 1, 0, 1, 0, 0, 1, 0, 0, 0],), 2.0
     ),
-    "leaky-readout": Case(lambda: given(LeakyReadout(1), tau=math.log(3)), (leaky_readout,)),
-    "indrnn": Case(lambda: given(IndRNN(1), u=-0.5), (indrnn,)),
-}  # fmt: skip
+    "leaky-readout": Case(lambda: filled(LeakyReadout(1), tau=math.log(3)), (leaky_readout,)),
+    "indrnn": Case(lambda: filled(IndRNN(1), u=-0.5), (indrnn,)),
+}
 
 
 @pytest.mark.parametrize("name", list(dict.fromkeys([*NEURONS, *CASES])))
@@ -243,11 +280,11 @@ def test_ten_steps_from_the_equation(name: str) -> None:
     case = CASES[name]
     neuron = case.neuron().double()
     current = torch.tensor(CURRENT, dtype=torch.float64).reshape(-1, 1, 1).expand(-1, 1, neuron.size) * case.gain
-    done = scan(neuron, current, record=neuron.State._fields, backend="loop")  # type: ignore[attr-defined]
+    scanned = scan(neuron, current, record=neuron.State._fields, backend="loop")  # type: ignore[attr-defined]
     for k, trace in enumerate(case.traces):
         for t, expected in enumerate(trace()):
-            assert {n: float(done.recorded[n][t, 0, k].detach()) for n in expected} == pytest.approx(
+            assert {n: float(scanned.recorded[n][t, 0, k].detach()) for n in expected} == pytest.approx(
                 expected, abs=1e-6
             ), (t, k)
     for k, spikes in enumerate(case.spikes):
-        assert done.output[:, 0, k].tolist() == spikes
+        assert scanned.output[:, 0, k].tolist() == spikes

@@ -38,7 +38,8 @@ def test_every_variant_takes_a_training_step_and_every_parameter_moves(model) ->
     module = SpikingModule(config)
     before = {name: p.detach().clone() for name, p in module.named_parameters()}
     optimiser = module.configure_optimizers()["optimizer"]
-    x, y = (torch.rand(200, 40, 20) < 0.2).float(), torch.randint(0, 2, (40,))
+    x = (torch.rand(200, 40, 20) < 0.2).float()
+    y = torch.randint(0, 2, (40,))
     loss, scores = module.objective(module(x), y, **module.loss_settings)
     loss.backward()
     optimiser.step()
@@ -57,7 +58,8 @@ def test_mse_rate_by_hand() -> None:
 
 def test_softmax_sum_ce_sums_the_double_softmax_over_the_late_steps() -> None:
     torch.manual_seed(0)
-    output, target = torch.randn(6, 3, 2), torch.tensor([0, 1, 1])
+    output = torch.randn(6, 3, 2)
+    target = torch.tensor([0, 1, 1])
     loss, scores = softmax_sum_ce(output, target, first=4)
     expected = sum(F.cross_entropy(torch.softmax(output[t], -1), target) for t in (4, 5))
     assert float(loss) == pytest.approx(float(expected), rel=1e-6)
@@ -81,7 +83,7 @@ def test_activity_counts_rates_and_synaptic_operations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"loss": "mse"}, "known: mse-rate, softmax-sum-ce"),
         ({"optimiser": "sgdd"}, "known: adam, adamw"),
@@ -92,8 +94,8 @@ def test_activity_counts_rates_and_synaptic_operations() -> None:
         ({"network_settings": {"start": "zero"}}, "own, uniform"),
     ],
 )
-def test_unknown_names_are_refused_with_what_is_known(change: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_unknown_names_are_refused_with_what_is_known(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         SpikingModule({**Experiment(MNIST, LIF, 0, "paper").config, **change})
 
 

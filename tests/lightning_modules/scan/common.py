@@ -17,13 +17,13 @@ NAMES = sorted(NEURONS)
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
 
-def close(mine: Tensor | None, theirs: Tensor | None, dtype: torch.dtype) -> None:
+def close(actual: Tensor | None, expected: Tensor | None, dtype: torch.dtype) -> None:
     """Equal within the promised tolerance, relative to the largest element."""
-    assert (mine is None) == (theirs is None)
-    if mine is not None and theirs is not None:
-        assert mine.shape == theirs.shape
-        scale = float(theirs.detach().abs().max().clamp(min=1e-30))
-        assert float((mine - theirs).detach().abs().max()) <= TOLERANCE[dtype] * scale
+    assert (actual is None) == (expected is None)
+    if actual is not None and expected is not None:
+        assert actual.shape == expected.shape
+        scale = float(expected.detach().abs().max().clamp(min=1e-30))
+        assert float((actual - expected).detach().abs().max()) <= TOLERANCE[dtype] * scale
 
 
 def same(a: Tensor, b: Tensor) -> None:
@@ -31,13 +31,13 @@ def same(a: Tensor, b: Tensor) -> None:
     assert torch.equal(a.nan_to_num(12345.0), b.nan_to_num(12345.0))
 
 
-def gradients(done: Scanned, wanted: Sequence[Tensor]) -> list[Tensor | None]:
+def gradients(scanned: Scanned, tensors: Sequence[Tensor]) -> list[Tensor | None]:
     """Of a loss that sees output, last state and recorded states."""
     generator = torch.Generator().manual_seed(7)
-    loss = torch.zeros((), dtype=done.output.dtype)
-    for value in (done.output, *done.state, *done.recorded.values()):
+    loss = torch.zeros((), dtype=scanned.output.dtype)
+    for value in (scanned.output, *scanned.state, *scanned.recorded.values()):
         loss = loss + (value * torch.randn(value.shape, generator=generator, dtype=value.dtype)).sum()
-    return list(torch.autograd.grad(loss, list(wanted), allow_unused=True, retain_graph=True))
+    return list(torch.autograd.grad(loss, list(tensors), allow_unused=True, retain_graph=True))
 
 
 def dyadic(*shape: int, scale: int, dtype: torch.dtype) -> Tensor:
@@ -46,7 +46,8 @@ def dyadic(*shape: int, scale: int, dtype: torch.dtype) -> Tensor:
 
 
 class Bursting(Neuron):
-    """A user's neuron, unregistered: three states, a parameter per neuron, one for all, one per step; smooth where ``smooth``."""
+    """A user's neuron, unregistered: three states, a parameter per neuron, one for all, one per step; smooth where
+    ``smooth``."""
 
     @dataclass(frozen=True)
     class Config:
@@ -70,7 +71,14 @@ class Bursting(Neuron):
     def drive(self, steps: int) -> dict[str, Tensor]:
         return {"decay": torch.sigmoid(self.decay), "gain": self.gain, "clock": self.clock[:steps]}
 
-    def step(self, state: State, current: Tensor, decay: Tensor, gain: Tensor, clock: Tensor) -> tuple[State, Tensor]:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self,
+        state: State,
+        current: Tensor,
+        decay: Tensor,
+        gain: Tensor,
+        clock: Tensor,
+    ) -> tuple[State, Tensor]:
         from lightning_modules.surrogate import spike
 
         w = 0.9 * state.w + gain * state.y

@@ -12,11 +12,8 @@ from tests.lightning_modules.scan.common import NAMES, Bursting, close, dyadic, 
 BACKENDS = ("loop", "cpu")
 
 
-DOUBLE = (
-    "alif",
-    "celif",
-    "user",
-)  # compiling takes seconds, and what differs in double is the printer's, not the neuron's
+# compiling takes seconds, and what differs in double is the printer's, not the neuron's
+DOUBLE = ("alif", "celif", "user")
 
 
 @pytest.mark.parametrize(
@@ -24,21 +21,23 @@ DOUBLE = (
 )
 def test_spikes_are_bit_equal_and_gradients_agree(name: str, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    steps, batch, size = 40, 70, 6
+    steps = 40
+    batch = 70
+    size = 6
     neuron = neuron_of(name, size, steps).to(dtype)
     currents = [torch.randn(steps, batch, size, dtype=dtype).requires_grad_() for _ in range(neuron.inputs)]
     state = [s.detach().clone().requires_grad_() for s in neuron.initial_state(batch, currents[0])]
-    wanted = [*currents, *state, *neuron.parameters()]
+    tensors = [*currents, *state, *neuron.parameters()]
     record = neuron.State._fields
     loop, fused = (scan(neuron, *currents, state=tuple(state), record=record, backend=b) for b in BACKENDS)
     same(fused.output, loop.output)
     for a, b in zip((*fused.state, *fused.recorded.values()), (*loop.state, *loop.recorded.values()), strict=True):
         same(a, b)
-    for a, b in zip(gradients(fused, wanted), gradients(loop, wanted), strict=True):
+    for a, b in zip(gradients(fused, tensors), gradients(loop, tensors), strict=True):
         close(a, b, dtype)
     # without gradients of recorded states the reverse kernel takes whole chunks at once
     loop, fused = (scan(neuron, *currents, state=tuple(state), backend=b) for b in BACKENDS)
-    for a, b in zip(gradients(fused, wanted), gradients(loop, wanted), strict=True):
+    for a, b in zip(gradients(fused, tensors), gradients(loop, tensors), strict=True):
         close(a, b, dtype)
 
 
@@ -48,28 +47,45 @@ def test_projection_and_recurrence_agree_in_every_gradient(
     detach_every: int | None, checkpoint_every: int | None
 ) -> None:
     torch.manual_seed(0)
-    steps, batch, inputs, size = 33, 67, 9, 6
+    steps = 33
+    batch = 67
+    inputs = 9
+    size = 6
     neuron = LIF(size)
     x = torch.randint(0, 2, (steps, batch, inputs)).float().requires_grad_()
-    weight, bias = dyadic(size, inputs, scale=8, dtype=x.dtype), dyadic(size, scale=4, dtype=x.dtype)
-    recurrent, recurrent_bias = dyadic(size, size, scale=8, dtype=x.dtype), dyadic(size, scale=2, dtype=x.dtype)
+    weight = dyadic(size, inputs, scale=8, dtype=x.dtype)
+    bias = dyadic(size, scale=4, dtype=x.dtype)
+    recurrent = dyadic(size, size, scale=8, dtype=x.dtype)
+    recurrent_bias = dyadic(size, scale=2, dtype=x.dtype)
     previous = torch.randint(0, 2, (batch, size)).float().requires_grad_()
     probe = torch.zeros(steps, batch, size, requires_grad=True)
-    wanted = [x, weight, bias, recurrent, recurrent_bias, previous, probe]
+    tensors = [x, weight, bias, recurrent, recurrent_bias, previous, probe]
     loop, fused = (
-        scan_dense(neuron, x, weight, bias, previous=previous, recurrent=recurrent, recurrent_bias=recurrent_bias, probe=probe,
-                   detach_every=detach_every, checkpoint_every=checkpoint_every, backend=b)
-        for b in BACKENDS
-    )  # fmt: skip
+        scan_dense(
+            neuron,
+            x,
+            weight,
+            bias,
+            previous=previous,
+            recurrent=recurrent,
+            recurrent_bias=recurrent_bias,
+            probe=probe,
+            detach_every=detach_every,
+            checkpoint_every=checkpoint_every,
+            backend=backend,
+        )
+        for backend in BACKENDS
+    )
     same(fused.output, loop.output)
     assert 0.05 < float(loop.output.detach().mean()) < 0.95
-    for a, b in zip(gradients(fused, wanted), gradients(loop, wanted), strict=True):
+    for a, b in zip(gradients(fused, tensors), gradients(loop, tensors), strict=True):
         close(a, b, x.dtype)
 
 
 def test_a_recurrence_on_given_currents_leaves_them_alone() -> None:
     torch.manual_seed(0)
-    current, recurrent = torch.rand(20, 5, 6, requires_grad=True), dyadic(6, 6, scale=8, dtype=torch.float32)
+    current = torch.rand(20, 5, 6, requires_grad=True)
+    recurrent = dyadic(6, 6, scale=8, dtype=torch.float32)
     before = current.detach().clone()
     loop, fused = (scan(LIF(6), current, recurrent=recurrent, backend=b) for b in BACKENDS)
     same(fused.output, loop.output)
@@ -92,54 +108,58 @@ def test_a_stack_is_its_layers_one_after_the_other(checkpoint_every: int | None)
             )
         )
     x = (torch.rand(30, 70, 40) < 0.05).float().requires_grad_()  # sparse and wide enough for the event products
-    wanted = [
+    tensors = [
         x,
         *(t for layer in layers for t in (layer.weight, layer.bias, *layer.neuron.parameters()) if t is not None),
     ]
     results = []
     for backend in BACKENDS:
-        done = scan_stack(layers, x, checkpoint_every=checkpoint_every, backend=backend)
+        result = scan_stack(layers, x, checkpoint_every=checkpoint_every, backend=backend)
         loss = (
-            done.output.sum()
-            + sum((mean**2 * k).sum() for k, mean in enumerate(done.means, 3))
-            + done.states[0][0].sum()
+            result.output.sum()
+            + sum((mean**2 * k).sum() for k, mean in enumerate(result.means, 3))
+            + result.states[0][0].sum()
         )
-        results.append((done, torch.autograd.grad(loss, wanted)))
-    (loop, theirs), (fused, mine) = results
+        results.append((result, torch.autograd.grad(loss, tensors)))
+    (loop, loop_grads), (fused, fused_grads) = results
     same(fused.output, loop.output)
     for a, b in zip(fused.means, loop.means, strict=True):
         assert torch.equal(a, b)  # spikes add up exactly
-    for a, b in zip(mine, theirs, strict=True):
+    for a, b in zip(fused_grads, loop_grads, strict=True):
         close(a, b, x.dtype)
 
 
 def test_reduce_gives_the_mean_of_the_output_and_its_gradient() -> None:
     torch.manual_seed(0)
     x = torch.rand(19, 7, 6, requires_grad=True)
-    full, mean = scan(LIF(6), x).output.mean(0), scan(LIF(6), x, reduce="mean").output
+    full = scan(LIF(6), x).output.mean(0)
+    mean = scan(LIF(6), x, reduce="mean").output
     assert torch.equal(full, mean)
     close(torch.autograd.grad((mean**2).sum(), x)[0], torch.autograd.grad((full**2).sum(), x)[0], x.dtype)
 
 
 def test_a_scan_in_two_halves_with_state_handed_over_is_the_whole() -> None:
     torch.manual_seed(0)
-    x, recurrent = torch.rand(20, 5, 6), dyadic(6, 6, scale=8, dtype=torch.float32)
-    whole = scan(LIF(6), x, recurrent=recurrent).output
+    x = torch.rand(20, 5, 6)
+    recurrent = dyadic(6, 6, scale=8, dtype=torch.float32)
+    in_one_run = scan(LIF(6), x, recurrent=recurrent).output
     first = scan(LIF(6), x[:11], recurrent=recurrent)
     second = scan(LIF(6), x[11:], recurrent=recurrent, state=first.state, previous=first.output[-1])
-    assert torch.equal(whole, torch.cat([first.output, second.output]))
+    assert torch.equal(in_one_run, torch.cat([first.output, second.output]))
 
 
 def test_results_do_not_depend_on_the_number_of_threads() -> None:
     torch.manual_seed(0)
-    x, weight = torch.rand(25, 150, 12), torch.randn(8, 12, requires_grad=True)
+    x = torch.rand(25, 150, 12)
+    weight = torch.randn(8, 12, requires_grad=True)
     neuron = LIF(8, LIF.Config(learn_leak=True))
-    before, results = torch.get_num_threads(), []
+    before = torch.get_num_threads()
+    results = []
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            done = scan_dense(neuron, x, weight, recurrent=weight[:, :8])
-            results.append((done.output, *torch.autograd.grad(done.output.sum(), [weight, neuron.tau])))
+            result = scan_dense(neuron, x, weight, recurrent=weight[:, :8])
+            results.append((result.output, *torch.autograd.grad(result.output.sum(), [weight, neuron.tau])))
     finally:
         torch.set_num_threads(before)
     for other in results[1:]:
@@ -149,10 +169,8 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
 def test_gradcheck_with_a_smooth_surrogate() -> None:
     torch.manual_seed(0)
     neuron = Bursting(3, 5, Bursting.Config(smooth=True)).double()
-    x, weight = (
-        torch.rand(5, 2, 4, dtype=torch.float64, requires_grad=True),
-        torch.rand(3, 4, dtype=torch.float64, requires_grad=True),
-    )
+    x = torch.rand(5, 2, 4, dtype=torch.float64, requires_grad=True)
+    weight = torch.rand(3, 4, dtype=torch.float64, requires_grad=True)
     recurrent = torch.rand(3, 3, dtype=torch.float64, requires_grad=True)
     parameters = tuple(neuron.parameters())
 

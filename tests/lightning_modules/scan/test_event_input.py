@@ -27,7 +27,8 @@ class Events(NamedTuple):
         """``denied``: fail where the dense tensor is asked for."""
         rows = x.reshape(-1, x.shape[2])
         starts = torch.cat([torch.zeros(1, dtype=torch.int64), (rows != 0).sum(1).cumsum(0)])
-        return cls(starts, rows.nonzero()[:, 1].int(), rows[rows != 0], tuple(x.shape), denied)  # type: ignore[arg-type]
+        steps, batch, width = x.shape
+        return cls(starts, rows.nonzero()[:, 1].int(), rows[rows != 0], (steps, batch, width), denied)
 
     def dense(self) -> Tensor:
         assert not self.denied
@@ -85,17 +86,18 @@ def test_a_network_observes_the_same_in_events(binary: bool) -> None:
     torch.manual_seed(0)
     x = (torch.rand(15, 9, 40) < 0.05) * torch.randint(1, 2 if binary else 4, (15, 9, 40)).float()
     network = Network((40, 33, 4), "lif", {"leak": 0.3, "threshold": 0.3})
-    (output, activity), (same, again) = network.observe(x), network.observe(Events.of(x))
-    assert torch.equal(output, same) and torch.equal(network(Events.of(x)), output)
-    assert torch.equal(activity.synops, again.synops) and bool(activity.synops > 0)
-    assert all(torch.equal(a, b) for a, b in zip(activity.rates, again.rates, strict=True))
+    output, activity = network.observe(x)
+    output_again, activity_again = network.observe(Events.of(x))
+    assert torch.equal(output, output_again) and torch.equal(network(Events.of(x)), output)
+    assert torch.equal(activity.synops, activity_again.synops) and bool(activity.synops > 0)
+    assert all(torch.equal(a, b) for a, b in zip(activity.rates, activity_again.rates, strict=True))
 
 
 GOOD = Events.of(torch.ones(2, 3, 40))
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "events",
     [
         GOOD._replace(starts=GOOD.starts[:-1]),
         GOOD._replace(values=GOOD.values[:-1]),
@@ -105,6 +107,6 @@ GOOD = Events.of(torch.ones(2, 3, 40))
         GOOD._replace(starts=torch.cat([GOOD.starts[:2], GOOD.starts[1:2] - 1, GOOD.starts[3:]])),
     ],
 )
-def test_events_that_do_not_fit_their_shape_are_refused(wrong: Events) -> None:
+def test_events_that_do_not_fit_their_shape_are_refused(events: Events) -> None:
     with pytest.raises(ValueError, match=r"events of \[2, 3, 40\]"):
-        scan_stack([Dense(LIF(33), torch.ones(33, 40))], wrong)
+        scan_stack([Dense(LIF(33), torch.ones(33, 40))], events)

@@ -22,11 +22,11 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(scope="module")
 def outcome() -> dict[str, str]:
     command = [sys.executable, "-m", "tests.lightning_modules.scan.gpu_cases"]
-    done = subprocess.run(
+    result = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True, timeout=300
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
 
 
 @pytest.mark.parametrize(

@@ -42,12 +42,12 @@ def finish(process: subprocess.Popen) -> tuple[str, bool, str]:
 
 
 def test_two_processes_compiling_at_once_and_a_third_that_finds_it_done(tmp_path: Path) -> None:
-    both = [start(str(tmp_path)) for _ in range(2)]
-    (one, compiled, log), (two, _, _) = (finish(p) for p in both)
+    processes = [start(str(tmp_path)) for _ in range(2)]
+    (first_value, compiled, log), (second_value, _, _) = (finish(p) for p in processes)
     assert compiled and "compil" in log  # the time of the first use is reported
-    three, again, _ = finish(start(str(tmp_path)))
-    assert one == two == three
-    assert not again
+    third_value, compiled_again, _ = finish(start(str(tmp_path)))
+    assert first_value == second_value == third_value
+    assert not compiled_again
     assert not list((tmp_path / "kernels").glob("*.tmp"))
 
 
@@ -70,7 +70,9 @@ def child(queue: multiprocessing.Queue) -> None:
 
 def parent_and_child(method: str) -> None:
     torch.manual_seed(0)
-    mine = float(scan(LIF(4), torch.rand(5, 130, 4), backend="cpu").output.sum())  # the parent's threads exist by now
+    expected = float(
+        scan(LIF(4), torch.rand(5, 130, 4), backend="cpu").output.sum()
+    )  # the parent's threads exist by now
     context = multiprocessing.get_context(method)
     queue = context.Queue()
     process = context.Process(target=child, args=(queue,))
@@ -80,19 +82,19 @@ def parent_and_child(method: str) -> None:
     if isinstance(value, str):
         print(value)
     else:
-        assert value == mine
+        assert value == expected
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_child_process_computes_the_same(method: str) -> None:
     # a parent of its own: torch forbids a fork where autograd has threads, and other tests may have started them here
     code = f"from {__name__} import parent_and_child; parent_and_child({method!r})"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=180)
+    assert result.returncode == 0, result.stderr
     if method == "spawn":
-        assert not done.stdout
-    elif done.stdout:  # a CUDA build of torch: no autograd in a fork of a process that has used it, whatever it runs
-        pytest.skip(done.stdout)
+        assert not result.stdout
+    elif result.stdout:  # a CUDA build of torch: no autograd in a fork of a process that has used it, whatever it runs
+        pytest.skip(result.stdout)
 
 
 def test_products_and_sums_are_not_contracted() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lightning_modules.neurons import NEURONS
 from lightning_modules.neurons.lif import LIF
-from lightning_modules.scan import Dense, scan, scan_dense, scan_stack, walk
+from lightning_modules.scan import Dense, block, scan, scan_dense, scan_stack
 from tests.lightning_modules.scan.common import close, gradients, same
 
 SIZES = st.sampled_from([1, 2, 3, 7, 17, 64, 65])
@@ -37,10 +37,8 @@ def test_any_shape_and_any_value(steps: int, batch: int, size: int, values: str,
     x.requires_grad_()
     current = x.transpose(0, 1) if transposed else x
     neuron = LIF(size)
-    for record in (
-        ("u",),
-        (),
-    ):  # with a state recorded the kernels stop between steps, without they run where the tensors are
+    # with a state recorded the kernels stop between steps, without they run where the tensors are
+    for record in (("u",), ()):
         loop, fused = (scan(neuron, current, record=record, backend=b) for b in ("loop", "cpu"))
         same(fused.output, loop.output)
         for name in record:
@@ -74,29 +72,30 @@ def test_a_current_kept_and_one_projected_again_are_the_same_to_the_bit(
 ) -> None:
     torch.manual_seed(0)
     x = (torch.rand(30, 70, 400) < density).float()
-    weight, given = torch.randn(40, 400, requires_grad=True), []
-    for few in (0, walk.FEW, 400):
-        monkeypatch.setattr(walk, "FEW", few)
-        done = scan_dense(LIF(40), x, weight, backend="cpu")
-        given.append([done.output, *gradients(done, [weight])])
-    assert bool(given[0][1].any())
-    for kept, again in itertools.pairwise(given):
-        assert all(torch.equal(a, b) for a, b in zip(kept, again, strict=True))
+    weight = torch.randn(40, 400, requires_grad=True)
+    results = []
+    for events in (0, block.REPROJECT_EVENTS, 400):
+        monkeypatch.setattr(block, "REPROJECT_EVENTS", events)
+        scanned = scan_dense(LIF(40), x, weight, backend="cpu")
+        results.append([scanned.output, *gradients(scanned, [weight])])
+    assert bool(results[0][1].any())
+    for saved, reprojected in itertools.pairwise(results):
+        assert all(torch.equal(a, b) for a, b in zip(saved, reprojected, strict=True))
 
 
 def test_a_nan_in_a_sparse_input_reaches_the_neurons() -> None:
     x = torch.zeros(3, 2, 64)
     x[1, 0, 5] = float("nan")
-    done = scan_dense(NEURONS["leaky-readout"](40), x, torch.ones(40, 64), backend="cpu")
-    assert bool(done.output[1:, 0].isnan().all())
-    assert not bool(done.output[0].isnan().any()) and not bool(done.output[:, 1].isnan().any())
+    scanned = scan_dense(NEURONS["leaky-readout"](40), x, torch.ones(40, 64), backend="cpu")
+    assert bool(scanned.output[1:, 0].isnan().all())
+    assert not bool(scanned.output[0].isnan().any()) and not bool(scanned.output[:, 1].isnan().any())
 
 
 X = torch.zeros(4, 3, 5)
 
 
 @pytest.mark.parametrize(
-    ("call", "says"),
+    ("call", "message"),
     [
         (lambda: scan(LIF(6), X), r"must be \[T, B, 6\]"),
         (lambda: scan(LIF(5), X[0]), r"must be \[T, B, N\]"),
@@ -120,8 +119,8 @@ X = torch.zeros(4, 3, 5)
         (lambda: scan_stack([Dense(LIF(5)), Dense(LIF(4))], X), r"must be \[T, B, 4\]"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_clear_words(call: object, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_what_does_not_fit_is_refused_in_clear_words(call: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         call()  # type: ignore[operator]
 
 
@@ -130,7 +129,8 @@ def test_a_step_that_cannot_be_fused_runs_on_the_loop_and_says_so_once(caplog: p
         def step(self, state, current, k=None):  # type: ignore[no-untyped-def, override]
             return super().step(state, current.cumsum(-1), k)
 
-    neuron, x = Sorting(4), torch.rand(5, 3, 4)
+    neuron = Sorting(4)
+    x = torch.rand(5, 3, 4)
     with caplog.at_level(logging.WARNING):
         outputs = [scan(neuron, x).output for _ in range(2)]
     assert torch.equal(outputs[0], scan(neuron, x, backend="loop").output)

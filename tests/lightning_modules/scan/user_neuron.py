@@ -1,4 +1,5 @@
-"""A neuron as a user would write it, unknown to the package: ``bench speed`` times it, and tests hold it to the promises of ours."""
+"""A neuron as a user would write it, unknown to the package: ``bench speed`` times it, and tests hold it to the
+promises of ours."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from lightning_modules.surrogate import spike
 class Resonant(Neuron):
     """A damped oscillator with a spike-driven threshold: three states, two learnable parameters per neuron.
 
-    x[t] = d x[t-1] - w y[t-1] + I[t];  y[t] = d y[t-1] + w x[t-1];  q[t] = 0.9 q[t-1] + S[t-1];  S[t] = H(x[t] - 0.5 - q[t]), S[t-1] from
-    the states of the step before.
+    x[t] = d x[t-1] - w y[t-1] + I[t];  y[t] = d y[t-1] + w x[t-1];  q[t] = 0.9 q[t-1] + S[t-1];  S[t] = H(x[t] - 0.5 -
+    q[t]), S[t-1] from the states of the step before.
     """
 
     @dataclass(frozen=True)
@@ -36,7 +37,14 @@ class Resonant(Neuron):
     def drive(self, steps: int) -> dict[str, Tensor]:
         return {"d": torch.sigmoid(self.damping), "w": self.frequency}
 
-    def step(self, state: State, current: Tensor, d: Tensor, w: Tensor) -> tuple[State, Tensor]:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self,
+        state: State,
+        current: Tensor,
+        d: Tensor,
+        w: Tensor,
+    ) -> tuple[State, Tensor]:
         q = 0.9 * state.q + spike(state.x - 0.5 - state.q, "triangular", self.config.width)
-        x, y = d * state.x - w * state.y + current, d * state.y + w * state.x
+        x = d * state.x - w * state.y + current
+        y = d * state.y + w * state.x
         return self.State(x, y, q), spike(x - 0.5 - q, "triangular", self.config.width)

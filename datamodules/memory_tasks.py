@@ -1,4 +1,4 @@
-"""Two generated tasks that need a long memory: the adding problem and copy memory, as Chen et al. 2023 describe them."""
+"""Two generated tasks that need a long memory: the adding problem and copy memory (Chen et al. 2023)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ DELIMITER = 9
 
 
 class Adding(Generated):
-    """``steps`` x batch x 2: a value from U(0, 1), and 1 at two different steps drawn from all of them. Target: the sum of the two
-    marked values, [B]. Always saying 1 has a mean squared error of 1/6."""
+    """``steps`` x batch x 2: a value from U(0, 1), and 1 at two different steps drawn from all of them. Target: the sum
+    of the two marked values, [B]. Always saying 1 has a mean squared error of 1/6."""
 
     def __init__(
-        self, batch_size: int, seed: int, steps: int = 100, batches: int = 100, test: int = 1_000, validation: float = 0.0
+        self,
+        batch_size: int,
+        seed: int,
+        steps: int = 100,
+        batches: int = 100,
+        test: int = 1_000,
+        validation: float = 0.0,
     ) -> None:
         super().__init__(batch_size, seed, batches, test, validation)
         if steps < 2:
@@ -35,14 +41,20 @@ class Adding(Generated):
 
 
 class CopyMemory(Generated):
-    """``delay`` + 20 steps x batch x 10, one-hot: ten digits from 1..8, ``delay`` zeros, ten 9s. Target [B, steps]: the ten digits in the
-    last ten steps, 0 before.
+    """``delay`` + 20 steps x batch x 10, one-hot: ten digits from 1..8, ``delay`` zeros, ten 9s. Target [B, steps]: the
+    ten digits in the last ten steps, 0 before.
 
     Saying 0 and then any of the eight digits has a cross-entropy per step of 10 ln 8 / (delay + 20).
     """
 
     def __init__(
-        self, batch_size: int, seed: int, delay: int = 100, batches: int = 100, test: int = 1_000, validation: float = 0.0
+        self,
+        batch_size: int,
+        seed: int,
+        delay: int = 100,
+        batches: int = 100,
+        test: int = 1_000,
+        validation: float = 0.0,
     ) -> None:
         super().__init__(batch_size, seed, batches, test, validation)
         if delay < 1:
@@ -51,8 +63,9 @@ class CopyMemory(Generated):
 
     def generate(self, count: int, rng: np.random.Generator) -> Batch:
         digits = rng.integers(1, DELIMITER, (DIGITS, count))
-        shown = np.zeros((self.delay + 2 * DIGITS, count), np.int64)
-        shown[:DIGITS], shown[-DIGITS:] = digits, DELIMITER
-        target = np.zeros_like(shown)
+        sequence = np.zeros((self.delay + 2 * DIGITS, count), np.int64)
+        sequence[:DIGITS] = digits
+        sequence[-DIGITS:] = DELIMITER
+        target = np.zeros_like(sequence)
         target[-DIGITS:] = digits
-        return torch.from_numpy(np.eye(10, dtype=np.uint8)[shown]), torch.from_numpy(target.T.copy())
+        return torch.from_numpy(np.eye(10, dtype=np.uint8)[sequence]), torch.from_numpy(target.T.copy())

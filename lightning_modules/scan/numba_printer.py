@@ -1,4 +1,4 @@
-"""Prints a traced step as numba source: one function that walks forward through time, one that walks back."""
+"""Prints a traced step as numba source: one function that goes forward through time, and one that goes back."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def flush(total, part):
 
 @kernel
 def add_rows(row, values, matrix, places):
-    """row += values @ matrix, visiting only the values that are not zero, four at a time so that the sum stays in a register."""
+    """row += values @ matrix for the values that are not zero, four at a time so that the sum stays in a register."""
     count = 0
     for j in range(values.shape[0]):
         places[count] = j  # without a branch: overwritten unless the next line moves on
@@ -82,6 +82,27 @@ def add_rows(row, values, matrix, places):
             row[n] += v0 * m0[n]
         k += 1
 '''
+FORWARD_DOC = '''\
+    """``steps`` steps from time ``t_first`` of the samples in ``total`` [B, N], to which the outputs are added.
+
+    States (and, if ``recurrent``, outputs) start from slot ``now`` of their ``head`` [slots, B, N]; the last ones are
+    written to the next slot. Slot t of ``records``, if ``record``, is the state after step t. Slot ``out_t`` + t of
+    ``outputs`` is the output of step t; its samples begin at ``out_b``. The first current begins at ``in_t``,
+    ``in_b``. A recurrent current becomes current + (bias + output[t-1] @ matrix), in place. ``every`` is 1 for a
+    drive with a row per step, else 0.
+    """'''
+BACKWARD_DOC = '''\
+    """The same steps in reverse, or those from ``first`` to ``last`` of them, after a ``replay`` of all.
+
+    A replay starts from slot ``now`` of ``head``. It gives the ``outputs`` of the forward pass and fills ``past``
+    [*, steps, N], the states before each step; where no gradient joins between steps, one row serves all samples. The
+    currents include the recurrence. The first one begins at ``in_t``, ``in_b``. ``grad_0s``, which begins at
+    ``back_t``, ``back_b``, is the gradient of the output at first and of the first current in the end. ``adjoint``
+    [B, N] is the gradient of the state between two steps. ``sum`` adds up, in double precision, the gradient of a
+    drive, or [N] that of the first current, from sums of a few steps in ``part``, which is zero before and after.
+    ``mean`` [B, N] is added to the gradient of every output. The gradient is cut before each step whose time is a
+    multiple of ``detach``.
+    """'''
 INFIX = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", 
     "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!=", "and": "&", "or": "|",
@@ -92,24 +113,23 @@ ARITHMETIC = {"add", "sub", "mul", "div", "gt", "ge", "lt", "le", "eq", "ne"}
 def source(traced: Traced) -> str:
     """The text of a module with ``forward`` and ``backward`` kernels; see there for their arguments."""
     double = traced.dtype == torch.float64
-    prelude = PRELUDE.format(title=traced.title, real="float64" if double else "float32", integer="int64" if double else "int32")
+    prelude = PRELUDE.format(
+        title=traced.title, real="float64" if double else "float32", integer="int64" if double else "int32"
+    )
     return "\n\n".join([prelude + (EXACT_EXP if double else EXP) + ROWS, _forward(traced), _backward(traced)])
 
 
 def _forward(traced: Traced) -> str:
-    states, currents, drives = traced.states, range(traced.currents), traced.drives
+    states = traced.states
+    currents = range(traced.currents)
+    drives = traced.drives
     lines = [
         "@kernel",
         f"def forward(steps, t_first, now, record, {_names(currents, 'current_{0}s')}in_t, in_b,",
-        f"            {_names(drives, 'drive_{0}s, every_{0}')}{_names(states, 'head_{0}s')}{_names(states, 'record_{0}s')}",
+        f"            {_names(drives, 'drive_{0}s, every_{0}')}{_names(states, 'head_{0}s')}"
+        f"{_names(states, 'record_{0}s')}",
         "            head, outputs, out_t, out_b, total, recurrent, matrix, bias):",
-        '    """``steps`` steps from time ``t_first`` of the samples in ``total`` [B, N], which adds up the outputs.',
-        "",
-        "    States (and, if ``recurrent``, outputs) start from slot ``now`` of their head, [slots, B, N], and leave their last in the",
-        "    next. Slot t of ``records``, if ``record``, is what step t ends with, and so is slot ``out_t`` + t of ``outputs``, where the",
-        "    samples begin at ``out_b``; the first current's begin at ``in_t``, ``in_b``. A recurrent current becomes current + (bias +",
-        "    output[t-1] @ matrix), in place. ``every`` is 1 for a drive with a row per step, else 0.",
-        '    """',
+        FORWARD_DOC,
         "    row, places = np.empty(total.shape[1], real), np.empty(total.shape[1], np.int64)",
         "    for b in range(total.shape[0]):",
         "        sum_b = total[b]",
@@ -141,30 +161,39 @@ def _forward(traced: Traced) -> str:
 
 
 def _backward(traced: Traced) -> str:
-    states, currents, drives = traced.states, range(traced.currents), traced.drives
-    used = traced.backward.used()
-    grads = traced.backward.outputs
-    of_state, rest = grads[: len(states)], grads[len(states) :]
-    of_current, of_drive = rest[: traced.currents], rest[traced.currents :]
+    states = traced.states
+    currents = range(traced.currents)
+    drives = traced.drives
     lines = [
         "@kernel",
         f"def backward(steps, t_first, now, replay, first, last, detach, {_names(currents, 'current_{0}s')}in_t, in_b,",
-        f"             {_names(drives, 'drive_{0}s, every_{0}')}{_names(states, 'head_{0}s')}{_names(states, 'row_{0}')}",
+        f"             {_names(drives, 'drive_{0}s, every_{0}')}{_names(states, 'head_{0}s')}"
+        f"{_names(states, 'row_{0}')}",
         f"             {_names(states, 'past_{0}s')}head, outputs, recurrent, {_names(states, 'adjoint_{0}s')}",
         f"             {_names(drives, 'part_{0}s, sum_{0}s')}{_names(currents, 'grad_{0}s')}back_t, back_b,",
         "             part, sum, mean):",
-        '    """The same steps in reverse, or those from ``first`` to ``last`` of them, after a ``replay`` of all.',
-        "",
-        "    A replay starts from slot ``now`` of ``head``, gives ``outputs`` as the forward pass did and fills ``past`` [*, steps, N],",
-        "    the states before each step; one for all samples is enough where nothing joins between steps. The currents are whole.",
-        "    The first one begins at ``in_t``, ``in_b``; ``grad_0s``, which begins at ``back_t``, ``back_b``, brings the gradient of the",
-        "    output and leaves with that of the first current. ``adjoint`` [B, N] is the gradient of the state between two steps; ``sum``",
-        "    adds up, in double precision, the gradient of a drive, or [N] that of the first current, from the sum of a few steps in",
-        "    ``part`` (zeros, and zeros again afterwards); ``mean`` [B, N] is added to the gradient of every output; the gradient is cut",
-        "    before each step whose time ``detach`` divides.",
-        '    """',
+        BACKWARD_DOC,
         "    for b in range(len(mean)):",
         "        mean_b = mean[b]",
+        *_replay(traced),
+        *_reverse(traced),
+        "        flush(sum, part)",
+    ]
+    for d in drives:
+        lines += [f"        if every_{d} == 0:", f"            flush(sum_{d}s[0], part_{d}s[0])"]
+    for d in drives:
+        lines += [
+            f"    if every_{d} == 1:",
+            "        for t in range(first, last):",
+            f"            flush(sum_{d}s[t_first + t], part_{d}s[t])",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _replay(traced: Traced) -> list[str]:
+    """The forward pass once more, which fills the states before each step."""
+    states = traced.states
+    return [
         "        if replay:",
         "            keep_denormals(True)  # decide as the forward pass did",
         "            if recurrent:",
@@ -181,6 +210,17 @@ def _backward(traced: Traced) -> str:
         *(f"                    s_{s}[n] = {_value(v)}" for s, v in zip(states, traced.forward.outputs, strict=False)),
         f"                    o[n] = {_value(traced.forward.outputs[-1])}",
         "            keep_denormals(False)",
+    ]
+
+
+def _reverse(traced: Traced) -> list[str]:
+    """The vector-Jacobian products of the steps, last step first."""
+    states = traced.states
+    currents = range(traced.currents)
+    drives = traced.drives
+    used = traced.backward.used()
+    of_states, of_currents, of_drives = traced.gradients()
+    return [
         *(f"        a_{s} = adjoint_{s}s[b]" for s in states),
         "        for t in range(last - 1, first - 1, -1):",
         *_rows(traced),
@@ -192,32 +232,21 @@ def _backward(traced: Traced) -> str:
         *(f"                grad_{s} = a_{s}[n]" for s in states if f"grad_{s}" in used),
         "                grad_output = g_0[n] + mean_b[n]",
         *_body(traced.backward),
-        *(f"                a_{s}[n] = {_value(v)}" for s, v in zip(states, of_state, strict=True)),
-        *(f"                g_{i}[n] = {_value(v)}" for i, v in zip(currents, of_current, strict=True)),
-        f"                part[n] += {_value(of_current[0])}",
-        *(f"                q_{d}[n] += {_value(v)}" for d, v in zip(drives, of_drive, strict=True)),
+        *(f"                a_{s}[n] = {_value(v)}" for s, v in zip(states, of_states, strict=True)),
+        *(f"                g_{i}[n] = {_value(v)}" for i, v in zip(currents, of_currents, strict=True)),
+        f"                part[n] += {_value(of_currents[0])}",
+        *(f"                q_{d}[n] += {_value(v)}" for d, v in zip(drives, of_drives, strict=True)),
         "            if detach > 0 and t_first + t > 0 and (t_first + t) % detach == 0:",
         *(f"                clear(a_{s})" for s in states),
         *([] if states else ["                pass"]),
-        "        flush(sum, part)",
-        *(line for d in drives for line in (f"        if every_{d} == 0:", f"            flush(sum_{d}s[0], part_{d}s[0])")),
-        *(
-            line
-            for d in drives
-            for line in (
-                f"    if every_{d} == 1:",
-                "        for t in range(first, last):",
-                f"            flush(sum_{d}s[t_first + t], part_{d}s[t])",
-            )
-        ),
-        "",
     ]
-    return "\n".join(lines)
 
 
 def _start(states: tuple[str, ...], place: str) -> list[str]:
-    """Each state's row, where it stays while time passes, filled from the head."""
-    return [f"        s_{s} = {place.format(s)}" for s in states] + [f"        copy(s_{s}, head_{s}s[now, b])" for s in states]
+    """Each state's row, which holds the state from step to step, filled with the state before the first step."""
+    return [f"        s_{s} = {place.format(s)}" for s in states] + [
+        f"        copy(s_{s}, head_{s}s[now, b])" for s in states
+    ]
 
 
 def _rows(traced: Traced) -> list[str]:
@@ -227,7 +256,7 @@ def _rows(traced: Traced) -> list[str]:
 
 
 def _place(current: int, origin: str) -> str:
-    """Where the row of a current, or of its gradient, is: of the first one a block may be given the array of the whole batch and time."""
+    """The place of the row of a current, or of its gradient. The first current may be the array of the whole batch."""
     return "t, b" if current else f"{origin}_t + t, {origin}_b + b"
 
 
@@ -266,7 +295,8 @@ def expression(op: Op, booleans: set[str]) -> str:
         exponent = float(op.args[1])  # type: ignore[arg-type]
         return f"math.sqrt({a[0]})" if exponent == 0.5 else " * ".join([a[0]] * int(exponent)) or "real(1.0)"
     if kind == "clamp":
-        low, high = op.args[1], op.args[2]
+        low = op.args[1]
+        high = op.args[2]
         text = a[0] if low is None else f"({a[1]} if {a[0]} < {a[1]} else {a[0]})"
         return text if high is None else f"{a[2]} if {text} > {a[2]} else {text}"
     return {

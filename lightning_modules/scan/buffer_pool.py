@@ -1,4 +1,4 @@
-"""Big buffers, reused: fresh pages cost as much as the arithmetic done in them."""
+"""A pool of large buffers that are reused, since fresh pages cost as much as the arithmetic done in them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-KEEP = 1 << 30  # bytes held back for reuse at most
+MAX_HELD_BYTES = 1 << 30  # bytes held back for reuse at most
 _free: dict[int, list[np.ndarray]] = {}  # by size, the size used longest ago first
 _lent: dict[int, tuple[weakref.ref, np.ndarray]] = {}  # by the reference's id: a reference to an array cannot be hashed
-_held = 0
+_held_bytes = 0
 _lock = RLock()  # reentrant: a buffer may come back in the middle of a request, through the garbage collector
 
 
-def _renew() -> None:
+def _renew_lock() -> None:
     global _lock
     _lock = RLock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def empty(*shape: int, dtype: torch.dtype) -> Tensor:
-    """A contiguous tensor of undefined content whose memory comes back here once nothing refers to it, its views included."""
+    """A contiguous tensor of undefined content. Its memory returns to the pool with its last reference or view."""
     kind, itemsize = (np.float64, 8) if dtype == torch.float64 else (np.float32, 4)
     size = prod(shape) * itemsize
     if not size:
@@ -36,7 +36,7 @@ def empty(*shape: int, dtype: torch.dtype) -> Tensor:
     buffer = _take(size)
     # torch holds this very array for as long as the tensor's storage lives, so its end is the storage's end.
     array = buffer[:size].view(kind).reshape(shape)
-    loan = weakref.ref(array, _give)
+    loan = weakref.ref(array, _give_back)
     _lent[id(loan)] = loan, buffer
     return torch.from_numpy(array)
 
@@ -50,29 +50,29 @@ def contiguous(tensor: Tensor) -> Tensor:
 
 
 def _take(size: int) -> np.ndarray:
-    global _held
+    global _held_bytes
     unit = max(64, (1 << size.bit_length()) >> 4)  # few sizes, so that a buffer fits again: at most an eighth too large
     size = -(-size // unit) * unit
     with _lock:
         buffers = _free.get(size)
         if buffers:
-            _held -= size
+            _held_bytes -= size
             return buffers.pop()
     raw = np.empty(size + 64, np.uint8)
     start = -raw.ctypes.data % 64  # on a cache line: no two workers share one
     return raw[start : start + size]
 
 
-def _give(loan: weakref.ref) -> None:
-    global _held
+def _give_back(loan: weakref.ref) -> None:
+    global _held_bytes
     _, buffer = _lent.pop(id(loan))
     with _lock:
         buffers = _free[buffer.nbytes] = _free.pop(buffer.nbytes, [])
         buffers.append(buffer)
-        _held += buffer.nbytes
-        while _held > KEEP:
+        _held_bytes += buffer.nbytes
+        while _held_bytes > MAX_HELD_BYTES:
             oldest = next(iter(_free))
             if not _free[oldest]:
                 del _free[oldest]
             else:
-                _held -= _free[oldest].pop(0).nbytes
+                _held_bytes -= _free[oldest].pop(0).nbytes

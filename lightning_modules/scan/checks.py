@@ -1,0 +1,85 @@
+"""Checks of what is given to a scan, with messages that name the argument and the shape it must have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lightning_modules.neurons.base import Neuron
+from lightning_modules.scan.fused import Dense, Options
+
+BACKENDS = ("auto", "loop", "cpu", "gpu")
+
+
+def check(
+    layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None, backend: str
+) -> None:
+    """Raise ``ValueError`` unless the arguments of a scan fit together."""
+    if backend not in BACKENDS:
+        raise ValueError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
+    if not layers:
+        raise ValueError("a stack needs at least one layer")
+    first = layers[0].neuron
+    shapes = {tuple(x.shape) for x in inputs}
+    if len(inputs) != (first.inputs if layers[0].weight is None else 1) or len(shapes) != 1:
+        raise ValueError(f"{first.name} takes {first.inputs} current(s) of one shape [T, B, N], got {sorted(shapes)}")
+    (shape,) = shapes
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(f"an input must be [T, B, N] with at least one of each, got {list(shape)}")
+    for name, every in (("detach_every", options.detach_every), ("checkpoint_every", options.checkpoint_every)):
+        if every is not None and every < 1:
+            raise ValueError(f"{name} must be 1 or more, got {every}")
+    dtype = inputs[0].dtype
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"the scan runs in float32 or float64, not {dtype}: a threshold decision needs the precision")
+    steps, batch, width = shape
+    for number, layer in enumerate(layers):
+        _check_layer(layer, number, inputs, (steps, batch, width))
+        width = layer.neuron.size
+    if probe is not None and (tuple(probe.shape) != (steps, batch, width) or probe.dtype != dtype):
+        raise ValueError(f"the probe must be {[steps, batch, width]} {dtype}, got {list(probe.shape)} {probe.dtype}")
+    last = layers[-1].neuron
+    unknown = [name for name in options.record if name not in _state_names(last)]
+    if unknown:
+        raise ValueError(f"{last.name} has no state {unknown}; it has {list(_state_names(last))}")
+
+
+def _check_layer(layer: Dense, number: int, inputs: tuple[Tensor, ...], shape: tuple[int, int, int]) -> None:
+    """Check layer ``number``, whose input has ``shape``."""
+    neuron = layer.neuron
+    size = neuron.size
+    _, batch, width = shape
+    if neuron.inputs != 1 and (number or layer.weight is not None):
+        raise ValueError(f"{neuron.name} takes {neuron.inputs} currents: give them to scan()")
+    if layer.weight is None and width != size:
+        raise ValueError(f"a current must be [T, B, {size}] for this layer of {neuron.name}, got {list(shape)}")
+    expected: dict[str, tuple[Tensor | None, tuple[int, ...]]] = {
+        "weight": (layer.weight, (size, width)),
+        "bias": (layer.bias, (size,)),
+        "recurrent": (layer.recurrent, (size, size)),
+        "recurrent_bias": (layer.recurrent_bias, (size,)),
+        "previous": (layer.previous, (batch, size)),
+    }
+    expected |= {f"state[{i}]": (state, (batch, size)) for i, state in enumerate(layer.state or ())}
+    if layer.state is not None and len(layer.state) != len(_state_names(neuron)):
+        raise ValueError(f"{neuron.name} has the states {_state_names(neuron)}, got {len(layer.state)}")
+    missing_weight = layer.weight is None and layer.bias is not None
+    missing_recurrent = layer.recurrent is None and layer.recurrent_bias is not None
+    if missing_weight or missing_recurrent:
+        raise ValueError("a bias needs its weight")
+    for name, (tensor, form) in expected.items():
+        if tensor is not None and tuple(tensor.shape) != form:
+            raise ValueError(f"{name} of layer {number} must be {list(form)}, got {list(tensor.shape)}")
+    like = inputs[0]
+    given = [tensor for tensor, _ in expected.values() if tensor is not None]
+    for tensor in (*inputs, *given, *neuron.parameters()):
+        if tensor.dtype != like.dtype or tensor.device != like.device:
+            raise ValueError(
+                f"every tensor and parameter of layer {number} must be {like.dtype} on {like.device}, as the input is"
+            )
+
+
+def _state_names(neuron: Neuron) -> tuple[str, ...]:
+    return neuron.State._fields  # type: ignore[attr-defined]
