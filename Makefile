@@ -26,8 +26,9 @@ demo: setup ## train roles-6 at laptop budget into .bench/demo, with the data th
 test: setup ## the whole test suite, two tests at a time (no network)
 	@$(PY) -m pytest -n 2 --dist worksteal
 
-lint: setup ## ruff and mypy
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+lint: setup ## ruff, mypy, and deptry: what is imported is declared
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy \
+	&& $(PY) -m deptry . && $(PY) -m deptry tests --exclude .venv --ignore DEP002,DEP004
 
 list: setup ## all tables of both papers and how much of each is measured
 	@$(PY) -m bench list

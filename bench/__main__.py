@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bench.commands import data, results, speed, tables
+from bench.commands import cite, data, results, speed, tables
 from bench.commands.base import Commands
 
 
@@ -21,6 +21,7 @@ for command in (
     results.compare,
     results.claims,
     results.facts,
+    cite.cite,
     data.data,
     speed.speed,
 ):

@@ -12,10 +12,13 @@ from bench.spec.task import Task
 
 @dataclass(frozen=True)
 class Paper:
+    """A published paper. ``id`` is the name of its folder in ``bench/papers``; ``bibtex`` is how it is cited."""
+
     id: str
     title: str
     authors: str
     reference: str
+    bibtex: str
 
 
 COUNTED = ("samples", "classes", "size", "format")  # facts about a data set alone
