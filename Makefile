@@ -9,7 +9,7 @@ DEMO := BENCH_HOME=.bench/demo BENCH_RESULTS=.bench/demo/results
 RUN := $(PY) -m bench run --budget $(BUDGET) --seeds $(SEEDS) $(if $(WORKERS),--workers $(WORKERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint list data reproduce-roles reproduce-celif claims speed render dashboard wandb-sync soak clean
+.PHONY: help setup demo test lint list data claims speed render dashboard wandb-sync soak clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-36s %s\n", $$1, $$2}'
@@ -42,8 +42,8 @@ reproduce-table-%: setup ## train what is missing of one table, e.g. reproduce-t
 reproduce-figure-%: setup ## the same of one figure, e.g. reproduce-figure-roles-8
 	@$(RUN) $(subst -,-fig-,$*)
 
-reproduce-roles reproduce-celif: setup ## all tables and figures of one paper
-	@$(RUN) $(@:reproduce-%=%)
+reproduce-%: setup ## all tables and figures of one paper, e.g. reproduce-roles
+	@$(RUN) $*
 
 claims: setup ## what the papers claim, and whether it holds
 	@$(PY) -m bench claims

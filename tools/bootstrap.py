@@ -1,11 +1,10 @@
 """Creates ``.venv`` from the lock with nothing but Python: ``python3 tools/bootstrap.py``.
 
-Rebuilt only when the lock or the project file changes.
+Rebuilt only when the lock or the project file changes. Needs Linux or macOS and Python 3.11 to 3.13.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shlex
@@ -20,15 +19,26 @@ VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 PROJECT = ROOT / "pyproject.toml"  # names the commands that packages add
 STAMP = VENV / ".lock-sha256"
+OLDEST = (3, 11)
+NEWEST = (3, 13)
+
+
+def problem(platform: str, version: tuple[int, int]) -> str:
+    """Why the suite cannot run on this platform or Python; empty where it can."""
+    if platform == "win32":
+        return "Windows is not supported (locks, signals): use Linux or macOS, or WSL, which is a Linux."
+    if not OLDEST <= version <= NEWEST:
+        return f"Python 3.11 to 3.13 is needed, this is {version[0]}.{version[1]}: make PYTHON=python3.12 …"
+    return ""
 
 
 def main() -> int:
-    if sys.version_info < (3, 11):  # noqa: UP036 - this file is run by whatever python3 is there
-        print(
-            f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.12 …",
-            file=sys.stderr,
-        )
+    message = problem(sys.platform, sys.version_info[:2])
+    if message:
+        print(message, file=sys.stderr)
         return 1
+    import fcntl  # Windows does not have it
+
     digest = hashlib.sha256(LOCK.read_bytes() + PROJECT.read_bytes() + sys.version.encode()).hexdigest()
     with open(ROOT / ".venv.lock", "a") as lock:  # two makes at once: one builds, the other waits
         fcntl.flock(lock, fcntl.LOCK_EX)
