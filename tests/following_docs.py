@@ -11,6 +11,8 @@ from textwrap import dedent
 
 from tests.conftest import ROOT
 
+DOCS = ROOT / "docs"
+ADDING = DOCS / "adding.md"
 PACKAGES = ("bench", "datamodules", "lightning_modules", "sweeps")
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 WRITE = re.compile(r"Write `([^`]+)`:$")
@@ -48,7 +50,10 @@ def indented(fence: re.Match[str]) -> str:
 
 
 def apply(block: Block, suite: Path) -> None:
-    """Write or change the file of ``block`` below ``suite``. Raises ``ValueError`` if the named line is not there once."""
+    """Write or change the file of ``block`` below ``suite``.
+
+    Raises ``ValueError`` unless the line that the page names is there exactly once.
+    """
     path = suite / block.path
     if not block.place:
         path.parent.mkdir(parents=True, exist_ok=True)
