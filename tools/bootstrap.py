@@ -46,7 +46,9 @@ def main() -> int:
             return 0
         pinned = [line.strip() for line in LOCK.read_text().splitlines() if line.strip() and not line.startswith("#")]
         torch = next(line for line in pinned if line.startswith("torch=="))
-        if VENV.exists():
+        if VENV.is_symlink():
+            VENV.unlink()
+        elif VENV.exists():
             shutil.rmtree(VENV)
         print(f"creating {VENV} ({len(pinned)} packages)", file=sys.stderr)
         environments.create(VENV, with_pip=True)

@@ -1,8 +1,8 @@
 """Facts: what a cell says without any training.
 
 Settings and terms come from the recipe. What needs a built network or the data is looked up in ``results/facts.csv``,
-which ``python -m bench facts`` (``bench.census``) writes; a changed recipe or data set has another key, so an old line
-is never shown. No torch.
+which ``python -m bench facts`` (``bench.report.census``) writes; a changed recipe or data set has another key, so an
+old line is never shown. No torch.
 """
 
 from __future__ import annotations
