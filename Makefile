@@ -1,33 +1,36 @@
-# make help lists what there is. PYTHON, BUDGET, SEEDS, WORKERS and BENCH_DATA can be set: make demo WORKERS=1
+# make help lists the targets. PYTHON, BUDGET, SEEDS, WORKERS, RESULTS and BENCH_DATA can be set: make demo WORKERS=1
 PYTHON ?= python3
 BUDGET ?= laptop
 SEEDS ?= 1
 WORKERS ?=
+RESULTS ?=
 export TORCH_PIP_ARGS
 PY := .venv/bin/python
-DEMO := BENCH_HOME=.bench/demo BENCH_RESULTS=.bench/demo/results
-RUN := $(PY) -m bench run --budget $(BUDGET) --seeds $(SEEDS) $(if $(WORKERS),--workers $(WORKERS))
+DEMO := .bench/demo
+OPTIONS := $(if $(WORKERS),--workers $(WORKERS))
+RUN := $(PY) -m bench run --budget $(BUDGET) --seeds $(SEEDS) $(OPTIONS) $(if $(RESULTS),--results $(RESULTS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint list data reproduce-roles reproduce-celif claims speed render dashboard wandb-sync soak clean
+.PHONY: help setup demo test lint list data claims speed render dashboard wandb-sync soak clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-36s %s\n", $$1, $$2}'
-	@echo "Settings: BUDGET=laptop|paper  SEEDS=1  WORKERS=cores  BENCH_DATA=data  PYTHON=python3"
+	@echo "Settings: BUDGET=laptop|paper  SEEDS=1  WORKERS=cores  RESULTS=DIR (trains afresh)  BENCH_DATA=data  PYTHON=python3"
 
 setup: ## create .venv from requirements.lock (only when the lock changed)
 	@$(PYTHON) tools/bootstrap.py
 
 demo: setup ## train roles-6 at laptop budget into .bench/demo, with the data that can be had (10 minutes on 2 cores, no account)
 	@$(PY) -m bench data fetch mnist || echo "going on without MNIST: its column is left out"
-	@$(DEMO) $(PY) -m bench run roles-6 --column XOR --column MNIST --budget laptop --seeds 1 --available $(if $(WORKERS),--workers $(WORKERS))
-	@echo "committed results beside this machine's:" && $(PY) -m bench compare .bench/demo/results
+	@$(PY) -m bench run roles-6 --column XOR --column MNIST --budget laptop --seeds 1 --available --results $(DEMO) $(OPTIONS)
+	@echo "committed results beside this machine's:" && $(PY) -m bench compare $(DEMO)
 
 test: setup ## the whole test suite, two tests at a time (no network)
 	@$(PY) -m pytest -n 2 --dist worksteal
 
-lint: setup ## ruff and mypy
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+lint: setup ## ruff, mypy, and deptry: what is imported is declared
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy \
+	&& $(PY) -m deptry . && $(PY) -m deptry tests --exclude .venv --ignore DEP002,DEP004
 
 list: setup ## all tables of both papers and how much of each is measured
 	@$(PY) -m bench list
@@ -41,8 +44,8 @@ reproduce-table-%: setup ## train what is missing of one table, e.g. reproduce-t
 reproduce-figure-%: setup ## the same of one figure, e.g. reproduce-figure-roles-8
 	@$(RUN) $(subst -,-fig-,$*)
 
-reproduce-roles reproduce-celif: setup ## all tables and figures of one paper
-	@$(RUN) $(@:reproduce-%=%)
+reproduce-%: setup ## all tables and figures of one paper, e.g. reproduce-roles
+	@$(RUN) $*
 
 claims: setup ## what the papers claim, and whether it holds
 	@$(PY) -m bench claims

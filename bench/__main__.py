@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bench.commands import data, results, speed, tables
+from bench.commands import cite, data, results, speed, tables
 from bench.commands.base import Commands
 
 
@@ -22,6 +22,7 @@ for command in (
     results.merge,
     results.claims,
     results.facts,
+    cite.cite,
     data.data,
     speed.speed,
 ):

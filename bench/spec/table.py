@@ -12,12 +12,15 @@ from bench.spec.task import Task
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper, whose ``id`` starts the ids of its tables and claims; ``reference`` is where it was published."""
+    """A paper. ``id`` is the name of its folder in ``bench/papers`` and starts the ids of its tables and claims;
+    ``reference`` is where it was published, ``bibtex`` how it is cited.
+    """
 
     id: str
     title: str
     authors: str
     reference: str
+    bibtex: str
 
 
 COUNTED = ("samples", "classes", "size", "format")  # facts that are counted in a data set alone
