@@ -12,11 +12,11 @@ from click.testing import CliRunner
 
 from bench.plan import Plan
 from bench.training import tracking
-from sweeps import table
+from sweeps import scheduler
 from sweeps.__main__ import cli
 from sweeps.pool import Pool
 from sweeps.queue import Queue
-from tests.sweeps.test_queue import enqueue, job, ok
+from tests.sweeps.conftest import enqueue, job, ok
 
 CORES = 8
 
@@ -26,11 +26,11 @@ def ran(places: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """(workers, threads) of each run that a command asked for."""
     asked: list[tuple[int, int]] = []
 
-    def run(replan: Any, workers: int, threads: int, **_: Any) -> table.Outcome:
+    def run(replan: Any, workers: int, threads: int, options: Any) -> scheduler.Outcome:
         asked.append((workers, threads))
-        return table.Outcome()
+        return scheduler.Outcome()
 
-    monkeypatch.setattr(table, "run", run)
+    monkeypatch.setattr(scheduler, "run", run)
     monkeypatch.setattr("os.cpu_count", lambda: CORES)
     return asked
 
@@ -59,10 +59,10 @@ def test_a_clock_that_differs_from_the_storages_is_said_when_a_run_begins(
     places: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nothing = Plan(0, 0, (), (), ())
-    table.run(lambda: nothing, 1, 1)
+    scheduler.run(lambda: nothing, 1, 1)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr("sweeps.storage.Database.skew", lambda self: -300.0)
-    table.run(lambda: nothing, 1, 1)
+    monkeypatch.setattr("sweeps.database.Database.skew", lambda self: -300.0)
+    scheduler.run(lambda: nothing, 1, 1)
     assert "this host's clock is -300 s from the storage's" in capsys.readouterr().err
 
 

@@ -22,12 +22,12 @@ from optuna.trial import TrialState
 from bench import paths
 from bench.ledger.new_lines import new_lines
 from bench.plan import Job
-from sweeps import storage as storages
+from sweeps import addresses
 from sweeps.dashboard import PARAMETERS, application
-from sweeps.queue import AGAIN, BACK, DIED, Queue
+from sweeps.queue import Queue
 from sweeps.status import status
-from tests.sweeps.conftest import job
-from tests.sweeps.test_queue import enqueue, ok
+from sweeps.trials import UNFINISHED, WITHDRAWN, WORKER_DIED
+from tests.sweeps.conftest import enqueue, job, ok
 
 importance = pytest.importorskip("optuna_dashboard._importance", reason="optuna-dashboard is not installed")
 
@@ -37,7 +37,7 @@ class Page:
 
     def __init__(self, storage: str) -> None:
         importance.param_importance_cache.clear()  # it knows studies by id, of whatever storage
-        self.application = application(storages.address(storage))
+        self.application = application(addresses.address(storage))
 
     def answer(self, path: str, method: str = "GET", **sent: Any) -> tuple[int, bytes]:
         """Status and body."""
@@ -65,24 +65,24 @@ class Page:
 
 
 def run(queue: Queue, one: Job, ending: str) -> None:
-    """Queue ``one`` and bring it to its ``ending``: "ok", a status of the ledger, ``BACK`` or ``DIED``."""
+    """Queue ``one`` and bring it to its ``ending``: "ok", a status of the ledger, ``WITHDRAWN`` or ``WORKER_DIED``."""
     enqueue(queue, one, seconds=1.0 + one.experiment.seed)  # claimed before earlier ones that wait again
-    if ending == BACK:
-        queue.clear([one.experiment.id])
+    if ending == WITHDRAWN:
+        queue.withdraw([one.experiment.id])
         return
     claim = queue.claim()
     assert claim is not None
     assert claim.job == one
-    if ending == DIED:
-        claim.held.close()
-        queue.reaped = 0.0
-        queue.reap()
+    if ending == WORKER_DIED:
+        claim.lock.close()
+        queue.reap(force=True)
         return
     lines = new_lines(one.experiment, one.measures, ending, "an error")
     assert queue.finish(claim, ok(one, 40.0 + one.experiment.seed) if ending == "ok" else lines)
 
 
-ENDINGS = ("ok", "ok", "ok", "failed", "diverged", BACK, DIED, "preempted")  # of seeds 0, 1, …; the last two wait again
+# of seeds 0, 1, …; the last two wait again
+ENDINGS = ("ok", "ok", "ok", "failed", "diverged", WITHDRAWN, WORKER_DIED, "preempted")
 
 
 def filled(queue: Queue, endings: tuple[str, ...] = ENDINGS) -> Queue:
@@ -118,7 +118,8 @@ def test_what_was_stopped_taken_back_or_lost_with_its_worker_is_no_failure(stora
     trials = page.get(f"/api/studies/{page.studies()[study]}")["trials"]
     endings = [next((one["value"] for one in trial["user_attrs"] if one["key"] == "status"), "") for trial in trials]
     assert Counter(endings) == Counter(ENDINGS + ("", ""))
-    states = {"ok": "Complete", "failed": "Fail", "diverged": "Fail", "": "Waiting"} | dict.fromkeys(AGAIN, "Pruned")
+    states = {"ok": "Complete", "failed": "Fail", "diverged": "Fail", "": "Waiting"}
+    states |= dict.fromkeys(UNFINISHED, "Pruned")
     assert [trial["state"] for trial in trials] == [states[ending] for ending in endings]
     counts = Counter(trial["state"] for trial in trials)
     shown = status(queue)["tables"]["roles-6"]

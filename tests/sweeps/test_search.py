@@ -25,8 +25,8 @@ from bench.papers.registry import MODELS, TABLES, TASKS, find_model
 from bench.spec.experiment import Experiment
 from bench.spec.grid import tuned_row
 from bench.spec.model import best_settings as tuned_model
-from sweeps import agent
-from sweeps.search import Names, Search, experiment, space
+from sweeps import wandb_sweeps
+from sweeps.search import Search, Subject, experiment, space
 from tests.conftest import ROOT, bench
 from tests.sweeps import soak
 
@@ -47,8 +47,8 @@ def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then
     found = tomllib.loads((places / "best" / "lif-xor.toml").read_text())
     assert set(found) == {"study", "trial", "trials", "value", "budget", "version", "neuron"}
     assert set(found["neuron"]) == {"threshold", "width"}  # the leak is learnt on this task
-    assert set(Names.of("mnist", "lif", "smoke").space) == {"threshold", "width", "leak"}
-    assert set(Names.of("mnist", "lif-no-leak", "smoke").space) == {"threshold", "width"}
+    assert set(Subject.of("mnist", "lif", "smoke").space) == {"threshold", "width", "leak"}
+    assert set(Subject.of("mnist", "lif-no-leak", "smoke").space) == {"threshold", "width"}
     study = optuna.load_study(study_name=found["study"], storage=f"sqlite:///{places / 'home' / 'queue.db'}")
     assert found["value"] == pytest.approx(study.best_value, abs=1e-3)
     assert found["trials"] == 3
@@ -98,36 +98,36 @@ def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then
 
 
 def test_a_trial_that_does_worse_than_the_others_is_pruned(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looking = Search(Names.of("xor", "lif", "smoke"), "median", seed=0)
+    search = Search(Subject.of("xor", "lif", "smoke"), "median", seed=0)
     for value in (90.0, 91.0, 92.0, 93.0, 94.0):
         good = {"threshold": 0.3, "width": 0.5}
-        looking.study.add_trial(
+        search.study.add_trial(
             optuna.trial.create_trial(
-                params=good, distributions=looking.names.space, value=value, intermediate_values={0: value}
+                params=good, distributions=search.subject.space, value=value, intermediate_values={0: value}
             )
         )
-    looking.study.enqueue_trial({"threshold": 1.0, "width": 0.1})
-    looking.run(6)
-    assert looking.study.trials[-1].state == optuna.trial.TrialState.PRUNED
-    assert isinstance(looking.study.sampler, optuna.samplers.TPESampler)
+    search.study.enqueue_trial({"threshold": 1.0, "width": 0.1})
+    search.run(6)
+    assert search.study.trials[-1].state == optuna.trial.TrialState.PRUNED
+    assert isinstance(search.study.sampler, optuna.samplers.TPESampler)
     assert isinstance(
-        Search(Names.of("xor", "lif", "smoke"), "asha").study.pruner, optuna.pruners.SuccessiveHalvingPruner
+        Search(Subject.of("xor", "lif", "smoke"), "asha").study.pruner, optuna.pruners.SuccessiveHalvingPruner
     )
 
 
 def test_a_model_without_a_search_space_is_refused_with_those_that_have_one() -> None:
     without = next(m for m in MODELS.values() if m.neuron == "")
     with pytest.raises(BenchError, match=r"has no search space; those that have: .*lif"):
-        Names.of("xor", without.name, "smoke")
+        Subject.of("xor", without.name, "smoke")
     with pytest.raises(BenchError, match="unknown pruner"):
-        Search(Names.of("xor", "lif", "smoke"), "best")
+        Search(Subject.of("xor", "lif", "smoke"), "best")
 
 
 def test_every_table_has_a_wandb_sweep_that_is_what_its_declaration_gives() -> None:
-    assert agent.differing() == []
+    assert wandb_sweeps.differing() == []
     for table in TABLES.values():
-        sweep = yaml.safe_load((agent.folder() / f"{table.id}.yaml").read_text())
-        assert sweep["parameters"]["cell"]["values"] == agent.cells(table)
+        sweep = yaml.safe_load((wandb_sweeps.folder() / f"{table.id}.yaml").read_text())
+        assert sweep["parameters"]["cell"]["values"] == wandb_sweeps.cells(table)
 
 
 def agent_command(sweep: dict, **chosen: object) -> list[str]:
@@ -142,7 +142,7 @@ def agent_command(sweep: dict, **chosen: object) -> list[str]:
 
 
 def test_what_a_wandb_agent_calls_trains_the_same_experiment_with_the_same_id_once(places: Path) -> None:
-    sweep = yaml.safe_load((agent.folder() / "roles-6.yaml").read_text())
+    sweep = yaml.safe_load((wandb_sweeps.folder() / "roles-6.yaml").read_text())
     command = agent_command(sweep, cell="xor/lif", seed=0, budget="smoke")
     environment = {**os.environ, "WANDB_RUN_ID": "agentsrun", "WANDB_SWEEP_ID": "sweep1"}
     expected = Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").id
@@ -167,8 +167,8 @@ def test_a_search_space_becomes_wandb_distributions_one_to_one_and_its_trial_run
             "max": distribution.high,
         }
     log = optuna.distributions.FloatDistribution(5.0, 100.0, log=True)
-    assert agent.parameter(log) == {"distribution": "log_uniform_values", "min": 5.0, "max": 100.0}
-    assert agent.parameter(optuna.distributions.CategoricalDistribution(("a", "b"))) == {"values": ["a", "b"]}
+    assert wandb_sweeps.parameter(log) == {"distribution": "log_uniform_values", "min": 5.0, "max": 100.0}
+    assert wandb_sweeps.parameter(optuna.distributions.CategoricalDistribution(("a", "b"))) == {"values": ["a", "b"]}
     command = agent_command(sweep, threshold=0.4, width=0.5)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ.copy())
     assert done.returncode == 0, done.stderr
@@ -181,7 +181,7 @@ def test_what_was_uploaded_is_not_uploaded_again(places: Path) -> None:
     for name in ("offline-run-20260101_000000-aaa", "offline-run-20260102_000000-bbb"):
         (runs / name).mkdir(parents=True)
     (runs / "offline-run-20260101_000000-aaa" / "run-aaa.wandb.synced").touch()
-    assert [run.name for run in agent.offline()] == ["offline-run-20260102_000000-bbb"]
+    assert [run.name for run in wandb_sweeps.offline()] == ["offline-run-20260102_000000-bbb"]
 
 
 def test_cluster_jobs_claim_what_is_queued_and_the_parent_collects_it(places: Path) -> None:

@@ -15,7 +15,9 @@ import pytest
 import sqlalchemy
 
 from bench.errors import BenchError
+from sweeps import database
 from sweeps import storage as storages
+from sweeps.database import Database
 from sweeps.journal import Journal
 from sweeps.queue import Queue
 from tests.sweeps import servers
@@ -116,7 +118,7 @@ def test_a_storage_that_cannot_be_used_says_why(places: Path, monkeypatch: pytes
     (places / "text.db").write_text("not a database " * 100)
     with pytest.raises(BenchError, match="not a database"):
         storages.connect(f"sqlite:///{places}/text.db")
-    monkeypatch.setattr(storages, "disk", lambda folder: "nfs4")
+    monkeypatch.setattr(storages, "file_system", lambda folder: "nfs4")
     with pytest.raises(BenchError, match="network disk"):
         storages.connect(f"sqlite:///{places}/q.db")
 
@@ -125,16 +127,14 @@ def test_waiting_for_the_lock_outlives_a_connection_that_breaks(postgres: server
     """A server that restarts while a process waits for its turn must not keep that process waiting on a dead
     connection.
     """
-    holder, waiter = (
-        storages.Database(postgres.address.replace("postgresql", "postgresql+psycopg", 1)) for _ in range(2)
-    )
+    holder, waiter = (Database(postgres.address.replace("postgresql", "postgresql+psycopg", 1)) for _ in range(2))
     got = threading.Event()
 
     def wait() -> None:
-        with waiter.alone():
+        with waiter.exclusive():
             got.set()
 
-    with holder.alone():
+    with holder.exclusive():
         thread = threading.Thread(target=wait, daemon=True)
         thread.start()
         for _ in range(1200):
@@ -151,9 +151,9 @@ def test_waiting_for_the_lock_outlives_a_connection_that_breaks(postgres: server
 def test_who_stands_still_where_it_is_alone_keeps_nobody_waiting_for_ever(
     postgres: servers.Postgres, places: Path, study: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storages, "STILL", 1)
+    monkeypatch.setattr(database, "IDLE_S", 1)
     holder, other = Queue(postgres.address, study), Queue(postgres.address, study)
-    with holder.storage.alone():
+    with holder.storage.exclusive():
         assert other.enqueue([(job(), None)]) == [job().experiment.id]
     assert holder.enqueue([(job(), None)]) == []
 
