@@ -177,7 +177,6 @@ class Search:
         known = self.study.get_trials(deepcopy=False)
         if sum(trial.state in ENDED for trial in known) >= trials:
             return
-        silence_lightning()
         if not known:
             self.study.enqueue_trial(self.subject.recipe, skip_if_exists=True)
         enough = optuna.study.MaxTrialsCallback(trials, states=ENDED)
@@ -197,6 +196,7 @@ class Search:
         from bench.training import run, trained
         from sweeps.pruning import Pruned, Pruning
 
+        silence_lightning()
         pruning = Pruning(trial)
         try:
             with experiment_lock(candidate.id, wait=True):  # another search of this host may have the same settings

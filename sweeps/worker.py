@@ -143,7 +143,10 @@ class Heartbeat(threading.Thread):
 
 
 def silence_lightning() -> None:
-    """Hide Lightning's banners and warnings: they repeat for every training."""
+    """Hide Lightning's banners and warnings, which repeat for every training.
+
+    Call it after the import of Lightning, which sets the level of its logger.
+    """
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
@@ -163,7 +166,6 @@ def work(
 
     0, or 75 where a signal stopped it. Raises ``BenchError`` when the storage stays away.
     """
-    silence_lightning()
     provenance.git()  # the commit of the code that is loaded now
     stop_request = stop_request or StopRequest()
     idle_since = time.monotonic()
@@ -192,6 +194,7 @@ def run_claim(
     send(start=experiment.id)
     from bench.training import run, trained  # torch is loaded only where something is trained
 
+    silence_lightning()
     heartbeat = Heartbeat(queue, claim, stop_request)
 
     def report(progress: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from bench.plan import Plan
 from bench.training import tracking
-from sweeps import scheduler
+from sweeps import commands, scheduler
 from sweeps.__main__ import cli
 from sweeps.pool import Pool
 from sweeps.queue import Queue
@@ -53,6 +53,23 @@ def test_more_workers_than_cores_is_a_warning_and_none_is_refused(ran: list[tupl
     refused = CliRunner().invoke(cli, [*wanted, "0"])
     assert (refused.exit_code, len(ran)) == (1, 1)
     assert "workers must be at least 1, got 0" in refused.stderr
+
+
+@pytest.mark.parametrize("stopped", ["", "SIGINT"])
+def test_a_run_ends_with_a_line_for_each_cell_that_was_asked_for_and_a_stopped_one_without(
+    places: Path, monkeypatch: pytest.MonkeyPatch, stopped: str
+) -> None:
+    monkeypatch.setattr(commands.planning, "make", lambda *_: Plan(1, 0, (job(),), (), ()))
+    monkeypatch.setattr(scheduler, "run", lambda *_: scheduler.Outcome(stopped=stopped))
+    chosen = ["roles-6", "--column", "XOR", "--row", "Baseline", "--row", "Without reset"]
+    done = CliRunner().invoke(cli, ["table", *chosen])
+    lines = done.stdout.splitlines()
+    if stopped:
+        assert (done.exit_code, lines) == (75, [])
+        assert "stopped by SIGINT; the same command goes on" in done.stderr
+        return
+    assert lines[1].startswith("roles-6: ")
+    assert [line.split("  ")[0] for line in lines[2:]] == ["row", "Baseline", "Without reset"]
 
 
 def test_a_clock_that_differs_from_the_storages_is_said_when_a_run_begins(

@@ -146,7 +146,8 @@ def test_a_worker_told_to_stop_by_a_signal_exits_75_and_another_finishes_its_exp
     process.send_signal(signal.SIGUSR1)
     assert process.wait(60) == 75
     with queue.planning():
-        assert [line.status for c in collect(queue) for line in c.lines] == ["preempted"]
+        (line,) = [line for record in collect(queue) for line in record.lines]
+    assert (line.status, line.error) == ("preempted", "SIGUSR1; goes on from its last checkpoint")
     assert len(queue.storage.waiting(queue.study_id)) == 1
 
 

@@ -16,7 +16,6 @@ import pytest
 from click.testing import CliRunner
 
 from bench.__main__ import cli
-from sweeps.progress import Progress
 from tests.conftest import ROOT, bench
 
 SMOKE = ["run", "roles-6", "--column", "XOR", "--budget", "smoke"]
@@ -89,7 +88,7 @@ def test_a_table_is_trained_once_tracked_and_repeated_bit_for_bit(places: Path, 
     }
     assert len(first) == 10  # five experiments, two protocols
     assert {line["status"] for line in lines(places)} == {"ok"}
-    assert "[5/5]" in done.stderr  # plain lines: this is no terminal
+    assert re.search(r"\[5/5\] .*: \S+ % best test epoch, \S+ % last \(", done.stderr)  # this is no terminal
     assert "about" in done.stderr
     assert "before first step" in done.stdout
 
@@ -157,9 +156,11 @@ def test_killed_and_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weig
     follow(process, "start ")
     os.killpg(process.pid, signal.SIGTERM)  # as `timeout` and schedulers do: to the fork server, too
     assert process.stderr is not None
-    assert "stopped by SIGTERM; the same command goes on" in process.stderr.read()
+    shown = process.stderr.read()
+    assert "stopped by SIGTERM; the same command goes on" in shown
+    assert "[1/1]" not in shown
     assert process.wait() == 75
-    assert {line["status"] for line in lines(places)} == {"preempted"}
+    assert {(line["status"], line["error"][:8]) for line in lines(places)} == {("preempted", "SIGTERM;")}
 
     process = start(*settings)
     said = follow(process, r"epoch \d/8")
@@ -314,16 +315,3 @@ def test_a_data_file_of_the_right_size_but_wrong_content_fails_its_cells_and_no_
     assert "train-images" in done.stderr
     assert "Traceback" not in done.stderr
     assert {line["status"] for line in lines(places)} == {"ok"}
-
-
-def test_time_left_leaves_out_what_a_checkpoint_had_done(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    now = 0.0
-    monkeypatch.setattr("sweeps.progress.time.monotonic", lambda: now)
-    progress = Progress({"a": "a", "b": "b"}, {"a": 100.0, "b": 100.0})
-    progress.start("a")
-    progress.update("a", 50, 100, batch=1, batches=10)  # 50 epochs came with the checkpoint
-    now = 10.0
-    progress.update("a", 60, 100, value=98.0)  # 10 epochs in 10 s: 40 + 100 are left
-    assert "epoch 60/100, 98; 0:10 so far, about 2:20 left of this run" in capsys.readouterr().err

@@ -135,6 +135,18 @@ def test_a_run_ends_when_the_ledger_has_what_failed_also_between_collecting_and_
     assert sorted(ended) == sorted(both)
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGUSR1])
+def test_workers_get_the_signal_that_stopped_the_command(
+    places: Path, monkeypatch: pytest.MonkeyPatch, sent: signal.Signals
+) -> None:
+    received: list[int] = []
+    monkeypatch.setattr(Pool, "fill", lambda pool, limit: os.kill(os.getpid(), sent))
+    monkeypatch.setattr(Pool, "messages", lambda pool, timeout: [])
+    monkeypatch.setattr(Pool, "_send", lambda pool, number: received.append(number))
+    outcome = scheduler.run(lambda: Plan(1, 0, (job(),), (), ()), 1, 1)
+    assert (outcome.stopped, received) == (sent.name, [sent])
+
+
 def test_a_parent_that_is_stopped_leaves_what_others_have_queued(
     places: Path, study: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,9 +24,9 @@ from bench.errors import BenchError
 from bench.papers.registry import MODELS, TABLES, TASKS, find_model
 from bench.spec.experiment import Experiment
 from bench.spec.grid import tuned_row
-from bench.spec.model import best_settings as tuned_model
+from bench.spec.model import tuned as tuned_model
 from sweeps import wandb_sweeps
-from sweeps.search import Search, Subject, experiment, space
+from sweeps.search import Search, Subject, experiment, space, trial_text
 from tests.conftest import ROOT, bench
 from tests.sweeps import soak
 
@@ -38,57 +38,74 @@ def sweeps(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then_uses(
+def test_a_search_chooses_on_validation_data_tells_every_trial_and_writes_nothing_at_smoke_budget(
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCH_BEST", str(places / "best"))
     done = sweeps("search", "xor", "lif", "--trials", "3", "--budget", "smoke", "--seed", "1")
     assert done.returncode == 0, done.stderr
-    found = tomllib.loads((places / "best" / "lif-xor.toml").read_text())
-    assert set(found) == {"study", "trial", "trials", "value", "budget", "version", "neuron"}
-    assert set(found["neuron"]) == {"threshold", "width"}  # the leak is learnt on this task
-    assert set(Subject.of("mnist", "lif", "smoke").space) == {"threshold", "width", "leak"}
-    assert set(Subject.of("mnist", "lif-no-leak", "smoke").space) == {"threshold", "width"}
-    study = optuna.load_study(study_name=found["study"], storage=f"sqlite:///{places / 'home' / 'queue.db'}")
-    assert found["value"] == pytest.approx(study.best_value, abs=1e-3)
-    assert found["trials"] == 3
+    name = "search lif on xor (smoke)"
+    study = optuna.load_study(study_name=name, storage=f"sqlite:///{places / 'home' / 'queue.db'}")
     recipe = Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").config["neuron"]
-    assert (
-        study.trials[0].params["threshold"] == recipe["threshold"]
-    )  # the recipe's own settings are among those compared
-    assert study.trials[0].params["width"] == recipe["width"]
+    own = {name: recipe[name] for name in ("threshold", "width")}  # the leak is learnt on this task
+    assert study.trials[0].params == own  # the recipe's own settings are among those compared
     chosen = experiment(TASKS["xor"], MODELS["lif"], "smoke", study.best_params)
     assert chosen.id == study.best_trial.user_attrs["experiment"]
     from bench.training import trained
 
-    kept = trained.load(chosen)
-    assert kept is not None
-    assert study.best_value == max(record["val/accuracy"] for record in kept.history)
+    weights = trained.load(chosen)
+    assert weights is not None
+    assert study.best_value == max(record["val/accuracy"] for record in weights.history)
     assert not (places / "results" / "runs").exists()  # nothing of it enters a table
+    assert not (places / "best").exists()
 
+    assert done.stderr.splitlines() == [trial_text(trial) for trial in study.trials]  # and no banner of Lightning
+    best, beside, written = done.stdout.splitlines()
+    assert best.startswith(f"best of 3 trials: {study.best_value:.2f} % on validation data with threshold=")
+    assert beside == f"the recipe's own settings: {study.trials[0].value:.2f} % with threshold=0.5, width=0.5"
+    assert written == "smoke results are never used: the settings were not written"
+    with pytest.raises(BenchError, match="smoke results are never used"):
+        Search(Subject.of("xor", "lif", "smoke")).export()
+
+
+def searched(*trials: tuple[float, float]) -> Search:
+    """A search at laptop budget with finished trials: (threshold, validation accuracy)."""
+    search = Search(Subject.of("xor", "lif", "laptop"))
+    for threshold, value in trials:
+        params = {"threshold": threshold, "width": 0.5}
+        trial = optuna.trial.create_trial(params=params, distributions=search.subject.space, value=value)
+        search.study.add_trial(trial)
+    return search
+
+
+def test_the_best_settings_are_exported_and_make_a_tuned_row(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_BEST", str(places / "best"))
+    assert set(Subject.of("mnist", "lif", "smoke").space) == {"threshold", "width", "leak"}
+    assert set(Subject.of("mnist", "lif-no-leak", "smoke").space) == {"threshold", "width"}
+    search = searched((0.5, 80.0), (0.25, 90.0), (0.75, 70.0))
+    assert search.summary().splitlines()[1] == "the recipe's own settings: 80.00 % with threshold=0.5, width=0.5"
+    search.export()
+    file = places / "best" / "lif-xor.toml"
+    best = tomllib.loads(file.read_text())
+    assert set(best) == {"study", "trial", "trials", "value", "budget", "version", "neuron"}
+    assert best["neuron"] == {"threshold": 0.25, "width": 0.5}
+    assert (best["value"], best["trial"], best["trials"]) == (90.0, 1, 3)
+
+    plain = Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke")
     row = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke")
-    assert {k: row.config["neuron"][k] for k in found["neuron"]} == found["neuron"]
-    own = found["trial"] == 0  # the first has the recipe's own settings
-    assert (row.id == Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").id) == own
+    assert row.config["neuron"] == {**plain.config["neuron"], "threshold": 0.25}
+    assert row.id != plain.id
     assert find_model("lif-tuned") == tuned_model(MODELS["lif"])
     (cell,) = tuned_row(TABLES["roles-6"].cells, MODELS["lif"])  # beside the paper's row, where a search was made
     assert (cell.row, cell.column, cell.published, cell.runnable) == ("Baseline, tuned", "XOR", None, True)
-    said = (
-        "none of 3 trials at smoke budget did better"
-        if own
-        else f"settings of trial {found['trial']} of 3 at smoke budget"
-    )
-    assert said in cell.note
-    shown = json.loads(bench("plan", "roles-6", "--row", "Baseline, tuned", "--budget", "smoke", "--json").stdout)
-    assert [job["experiment"] for job in shown["jobs"]] == [row.id]
+    assert "settings of trial 1 of 3 at laptop budget" in cell.note
+    plan = json.loads(bench("plan", "roles-6", "--row", "Baseline, tuned", "--budget", "smoke", "--json").stdout)
+    assert [job["experiment"] for job in plan["jobs"]] == [row.id]
 
-    file = places / "best" / "lif-xor.toml"
-    file.write_text(re.sub("threshold = .*", "threshold = 0.77", file.read_text()))
-    better = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke")
-    assert better.config["neuron"] == {**row.config["neuron"], "threshold": 0.77}
-    assert better.id != row.id
+    file.write_text(re.sub("threshold = .*", "threshold = 0.5", file.read_text()))  # as the recipe has it
+    assert Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke").id == plain.id
     (cell,) = tuned_row(TABLES["roles-6"].cells, MODELS["lif"])
-    assert f"settings of trial {found['trial']} of 3 at smoke budget" in cell.note
+    assert "none of 3 trials at laptop budget did better" in cell.note
     file.write_text(file.read_text().replace("task=1", "task=99"))
     with pytest.raises(BenchError, match="is for task=99"):
         _ = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke").config
