@@ -53,7 +53,7 @@ def queue_options(command: Callable) -> Callable:
 @click.option(
     "--detach",
     is_flag=True,
-    help="Queue the experiments for workers elsewhere and come back at once; `collect` gets the results.",
+    help="Queue the experiments for workers of other hosts and come back at once; `collect` gets the results.",
 )
 @click.option("--slurm", is_flag=True, help="Workers are jobs of a Slurm array.")
 @click.option(
@@ -80,7 +80,7 @@ def table(
     slurm_options: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Train and measure what is missing of TABLES with workers here and elsewhere, then render them."""
+    """Train and measure what is missing of TABLES with workers of this host and others, then render them."""
     request = Request(**options)
     if storage and not study and request.exploratory:
         study = EXPLORATORY
@@ -129,7 +129,7 @@ def worker(
 @click.option("--watch", is_flag=True, help="Again every two seconds, until nothing is left.")
 @as_json
 def status(storage: str | None, study: str | None, watch: bool, as_json: bool) -> None:
-    """Done, running, failed and left per table; who runs what; what a worker refused."""
+    """Done, running, failed and left for each table; who runs what; what a worker refused."""
     from sweeps.status import all_states, is_unfinished, to_text
 
     while True:
@@ -171,7 +171,7 @@ def collect(storage: str | None, study: str | None) -> None:
 @click.option("--pruner", default="median", show_default=True, help="median, asha or none.")
 @click.option("--seed", type=int, help="Of the sampler (TPE).")
 @click.option("--threads", default=1, show_default=True, help="Threads of the training.")
-@click.option("--storage", help="As of `table`. The same command elsewhere on the same storage shares the search.")
+@click.option("--storage", help="As of `table`. The same command on the same storage shares the search.")
 def search(
     task: str, model: str, trials: int, budget: str, pruner: str, seed: int | None, threads: int, storage: str | None
 ) -> None:

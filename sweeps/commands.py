@@ -71,7 +71,9 @@ def training(command: Callable) -> Callable:
             help="Change a setting: exploratory, never enters a table.",
         ),
         click.option(
-            "--available", is_flag=True, help="Ask only for what can run here: missing data is said, and no failure."
+            "--available",
+            is_flag=True,
+            help="Run what can run here: missing data is reported and is no failure.",
         ),
         click.option("--profile", is_flag=True, help="Print where the time of each experiment went."),
     ):
@@ -85,9 +87,7 @@ def training(command: Callable) -> Callable:
     "--threads", default=1, show_default=True, help="Threads of each process; results depend on it in the last digits."
 )
 def run(**options: Any) -> None:
-    """Train and measure what is missing of TABLES, then render them. Exit code 0 only if all that was asked for
-    finished.
-    """
+    """Train and measure what is missing of TABLES, then render them. The exit code is 0 only if all of it finished."""
     train(Request(**options), scheduler.Options())
 
 
@@ -182,9 +182,9 @@ def _print_summaries(chosen: Iterable[tuple[str, Cell]]) -> None:
     cells: dict[str, list[Cell]] = {}
     for name, cell in chosen:
         cells.setdefault(name, []).append(cell)
-    for name, asked in cells.items():
+    for name, of_table in cells.items():
         click.echo(f"\n{name}: {TABLES[name].title}")
-        click.echo(summary([find_result(TABLES[name], cell, lines) for cell in asked]))
+        click.echo(summary([find_result(TABLES[name], cell, lines) for cell in of_table]))
 
 
 def _print_profiles(profiles: list[dict[str, Any]]) -> None:

@@ -213,7 +213,7 @@ class Search:
         return max(record["val/accuracy"] for record in weights.history)
 
     def summary(self) -> str:
-        """The best trial and, beside it, the recipe's own settings. Raises ``BenchError`` where no trial has
+        """The best trial, and the value of the recipe's own settings. Raises ``BenchError`` where no trial has
         finished.
         """
         best = self._best()
@@ -221,14 +221,14 @@ class Search:
         recipe = self.subject.recipe
         own = next((t for t in trials if t.state in ENDED and recipe.items() <= t.params.items()), None)
         if own is None:
-            beside = f"the recipe's own settings ({settings_text(recipe)}) were not tried"
+            comparison = f"the recipe's own settings ({settings_text(recipe)}) were not tried"
         elif own.value is None:
-            beside = f"the recipe's own settings ({settings_text(own.params)}) were pruned"
+            comparison = f"the recipe's own settings ({settings_text(own.params)}) were pruned"
         else:
-            beside = f"the recipe's own settings: {own.value:.2f} % with {settings_text(own.params)}"
+            comparison = f"the recipe's own settings: {own.value:.2f} % with {settings_text(own.params)}"
         return (
             f"best of {len(trials)} trials: {best.value:.2f} % on validation data with {settings_text(best.params)}"
-            f" (trial {best.number})\n{beside}"
+            f" (trial {best.number})\n{comparison}"
         )
 
     def _best(self) -> FrozenTrial:

@@ -1,8 +1,7 @@
 """W&B sweeps: their YAML, made from the declarations, and what an agent runs.
 
-A table's sweep is a grid over its cells (task/model) and seeds; a search's is its neuron's space. In a sweep W&B names
-the runs itself; the experiment and its id are those of every other way to train it, and the ledger line says which run
-it was.
+The sweep of a table is a grid over its cells (task/model) and seeds; the sweep of a search is its neuron's space. In a
+sweep W&B names the runs itself. The experiment keeps its id, and its ledger lines name the run.
 """
 
 from __future__ import annotations
@@ -113,7 +112,7 @@ def job(table: str, cell: str, seed: int, budget: str) -> Job:
 
 
 def run(job: Job, threads: int) -> list[store.Line]:
-    """Train and measure ``job`` in this process, unless the ledger has it; its lines are in the ledger then."""
+    """Train and measure ``job`` in this process, unless the ledger has it; its ledger lines."""
     from bench.training import run as training
     from bench.training import tracking
     from sweeps.closing import experiment_lock
@@ -134,7 +133,7 @@ def run(job: Job, threads: int) -> list[store.Line]:
                 new = [replace(line, wandb_run=os.environ.get("WANDB_RUN_ID", line.wandb_run)) for line in new]
             store.append(new)
             return [*lines, *new]
-        with tracking.start(job.experiment) as tracked:  # the sweep sees what is known
+        with tracking.start(job.experiment) as tracked:  # the sweep gets the known value
             tracked.log({"test/accuracy": next((x.value for x in lines if x.measure == "accuracy"), None)})
         return lines
 

@@ -94,10 +94,10 @@ def test_status_is_watched_until_nothing_is_left(places: Path, monkeypatch: pyte
         queue.finish(claim, ok(claim.job))
 
     monkeypatch.setattr(time, "sleep", work)
-    shown = CliRunner().invoke(cli, ["status", "--storage", address, "--watch"]).stdout
-    counts = [line.split()[1:] for line in shown.splitlines() if line.startswith("roles-6")]
+    output = CliRunner().invoke(cli, ["status", "--storage", address, "--watch"]).stdout
+    counts = [line.split()[1:] for line in output.splitlines() if line.startswith("roles-6")]
     assert counts == [["0", "0", "0", "1"], ["1", "0", "0", "0"]]  # done, running, failed, left
-    assert "about 1:30 of work" in shown
+    assert "about 1:30 of work" in output
 
 
 def test_each_worker_has_a_gpu_of_its_own_where_there_are_any(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:

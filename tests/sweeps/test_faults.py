@@ -46,8 +46,8 @@ def once(queue: Queue, limit_s: float | None = None, **changes: object) -> tuple
         queue.enqueue([(job(**changes), None)], limit_s)
     code = worker.work(queue, limit=1)
     with queue.planning():
-        found = collect(queue)
-    return code, found[-1].lines[0]
+        results = collect(queue)
+    return code, results[-1].lines[0]
 
 
 def test_interrupted_at_a_random_batch_it_ends_with_the_same_weights_in_20_of_20_tries(
@@ -128,8 +128,8 @@ def test_out_of_memory_and_a_crash_are_lines_with_their_reason_and_the_next_expe
         queue.enqueue([(job(seed), None) for seed in range(3)])
     assert worker.work(queue) == 0
     with queue.planning():
-        found = {line.seed: (line.status, line.error) for c in collect(queue) for line in c.lines}
-    assert found == {0: ("oom", "no 80 GB here"), 1: ("failed", "ZeroDivisionError: in a step"), 2: ("ok", "")}
+        results = {line.seed: (line.status, line.error) for c in collect(queue) for line in c.lines}
+    assert results == {0: ("oom", "no 80 GB here"), 1: ("failed", "ZeroDivisionError: in a step"), 2: ("ok", "")}
 
 
 def test_a_worker_told_to_stop_by_a_signal_exits_75_and_another_finishes_its_experiment(places: Path) -> None:
@@ -213,6 +213,6 @@ def test_workers_killed_and_servers_restarted_everything_is_there_once_and_right
     server = request.getfixturevalue("postgres") if kind == "postgresql" else None
     address = server.address if server else f"{kind}:///{places}/queue.{kind}"
     kernels = (places / "home" / "kernels").resolve()
-    found, killed, _ = soak.soak(places / "soak", kernels, 12, workers, address, 3.0, server, 1 if server else 0)
-    soak.check(found, expected, 12)
+    results, killed, _ = soak.soak(places / "soak", kernels, 12, workers, address, 3.0, server, 1 if server else 0)
+    soak.check(results, expected, 12)
     assert killed

@@ -49,9 +49,9 @@ def test_the_line_at_the_end_names_the_epoch_of_each_value(
     progress = Progress({"a": "XOR"}, {"a": 1.0})
     at(5.0)
     progress.finish("a", result(last=95.25, best_test=96.02))
-    shown = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert (
-        shown == "[1/1] XOR: 96.02 % best test epoch, 95.25 % last (0:05); 0:05 so far, about 0:00 left of this run\n"
+        output == "[1/1] XOR: 96.02 % best test epoch, 95.25 % last (0:05); 0:05 so far, about 0:00 left of this run\n"
     )
 
 

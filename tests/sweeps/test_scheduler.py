@@ -40,9 +40,9 @@ def test_a_signal_within_a_transaction_does_not_keep_the_workers_from_recording(
 ) -> None:
     sent, recorded, fsync = [], [], os.fsync
 
-    def signalled(where: str) -> None:
+    def signalled(place: str) -> None:
         if not sent:
-            sent.append(where)
+            sent.append(place)
             os.kill(os.getpid(), signal.SIGINT)
 
     def executed(

@@ -213,24 +213,24 @@ def test_cluster_jobs_claim_what_is_queued_and_the_parent_collects_it(places: Pa
 
 
 def test_status_collect_and_worker_on_a_shared_storage(places: Path) -> None:
-    where = ["--storage", str(places / "q.journal"), "--study", "soak"]
+    options = ["--storage", str(places / "q.journal"), "--study", "soak"]
     command = soak.command(2, 1, str(places / "q.journal"))
     assert (
         subprocess.run([*command, "--detach"], cwd=ROOT, env=os.environ.copy()).returncode == 1
     )  # queued, not finished
-    (queued,) = json.loads(sweeps("status", *where, "--json").stdout)
+    (queued,) = json.loads(sweeps("status", *options, "--json").stdout)
     assert queued["tables"] == {"roles-6": {"done": 0, "running": 0, "failed": 0, "left": 2}}
     elsewhere = places / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "kernels").symlink_to((places / "home" / "kernels").resolve())
     other = {"BENCH_HOME": str(elsewhere), "BENCH_RESULTS": str(places / "elsewhere-results")}
-    assert sweeps("worker", *where, **other).returncode == 0
+    assert sweeps("worker", *options, **other).returncode == 0
     assert not (places / "elsewhere-results" / "runs").exists()
     ledger = places / "home" / "exploratory"
-    assert "2 experiments collected" in sweeps("collect", *where, BENCH_RESULTS=str(ledger)).stderr
-    assert "0 experiments collected" in sweeps("collect", *where, BENCH_RESULTS=str(ledger)).stderr
+    assert "2 experiments collected" in sweeps("collect", *options, BENCH_RESULTS=str(ledger)).stderr
+    assert "0 experiments collected" in sweeps("collect", *options, BENCH_RESULTS=str(ledger)).stderr
     assert len(list(csv.DictReader((ledger / "runs" / "xor.csv").open()))) == 4
-    assert "       2        0        0        0" in sweeps("status", *where).stdout
+    assert "       2        0        0        0" in sweeps("status", *options).stdout
 
     # a measure that is asked for later needs weights that only the other home has: the plan and the status name them
     csv_file = ledger / "runs" / "xor.csv"
@@ -238,14 +238,14 @@ def test_status_collect_and_worker_on_a_shared_storage(places: Path) -> None:
     planned = subprocess.run(
         [*command, "--detach"], cwd=ROOT, env=os.environ.copy(), capture_output=True, text=True
     ).stderr
-    (needed, *_) = json.loads(sweeps("status", *where, "--json").stdout)[0]["weights"]
+    (needed, *_) = json.loads(sweeps("status", *options, "--json").stdout)[0]["weights"]
     row = next(r for r in csv.DictReader(csv_file.open()) if r["experiment"] == needed["experiment"])
     assert f"needs weights {row['checkpoint_sha256'][:12]} of experiments/{row['experiment']}" in planned
     assert f"2 of them are trained already, but their weights (named by sha256) are not in {places / 'home'}" in planned
     assert needed["weights"] == f"{row['checkpoint_sha256']} in {socket.gethostname()}:{elsewhere}"
     assert (
         f"needs    {needed['name']}  experiments/{row['experiment']}, weights {needed['weights']}"
-        in sweeps("status", *where).stdout
+        in sweeps("status", *options).stdout
     )
     for arguments in (["worker", "--workers", "0"], ["status", "--storage", "mysql://x"]):
         refused = sweeps(*arguments)
@@ -271,12 +271,12 @@ def test_the_dashboard_shows_the_rows_of_the_table(places: Path) -> None:
             )
             page.goto(f"{address}/dashboard/studies/{study['study_id']}/trials")
             page.wait_for_selector("text=User Attributes", timeout=60_000)
-            shown = page.inner_text("body")
+            text_of_page = page.inner_text("body")
             if picture := os.environ.get("BENCH_SCREENSHOT"):
                 page.screenshot(path=picture)
     finally:
         server.terminate()
         server.wait()
-    assert "3 Trials" in shown
+    assert "3 Trials" in text_of_page
     for text in ("Waiting", "model lif", "task xor", "seed 0", "budget smoke", "tables roles-6", "experiment "):
-        assert text in shown, shown
+        assert text in text_of_page, text_of_page

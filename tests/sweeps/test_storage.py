@@ -70,11 +70,11 @@ def test_a_journal_cut_off_in_the_middle_of_a_line_is_mended_and_a_copy_kept(pla
     queue = Queue(str(path), "s")
     with queue.planning():
         queue.enqueue([(job(0), None), (job(1), None)])
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-25])
+    complete = path.read_bytes()
+    path.write_bytes(complete[:-25])
     mended = Queue(str(path), "s")
     assert [c.name for c in places.glob("q.journal.damaged-*")] == ["q.journal.damaged-1"]
-    assert (places / "q.journal.damaged-1").read_bytes() == whole[:-25]
+    assert (places / "q.journal.damaged-1").read_bytes() == complete[:-25]
     assert len(mended.storage.waiting(mended.study_id)) == 1
     with mended.planning():
         assert len(mended.enqueue([(job(0), None), (job(1), None)])) == 1
@@ -96,8 +96,8 @@ def test_a_storage_that_is_away_is_waited_for(
         server = request.getfixturevalue("postgres")
         leave, come_back = server.stop, server.start
     elif storage.startswith("journal"):
-        aside = path.with_suffix(".aside")
-        leave, come_back = partial(path.rename, aside), partial(aside.rename, path)
+        moved = path.with_suffix(".aside")
+        leave, come_back = partial(path.rename, moved), partial(moved.rename, path)
     else:
         holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         leave, come_back = partial(holder.execute, "BEGIN EXCLUSIVE"), partial(holder.execute, "COMMIT")
@@ -128,11 +128,11 @@ def test_waiting_for_the_lock_outlives_a_connection_that_breaks(postgres: server
     connection.
     """
     holder, waiter = (Database(postgres.address.replace("postgresql", "postgresql+psycopg", 1)) for _ in range(2))
-    got = threading.Event()
+    entered = threading.Event()
 
     def wait() -> None:
         with waiter.exclusive():
-            got.set()
+            entered.set()
 
     with holder.exclusive():
         thread = threading.Thread(target=wait, daemon=True)
@@ -143,8 +143,8 @@ def test_waiting_for_the_lock_outlives_a_connection_that_breaks(postgres: server
                 break
             time.sleep(0.05)
         holder.query("SELECT pg_terminate_backend(:pid)", pid=waiting[0][0])
-        assert not got.wait(0.5), "the lock is held by another"
-    assert got.wait(60), "it waits on a connection that is gone"
+        assert not entered.wait(0.5), "the lock is held by another"
+    assert entered.wait(60), "it waits on a connection that is gone"
     thread.join()
 
 
