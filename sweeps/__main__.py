@@ -16,6 +16,7 @@ from bench.errors import BenchError
 from sweeps.commands import Request, train, training
 from sweeps.scheduler import Options
 from sweeps.study import EXPLORATORY
+from sweeps.wandb_commands import wandb
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -191,102 +192,6 @@ def search(
         click.echo(f"written to {study.export()}")
 
 
-@cli.group(cls=Commands)
-def wandb() -> None:
-    """W&B sweeps of tables and searches, and uploading what was tracked offline."""
-
-
-@wandb.command()
-@click.option("--check", is_flag=True, help="Write nothing; fail where a file is not what the declarations give.")
-def write(check: bool) -> None:
-    """Write sweeps/wandb/TABLE.yaml for every table."""
-    from sweeps import wandb_sweeps
-
-    if check and (differing := wandb_sweeps.differing()):
-        raise BenchError(f"not what the tables declare: {', '.join(differing)}; run: python -m sweeps wandb write")
-    if not check:
-        click.echo(f"{wandb_sweeps.write()} sweeps in {wandb_sweeps.folder()}", err=True)
-
-
-@wandb.command("space")
-@click.argument("task")
-@click.argument("model")
-@click.option("--budget", default="laptop", show_default=True)
-def wandb_space(task: str, model: str, budget: str) -> None:
-    """Print the sweep that searches MODEL's neuron on TASK."""
-    from bench.errors import unknown
-    from bench.papers.registry import MODELS, TASKS
-    from sweeps.wandb_sweeps import search_yaml
-
-    for kind, name, known in (("task", task, TASKS), ("model", model, MODELS)):
-        if name not in known:
-            raise unknown(kind, name, known)
-    click.echo(search_yaml(task, model, budget), nl=False)
-
-
-@wandb.command("run")
-@click.option("--table", "table_id", required=True)
-@click.option("--cell", required=True, help="task/model")
-@click.option("--seed", type=int, required=True)
-@click.option("--budget", required=True)
-@click.option("--threads", default=1, show_default=True)
-def wandb_run(table_id: str, cell: str, seed: int, budget: str, threads: int) -> None:
-    """What an agent of a table's sweep calls: one experiment, into the ledger."""
-    from sweeps import wandb_sweeps
-
-    job = wandb_sweeps.job(table_id, cell, seed, budget)
-    if budget == "smoke":
-        paths.use_exploratory_ledger()
-    lines = wandb_sweeps.run(job, threads)
-    click.echo(
-        "\n".join(f"{line.experiment} {line.measure} {line.protocol}: {line.status} {line.value}" for line in lines)
-    )
-    sys.exit(any(line.status not in ("ok", "not applicable") for line in lines))
-
-
-@wandb.command("trial", context_settings={"ignore_unknown_options": True})
-@click.option("--task", required=True)
-@click.option("--model", required=True)
-@click.option("--budget", required=True)
-@click.argument("settings", nargs=-1, type=click.UNPROCESSED)
-def wandb_trial(task: str, model: str, budget: str, settings: tuple[str, ...]) -> None:
-    """What an agent of a search calls: one training with --NAME=VALUE for the neuron; nothing enters the ledger."""
-    import json
-
-    from bench.measures import ACCURACY
-    from bench.training import run as training
-    from sweeps.search import Subject, experiment
-
-    subject = Subject.of(task, model, budget)
-    values = {}
-    for text in settings:
-        name, mark, value = text.removeprefix("--").partition("=")
-        if not mark or name not in subject.space:
-            raise BenchError(f"{text!r} is not --NAME=VALUE of one of {', '.join(subject.space)}")
-        values[name] = (
-            json.loads(value) if value.replace(".", "").replace("-", "").replace("e", "").isdigit() else value
-        )
-    chosen = experiment(subject.task, subject.model, budget, values)
-    lines, _ = training.run(chosen, (ACCURACY,), 1)
-    click.echo(f"{chosen.id}: {lines[0].status} {lines[0].error}")
-    sys.exit(lines[0].status != "ok")
-
-
-@wandb.command("sync")
-def wandb_sync() -> None:
-    """Upload offline runs, each once: what was uploaded before is left out."""
-    import subprocess
-    from pathlib import Path
-
-    from sweeps.wandb_sweeps import offline
-
-    runs = offline()
-    if not runs:
-        return click.echo("nothing to upload", err=True)
-    command = [str(Path(sys.executable).parent / "wandb"), "sync", "--yes", *map(str, runs)]
-    sys.exit(subprocess.run(command).returncode)
-
-
 @cli.command()
 @click.option("--storage", help="As of `table`.")
 @click.option("--port", default=8080, show_default=True)
@@ -296,6 +201,8 @@ def dashboard(storage: str | None, port: int) -> None:
 
     serve(storage, port)
 
+
+cli.add_command(wandb)
 
 if __name__ == "__main__":
     cli(prog_name="python -m sweeps")
