@@ -13,7 +13,10 @@ import click
 from bench import paths
 from bench.commands.base import Commands, as_json, print_json
 from bench.errors import BenchError
-from sweeps.commands import train, training
+from sweeps.commands import Request, train, training
+from sweeps.scheduler import Options
+from sweeps.study import EXPLORATORY
+from sweeps.wandb_commands import wandb
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,7 +24,7 @@ def cli() -> None:
     """Many experiments over processes and hosts: one queue, many workers, the ledger as the truth."""
 
 
-def where(command: Callable) -> Callable:
+def queue_options(command: Callable) -> Callable:
     """The options that name a queue."""
     for option in (
         click.option(
@@ -41,7 +44,7 @@ def where(command: Callable) -> Callable:
 
 @cli.command()
 @training
-@where
+@queue_options
 @click.option(
     "--threads",
     type=int,
@@ -51,7 +54,7 @@ def where(command: Callable) -> Callable:
 @click.option(
     "--detach",
     is_flag=True,
-    help="Queue the experiments for workers elsewhere and come back at once; `collect` gets the results.",
+    help="Queue the experiments for workers of other hosts and come back at once; `collect` gets the results.",
 )
 @click.option("--slurm", is_flag=True, help="Workers are jobs of a Slurm array.")
 @click.option(
@@ -70,27 +73,30 @@ def where(command: Callable) -> Callable:
 def table(
     storage: str | None,
     study: str | None,
+    limit_s: float | None,
+    detach: bool,
     slurm: bool,
     cluster: str | None,
     hours: float,
     slurm_options: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Train and measure what is missing of TABLES with workers here and elsewhere, then render them."""
-    if storage and not study and (options["overrides"] or options["budget"] == "smoke"):
-        study = "exploratory"
+    """Train and measure what is missing of TABLES with workers of this host and others, then render them."""
+    request = Request(**options)
+    if storage and not study and request.exploratory:
+        study = EXPLORATORY
     launch = None
     if slurm or cluster:
         from sweeps.slurm import launcher
 
-        named = dict(text.partition("=")[::2] for text in slurm_options)
-        values = {name: int(value) if value.isdigit() else value for name, value in named.items()}
-        launch = launcher(cluster or "slurm", options["workers"] or 1, options["threads"] or 1, hours, values)
-    train(**options, storage=storage, study=study, launch=launch)
+        texts = dict(text.partition("=")[::2] for text in slurm_options)
+        values = {name: int(value) if value.isdigit() else value for name, value in texts.items()}
+        launch = launcher(cluster or "slurm", request.workers or 1, request.threads or 1, hours, values)
+    train(request, Options(storage, study, limit_s, detach, launch))
 
 
 @cli.command()
-@where
+@queue_options
 @click.option(
     "--workers", default=1, show_default=True, help="Processes; each has a GPU of its own where there are any."
 )
@@ -102,8 +108,8 @@ def table(
 def worker(
     storage: str | None, study: str | None, workers: int, threads: int | None, linger: float, hours: float | None
 ) -> None:
-    """Run what is queued until nothing is left. Needs the storage and the data, nothing else; exit code 75 when told to
-    stop.
+    """Run what is queued until nothing is left. Needs the storage and the data, nothing else; exit code 75 after a
+    signal.
     """
     from sweeps.pool import serve
     from sweeps.queue import Queue
@@ -120,36 +126,37 @@ def worker(
 
 
 @cli.command()
-@where
+@queue_options
 @click.option("--watch", is_flag=True, help="Again every two seconds, until nothing is left.")
 @as_json
 def status(storage: str | None, study: str | None, watch: bool, as_json: bool) -> None:
-    """Done, running, failed and left per table; who runs what; what a worker refused."""
-    from sweeps.status import every, text
+    """Done, running, failed and left for each table; who runs what; what a worker refused."""
+    from sweeps.status import all_states, is_unfinished, to_text
 
     while True:
-        found = every(storage, study)
+        states = all_states(storage, study)
         if as_json:
-            print_json(found)
+            print_json(states)
         else:
             if watch and sys.stdout.isatty():
                 click.clear()
-            click.echo("\n\n".join(f"queue {one['study']}\n{text(one)}" for one in found) or "nothing is queued")
-        if not watch or not any(one["running"] or any(t["left"] for t in one["tables"].values()) for one in found):
+            texts = [f"queue {state['study']}\n{to_text(state)}" for state in states]
+            click.echo("\n\n".join(texts) or "nothing is queued")
+        if not watch or not any(map(is_unfinished, states)):
             return
         time.sleep(2.0)
 
 
 @cli.command()
-@where
+@queue_options
 def collect(storage: str | None, study: str | None) -> None:
     """Write into the ledger what workers have finished since the last time."""
-    from sweeps.queue import EXPLORATORY, Queue
-    from sweeps.table import collect as collecting
+    from sweeps.collecting import collect_from
+    from sweeps.study import Study
 
-    if study and Queue(storage, study).kind == EXPLORATORY:
+    if study and Study(storage, study).kind == EXPLORATORY:
         paths.use_exploratory_ledger()
-    click.echo(f"{collecting(storage, study)} experiments collected into {paths.results() / 'runs'}", err=True)
+    click.echo(f"{collect_from(storage, study)} experiments collected into {paths.results() / 'runs'}", err=True)
 
 
 @cli.command()
@@ -165,118 +172,24 @@ def collect(storage: str | None, study: str | None) -> None:
 @click.option("--pruner", default="median", show_default=True, help="median, asha or none.")
 @click.option("--seed", type=int, help="Of the sampler (TPE).")
 @click.option("--threads", default=1, show_default=True, help="Threads of the training.")
-@click.option("--storage", help="As of `table`. The same command elsewhere on the same storage shares the search.")
+@click.option("--storage", help="As of `table`. The same command on the same storage shares the search.")
 def search(
     task: str, model: str, trials: int, budget: str, pruner: str, seed: int | None, threads: int, storage: str | None
 ) -> None:
     """Search the settings of MODEL's neuron on TASK, on validation data, and write the best to
     sweeps/best/MODEL-TASK.toml.
     """
-    from sweeps.search import Names, Search
+    from sweeps.search import Search, Subject, trial_text
 
     if trials < 1:
         raise BenchError(f"trials must be at least 1, got {trials}")
-    looking = Search(Names.of(task, model, budget), pruner, storage, seed)
-    looking.run(trials, threads)
-    best = looking.study.best_trial
-    click.echo(f"best of {len(looking.study.trials)} trials: {best.value:.2f} % on validation data with {best.params}")
-    click.echo(f"written to {looking.export()}")
-
-
-@cli.group(cls=Commands)
-def wandb() -> None:
-    """W&B sweeps of tables and searches, and uploading what was tracked offline."""
-
-
-@wandb.command()
-@click.option("--check", is_flag=True, help="Write nothing; fail where a file is not what the declarations give.")
-def write(check: bool) -> None:
-    """Write sweeps/wandb/TABLE.yaml for every table."""
-    from sweeps import agent
-
-    if check and (differing := agent.differing()):
-        raise BenchError(f"not what the tables declare: {', '.join(differing)}; run: python -m sweeps wandb write")
-    if not check:
-        click.echo(f"{agent.write()} sweeps in {agent.folder()}", err=True)
-
-
-@wandb.command("space")
-@click.argument("task")
-@click.argument("model")
-@click.option("--budget", default="laptop", show_default=True)
-def wandb_space(task: str, model: str, budget: str) -> None:
-    """Print the sweep that searches MODEL's neuron on TASK."""
-    from bench.errors import unknown
-    from bench.papers.registry import MODELS, TASKS
-    from sweeps.agent import search_yaml
-
-    for kind, name, known in (("task", task, TASKS), ("model", model, MODELS)):
-        if name not in known:
-            raise unknown(kind, name, known)
-    click.echo(search_yaml(task, model, budget), nl=False)
-
-
-@wandb.command("run")
-@click.option("--table", "table_id", required=True)
-@click.option("--cell", required=True, help="task/model")
-@click.option("--seed", type=int, required=True)
-@click.option("--budget", required=True)
-@click.option("--threads", default=1, show_default=True)
-def wandb_run(table_id: str, cell: str, seed: int, budget: str, threads: int) -> None:
-    """What an agent of a table's sweep calls: one experiment, into the ledger."""
-    from sweeps import agent
-
-    job = agent.job(table_id, cell, seed, budget)
+    study = Search(Subject.of(task, model, budget), pruner, storage, seed)
+    study.run(trials, threads, report=lambda trial: click.echo(trial_text(trial), err=True))
+    click.echo(study.summary())
     if budget == "smoke":
-        paths.use_exploratory_ledger()
-    lines = agent.run(job, threads)
-    click.echo(
-        "\n".join(f"{line.experiment} {line.measure} {line.protocol}: {line.status} {line.value}" for line in lines)
-    )
-    sys.exit(any(line.status not in ("ok", "not applicable") for line in lines))
-
-
-@wandb.command("trial", context_settings={"ignore_unknown_options": True})
-@click.option("--task", required=True)
-@click.option("--model", required=True)
-@click.option("--budget", required=True)
-@click.argument("settings", nargs=-1, type=click.UNPROCESSED)
-def wandb_trial(task: str, model: str, budget: str, settings: tuple[str, ...]) -> None:
-    """What an agent of a search calls: one training with --NAME=VALUE for the neuron; nothing enters the ledger."""
-    import json
-
-    from bench.measures import ACCURACY
-    from bench.training import run as training
-    from sweeps.search import Names, experiment
-
-    looking = Names.of(task, model, budget)
-    values = {}
-    for text in settings:
-        name, mark, value = text.removeprefix("--").partition("=")
-        if not mark or name not in looking.space:
-            raise BenchError(f"{text!r} is not --NAME=VALUE of one of {', '.join(looking.space)}")
-        values[name] = (
-            json.loads(value) if value.replace(".", "").replace("-", "").replace("e", "").isdigit() else value
-        )
-    chosen = experiment(looking.task, looking.model, budget, values)
-    lines, _ = training.run(chosen, (ACCURACY,), 1)
-    click.echo(f"{chosen.id}: {lines[0].status} {lines[0].error}")
-    sys.exit(lines[0].status != "ok")
-
-
-@wandb.command("sync")
-def wandb_sync() -> None:
-    """Upload offline runs, each once: what was uploaded before is left out."""
-    import subprocess
-    from pathlib import Path
-
-    from sweeps.agent import offline
-
-    runs = offline()
-    if not runs:
-        return click.echo("nothing to upload", err=True)
-    command = [str(Path(sys.executable).parent / "wandb"), "sync", "--yes", *map(str, runs)]
-    sys.exit(subprocess.run(command).returncode)
+        click.echo("smoke results are never used: the settings were not written")
+    else:
+        click.echo(f"written to {study.export()}")
 
 
 @cli.command()
@@ -288,6 +201,8 @@ def dashboard(storage: str | None, port: int) -> None:
 
     serve(storage, port)
 
+
+cli.add_command(wandb)
 
 if __name__ == "__main__":
     cli(prog_name="python -m sweeps")

@@ -5,23 +5,48 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from bench import paths
 from bench import plan as planning
+from bench.commands import tables as table_commands
 from bench.commands.selection import expanded, selected, selection
-from bench.commands.tables import summary
 from bench.errors import BenchError
 from bench.ledger import store
+from bench.ledger.index import Index
 from bench.papers.registry import TABLES
-from bench.report import facts as stating
-from bench.report import render as rendering
-from bench.report.findings import find_results
-from bench.report.markdown import markdown_grid
-from sweeps import table as sweep
+from bench.report import facts, render
+from bench.report.summary import summary
+from bench.report.verdict import find_result
+from bench.spec.table import Cell
+from sweeps import collecting, scheduler
+from sweeps.worker import PREEMPTED
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of a command that trains what is missing; ``None``: the number that fits this machine."""
+
+    tables: tuple[str, ...]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    measures: tuple[str, ...]
+    budget: str
+    seeds: int
+    workers: int | None
+    threads: int | None
+    overrides: tuple[str, ...]
+    available: bool
+    profile: bool
+
+    @property
+    def exploratory(self) -> bool:
+        """Whether its results can enter no table."""
+        return bool(self.overrides) or self.budget == "smoke"
 
 
 def _override(text: str) -> tuple[str, Any]:
@@ -35,7 +60,7 @@ def _override(text: str) -> tuple[str, Any]:
 
 
 def training(command: Callable) -> Callable:
-    """The options of a command that trains what is missing."""
+    """The options of a command that trains what is missing: the fields of ``Request``, but for ``threads``."""
     for option in (
         selection,
         click.option("--workers", type=int, help="Processes. [default: number of cores, at most one an experiment]"),
@@ -47,7 +72,9 @@ def training(command: Callable) -> Callable:
             help="Change a setting: exploratory, never enters a table.",
         ),
         click.option(
-            "--available", is_flag=True, help="Ask only for what can run here: missing data is said, and no failure."
+            "--available",
+            is_flag=True,
+            help="Run what can run here: missing data is reported and is no failure.",
         ),
         click.option("--profile", is_flag=True, help="Print where the time of each experiment went."),
     ):
@@ -61,33 +88,55 @@ def training(command: Callable) -> Callable:
     "--threads", default=1, show_default=True, help="Threads of each process; results depend on it in the last digits."
 )
 def run(**options: Any) -> None:
-    """Train and measure what is missing of TABLES, then render them. Exit code 0 only if all that was asked for
-    finished.
-    """
-    train(**options)
+    """Train and measure what is missing of TABLES, then render them. The exit code is 0 only if all of it finished."""
+    train(Request(**options), scheduler.Options())
 
 
-def train(
-    tables: tuple[str, ...],
-    rows: tuple[str, ...],
-    columns: tuple[str, ...],
-    measures: tuple[str, ...],
-    budget: str,
-    seeds: int,
-    workers: int | None,
-    threads: int | None,
-    overrides: tuple[str, ...],
-    available: bool,
-    profile: bool,
-    **where: Any,
-) -> None:
-    """What ``run`` does; ``threads=None`` is cores / workers, ``where`` goes on to ``sweeps.table.run``."""
+def train(request: Request, options: scheduler.Options) -> None:
+    """Train and measure what is missing, render the tables and print a summary; exits with 75 after a signal."""
+    workers, threads = _processes(request.workers, request.threads)
+    tables = tuple(dict.fromkeys(expanded(request.tables)))
+    chosen = selected(tables, request.rows, request.columns, request.measures)
+    overrides = tuple(sorted(_override(text) for text in request.overrides))
+    if request.exploratory:
+        paths.use_exploratory_ledger()
+
+    def replan() -> planning.Plan:
+        return planning.make(chosen, request.budget, request.seeds, store.read(), overrides)
+
+    collecting.collect_from(options.storage, options.study)
+    plan = replan()
+    click.echo(table_commands.summary(plan, store.read(), workers), err=True)
+    if overrides and plan.jobs:
+        from bench.training import run as training  # loads torch
+
+        training.check(job.experiment for job in plan.jobs)
+    outcome = scheduler.run(replan, workers, threads, options) if plan.jobs else scheduler.Outcome()
+    left = replan()
+    if not request.exploratory:
+        _render(tables, chosen)
+        if not outcome.stopped:
+            _print_summaries(chosen)
+    if request.profile:
+        _print_profiles(outcome.profiles)
+    for experiment, reason in outcome.failed.items():
+        click.echo(f"not finished: {experiment} {reason}", err=True)
+    if outcome.stopped:
+        click.echo(
+            f"stopped by {outcome.stopped}; the same command goes on from each experiment's last epoch", err=True
+        )
+        sys.exit(PREEMPTED)
+    for line in table_commands.missing_data(left):
+        click.echo(line, err=True)
+    if left.jobs or (left.no_data and not request.available):
+        sys.exit(1)
+
+
+def _processes(workers: int | None, threads: int | None) -> tuple[int, int]:
+    """Workers, and threads of each. Raises ``BenchError`` for less than one; warns of more than there are cores."""
     cores = os.cpu_count() or 1
-    for name, number in (
-        ("workers", cores if workers is None else workers),
-        ("threads", 1 if threads is None else threads),
-    ):
-        if number < 1:
+    for name, number in (("workers", workers), ("threads", threads)):
+        if number is not None and number < 1:
             raise BenchError(f"{name} must be at least 1, got {number}")
     workers = workers or max(1, cores // (threads or 1))
     threads = threads or max(1, cores // workers)
@@ -95,70 +144,36 @@ def train(
         click.echo(
             f"warning: {workers} workers x {threads} threads on {cores} cores will be slower than fewer", err=True
         )
-    tables = expanded(tables)
-    chosen = selected(tables, rows, columns, measures)
-    changed = tuple(sorted(_override(text) for text in overrides))
-    official = not changed and budget != "smoke"
-    if not official:
-        paths.use_exploratory_ledger()
-
-    def replan() -> planning.Plan:
-        return planning.make(chosen, budget, seeds, store.read(), changed)
-
-    sweep.collect(**where)
-    made = replan()
-    click.echo(summary(made, store.read(), workers), err=True)
-    if changed and made.jobs:
-        from bench.training import run as training  # loads torch
-
-        training.check(job.experiment for job in made.jobs)
-    if made.no_data:
-        _record_missing(made)
-    outcome = sweep.run(replan, workers, threads, **where) if made.jobs else sweep.Outcome()
-    left = replan()
-    if official:
-        if stating.incomplete(cell for _, cell in chosen):
-            from bench.report import census  # loads torch
-
-            census.update(fresh=False)
-        store.sort()
-        rendering.render((TABLES[name] for name in dict.fromkeys(tables)), store.read())
-        folder = paths.results() / "tables"
-        click.echo("\n".join(f"rendered {folder / name}.{{csv,md,tex}}" for name in dict.fromkeys(tables)), err=True)
-        for name in dict.fromkeys(tables):
-            if (picture := paths.results() / "figures" / f"{name}.png").exists():
-                click.echo(f"drawn {picture} (and .svg, .csv: the data in it)", err=True)
-        for name in dict.fromkeys(tables):
-            click.echo("\n".join(markdown_grid(TABLES[name], find_results(TABLES[name], store.read()))))
-    if profile:
-        _profile(outcome.profiles)
-    for identity, reason in outcome.failed.items():
-        click.echo(f"not finished: {identity} {reason}", err=True)
-    if outcome.stopped:
-        click.echo(
-            f"stopped by {outcome.stopped}; the same command goes on from each experiment's last epoch", err=True
-        )
-        sys.exit(75)
-    if left.jobs or (left.no_data and not available):
-        sys.exit(1)
+    return workers, threads
 
 
-def _record_missing(made: planning.Plan) -> None:
-    """One line an experiment says that its data was not there, so that the table can say so too."""
-    from bench.ledger.new_lines import new_lines
+def _render(tables: Iterable[str], chosen: Iterable[tuple[str, Cell]]) -> None:
+    """Write the files of ``tables``, with the facts that their ``chosen`` cells show."""
+    if facts.incomplete(cell for _, cell in chosen):
+        from bench.report import census  # loads torch
 
-    known = {(line.experiment, line.measure) for line in store.read()}
-    lines = [
-        line
-        for job in made.no_data
-        for line in new_lines(
-            job.experiment, job.measures, "data missing", f"{job.experiment.config['data']} is not in BENCH_DATA"
-        )
-    ]
-    store.append(line for line in lines if (line.experiment, line.measure) not in known)
+        census.update(fresh=False)
+    store.sort()
+    render.render((TABLES[name] for name in tables), Index(store.read()))
+    for name in tables:
+        click.echo(f"rendered {paths.results() / 'tables' / name}.{{csv,md,tex}}", err=True)
+    for name in tables:
+        if (picture := paths.results() / "figures" / f"{name}.png").exists():
+            click.echo(f"drawn {picture} (and .svg, .csv: the data in it)", err=True)
 
 
-def _profile(profiles: list[dict[str, Any]]) -> None:
+def _print_summaries(chosen: Iterable[tuple[str, Cell]]) -> None:
+    """Print the cells that the command asked for, table by table."""
+    index = Index(store.read())
+    cells: dict[str, list[Cell]] = {}
+    for name, cell in chosen:
+        cells.setdefault(name, []).append(cell)
+    for name, of_table in cells.items():
+        click.echo(f"\n{name}: {TABLES[name].title}")
+        click.echo(summary([find_result(TABLES[name], cell, index, live=True) for cell in of_table]))
+
+
+def _print_profiles(profiles: list[dict[str, Any]]) -> None:
     names = ("total", "steps", "data", "evaluation", "checkpoints", "before_first_step", "outside")
     click.echo("experiment   " + " ".join(f"{name.replace('_', ' '):>17}" for name in names))
     for row in profiles:

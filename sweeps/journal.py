@@ -1,6 +1,4 @@
-"""The queue in one file on a disk that hosts share: Optuna's journal, with signs of life and a repair of what a crash
-tore.
-"""
+"""The queue in one file on a disk that hosts share: Optuna's journal, with heartbeats, and repaired after a crash."""
 
 from __future__ import annotations
 
@@ -13,77 +11,68 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
-from optuna.storages.journal._file import get_lock_file
 from optuna.trial import TrialState, create_trial
 
 from bench.errors import BenchError
-
-Attributes = dict[str, Any]
-Trial = tuple[Attributes, Attributes]  # user and system attributes of one to add
-
-
-@dataclass(frozen=True)
-class Queued:
-    """A trial as the queue shows it; ``attributes``: its user attributes, those that were asked for."""
-
-    trial_id: int
-    number: int
-    state: TrialState
-    attributes: Attributes
-
-
-Choose = Callable[[list[Queued]], list[Trial]]
-CHOSEN_BY = ("experiment", "status")
+from sweeps.optuna_private import trial_id
+from sweeps.queued_trial import Attributes, NewTrial, QueuedTrial, Selector
 
 
 class _Lock(JournalFileSymlinkLock):
-    """One that was taken away from a holder which stood still for longer than the grace is no error when that one gives
-    it back.
+    """A lock that others take away from a holder which stands still for longer than ``grace_period``.
+
+    It is no error when that holder releases the lock later.
     """
 
     def release(self) -> None:
         with suppress(RuntimeError):
             super().release()
 
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
 
-class File(JournalFileBackend):
+
+class JournalFile(JournalFileBackend):
     """Waits up to ``patience`` seconds while the disk is away, and never appends to a torn line."""
 
     def __init__(self, path: Path, grace: int, patience: float) -> None:
-        self.path, self.patience = path, patience
-        lock = _Lock(str(path), grace_period=max(3, min(15, grace // 4)))
-        super().__init__(str(path), lock)
+        self.path = path
+        self.patience = patience
+        self.lock = _Lock(str(path), grace_period=max(3, min(15, grace // 4)))
+        super().__init__(str(path), self.lock)
         self.repair()
 
     def repair(self) -> Path | None:
-        """Take out every line that is not whole JSON, after a copy of the file beside it; the copy's path, or
-        ``None``.
-        """
-        with get_lock_file(self._lock):
+        """Take out every line that is not complete JSON, after a copy of the file was made; the copy's path, if any."""
+        with self.lock.hold():
             return self._repair()
 
     def _repair(self) -> Path | None:
         rows = self.path.read_bytes().splitlines(keepends=True)
-        whole = [row for row in rows if row.endswith(b"\n") and _is_record(row)]
-        if len(whole) == len(rows):
+        complete = [row for row in rows if row.endswith(b"\n") and _is_record(row)]
+        if len(complete) == len(rows):
             return None
         copy = next(
             c for i in itertools.count(1) if not (c := self.path.with_name(f"{self.path.name}.damaged-{i}")).exists()
         )
         shutil.copy2(self.path, copy)
         with self.path.open("r+b") as file:  # in place: other processes have it open
-            file.write(b"".join(whole))
+            file.write(b"".join(complete))
             file.truncate()
             os.fsync(file.fileno())
         print(
-            f"journal {self.path}: {len(rows) - len(whole)} torn lines taken out, the file as it was is {copy}",
+            f"journal {self.path}: {len(rows) - len(complete)} torn lines taken out, the file as it was is {copy}",
             file=sys.stderr,
             flush=True,
         )
@@ -91,41 +80,39 @@ class File(JournalFileBackend):
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         def append() -> None:
-            with get_lock_file(self._lock):
-                if not self._ends_well():
+            with self.lock.hold():
+                if not self._ends_with_newline():
                     self._repair()
                 text = b"".join(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs)
-                with self.path.open(
-                    "ab", buffering=0
-                ) as file:  # a buffer would be written once more when the file is closed
-                    before = file.seek(0, os.SEEK_END)
+                with self.path.open("ab", buffering=0) as file:  # closing the file would write a buffer once more
+                    size = file.seek(0, os.SEEK_END)
                     try:
                         if file.write(text) != len(text):
                             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                         os.fsync(file.fileno())
-                    except OSError:  # asked again, it would be there twice
-                        os.truncate(file.fileno(), before)
+                    except OSError:  # the next try would write it a second time
+                        os.truncate(file.fileno(), size)
                         raise
 
-        self._patiently(append)
+        self._retry(append)
 
     def read_logs(self, log_number_from: int) -> Any:
-        return iter(self._patiently(lambda: list(JournalFileBackend.read_logs(self, log_number_from))))
+        return iter(self._retry(lambda: list(JournalFileBackend.read_logs(self, log_number_from))))
 
-    def _ends_well(self) -> bool:
+    def _ends_with_newline(self) -> bool:
         with self.path.open("rb") as file:
             if file.seek(0, os.SEEK_END) == 0:
                 return True
             file.seek(-1, os.SEEK_END)
             return file.read(1) == b"\n"
 
-    def _patiently(self, call: Callable[[], Any]) -> Any:
-        until = time.monotonic() + self.patience
+    def _retry(self, call: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + self.patience
         while True:
             try:
                 return call()
             except OSError as error:
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise BenchError(
                         f"journal {self.path} has been away for {self.patience:.0f} s: {error.strerror}"
                     ) from None
@@ -140,33 +127,34 @@ def _is_record(row: bytes) -> bool:
 
 
 class Journal(JournalStorage):
-    """A journal that answers what ``storage.Database`` answers.
+    """A journal with the methods of ``database.Database``.
 
-    A worker counts up ``beat``; silent is whose count this process has seen unchanged for ``grace`` seconds: no clock
-    of another host is read. Who has just started must watch for that long first.
+    A worker counts up ``beat``. A trial is silent when this process has seen the same count for ``grace`` seconds: no
+    clock of another host is read. A process that has just started must watch for that long first.
     """
 
     def __init__(self, path: Path, grace: int, patience: float) -> None:
-        self.path, self.grace = path, grace
-        self.seen: dict[int, tuple[Any, float]] = {}
+        self.path = path
+        self.grace = grace
+        self.last_beats: dict[int, tuple[Any, float]] = {}  # trial id -> its count, and when this process saw it first
         self.beats = itertools.count(1)
         try:
-            super().__init__(File(path, grace, patience))
+            super().__init__(JournalFile(path, grace, patience))
         except OSError as error:
             raise BenchError(f"journal {path} cannot be used: {error.strerror}") from None
 
-    def add(self, study_id: int, choose: Choose, still: Callable[[], None]) -> list[Trial]:
-        trials = choose(self.queued(study_id))
+    def add(self, study_id: int, select: Selector, keep_alive: Callable[[], None]) -> list[NewTrial]:
+        trials = select(self.queued(study_id))
         for user, system in trials:
             self.create_new_trial(
                 study_id, create_trial(state=TrialState.WAITING, user_attrs=user, system_attrs=system)
             )
-            still()
+            keep_alive()
         return trials
 
     def take(self, trial_id: int, worker: Attributes | None) -> bool:
         try:
-            self.record_heartbeat(trial_id)  # first: a running trial without any would never be missed
+            self.record_heartbeat(trial_id)  # first: without any, a running trial would never count as silent
             if not self.set_trial_state_values(trial_id, state=TrialState.RUNNING):
                 return False
         except UpdateFinishedTrialError:
@@ -176,34 +164,31 @@ class Journal(JournalStorage):
 
     def waiting(self, study_id: int) -> list[tuple[int, float]]:
         trials = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.WAITING,))
-        return [(t._trial_id, float(t.system_attrs.get("expected_s", 0.0))) for t in trials]
+        return [(trial_id(t), float(t.system_attrs.get("expected_s", 0.0))) for t in trials]
 
     def states(self, study_id: int) -> list[tuple[int, int, TrialState]]:
-        return [(t._trial_id, t.number, t.state) for t in self.get_all_trials(study_id, deepcopy=False)]
+        return [(trial_id(t), t.number, t.state) for t in self.get_all_trials(study_id, deepcopy=False)]
 
-    def queued(self, study_id: int, *keys: str) -> list[Queued]:
-        return [
-            Queued(t._trial_id, t.number, t.state, t.user_attrs) for t in self.get_all_trials(study_id, deepcopy=False)
-        ]
+    def queued(self, study_id: int, *keys: str) -> list[QueuedTrial]:
+        trials = self.get_all_trials(study_id, deepcopy=False)
+        return [QueuedTrial(trial_id(t), t.number, t.state, t.user_attrs) for t in trials]
 
     def record_heartbeat(self, trial_id: int) -> None:
         self.set_trial_system_attr(trial_id, "beat", f"{os.getpid()}.{next(self.beats)}")
 
     def silent(self, study_id: int) -> set[int]:
         now = time.monotonic()
-        for trial in self.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,)):
-            beat = trial.system_attrs.get("beat")
-            if self.seen.get(trial._trial_id, (None, 0.0))[0] != beat or trial._trial_id not in self.seen:
-                self.seen[trial._trial_id] = beat, now
-        running = {t._trial_id for t in self.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))}
-        self.seen = {i: s for i, s in self.seen.items() if i in running}
-        return {i for i, (_, since) in self.seen.items() if now - since > self.grace}
+        trials = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
+        beats = {trial_id(trial): trial.system_attrs.get("beat") for trial in trials}
+        unchanged = {i: entry for i, entry in self.last_beats.items() if i in beats and entry[0] == beats[i]}
+        self.last_beats = {i: (beat, now) for i, beat in beats.items()} | unchanged
+        return {i for i, (_, since) in self.last_beats.items() if now - since > self.grace}
 
     @contextmanager
-    def alone(self) -> Iterator[Callable[[], None]]:
+    def exclusive(self) -> Iterator[Callable[[], None]]:
         target = self.path.with_name(f"{self.path.name}.alone")
         target.touch()  # the lock's age is that of the file it points to
-        with get_lock_file(_Lock(str(target), grace_period=30)):
+        with _Lock(str(target), grace_period=30).hold():
             yield target.touch
 
     def skew(self) -> float:

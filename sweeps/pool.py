@@ -1,5 +1,5 @@
-"""Worker processes on this host: forked from a process that has loaded torch already, so that one that was killed is
-replaced at once.
+"""Worker processes on this host. They are forked from a process that has loaded torch, so a killed one is replaced at
+once.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ from sweeps import worker
 from sweeps.queue import Queue
 
 Message = dict[str, Any]
-# seconds for a worker to record what it is at: one that is starting on a busy machine hears late. A later signal waits
-# for none
-PATIENCE = 60
-# what a first training would load, so that a worker's first costs little more than its second
+# seconds that a worker has for its last record: one that starts on a busy machine receives the signal late
+STOP_TIMEOUT_S = 60
+# modules that a first training would load: with them a worker's first training costs little more than its second
 PRELOADED = [
-    "sweeps.apart",
+    "sweeps.process_group",
     "sweeps.worker",
     "bench.training.run",
     "numba.typed",
@@ -47,38 +46,42 @@ class Pool:
     """Up to ``size`` workers of ``threads`` threads on the queue that ``queue`` opens (arguments of ``Queue``)."""
 
     def __init__(self, queue: dict[str, Any], size: int, threads: int, options: dict[str, Any] | None = None) -> None:
-        self.queue, self.size, self.threads, self.options = queue, size, threads, options or {}
+        self.queue = queue
+        self.size = size
+        self.threads = threads
+        self.options = options or {}
         self.gpus = gpus()
         os.environ["OMP_NUM_THREADS"] = str(threads)
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(paths.ROOT), *sys.path]))
         self.context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         if sys.platform == "linux":
             self.context.set_forkserver_preload(PRELOADED)
-        self.workers: dict[int, tuple[Any, Any]] = {}  # slot -> process, its end of the pipe
-        self.during: dict[int, str] = {}
+        self.workers: dict[int, tuple[Any, Any]] = {}  # slot -> process, receiving end of its pipe
 
     def __len__(self) -> int:
         return len(self.workers)
 
-    def fill(self, most: int) -> None:
-        """Start workers until there are ``size`` of them, or ``most``."""
+    def fill(self, limit: int) -> None:
+        """Start workers until there are ``size`` of them, or ``limit``."""
         for slot in range(self.size):
-            if len(self.workers) >= min(self.size, most):
+            if len(self.workers) >= min(self.size, limit):
                 return
             if slot not in self.workers:
-                ours, theirs = self.context.Pipe(duplex=False)
+                receiver, sender = self.context.Pipe(duplex=False)
                 gpu = self.gpus[slot % len(self.gpus)] if self.gpus else None
                 process = self.context.Process(
                     target=worker.main,
-                    args=(self.queue, self.threads, theirs, gpu, self.options),
+                    args=(self.queue, self.threads, sender, gpu, self.options),
                     name=f"worker-{slot}",
                 )
                 process.start()
-                theirs.close()
-                self.workers[slot] = process, ours
+                sender.close()
+                self.workers[slot] = process, receiver
 
     def messages(self, timeout: float) -> Iterator[Message]:
-        """What the workers say, after ``timeout`` seconds at the latest; ``{"ended": exit code}`` is a worker's end."""
+        """Messages of the workers, after ``timeout`` seconds at the latest; ``{"ended": exit code}`` is the last one of
+        a worker.
+        """
         by_pipe: dict[Any, int] = {pipe: slot for slot, (_, pipe) in self.workers.items()}
         if not by_pipe:
             time.sleep(timeout)
@@ -94,16 +97,17 @@ class Pool:
                 continue
             yield message
 
-    def stop(self) -> None:
-        """End the workers: politely, so that they record what they were at, then not."""
-        self._send(signal.SIGTERM)
-        until = time.monotonic() + PATIENCE
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Send the workers signal ``number``, which they record as their reason; kill those that do not end in time."""
+        self._send(number)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
         for slot, (_, pipe) in list(self.workers.items()):
-            if self._ends(pipe, until):
+            if self._has_ended(pipe, deadline):
                 self.workers.pop(slot)[0].join()
         if self.workers:
             print(
-                f"{len(self.workers)} workers did not stop within {PATIENCE} s and are killed: their checkpoints stay",
+                f"{len(self.workers)} workers did not stop within {STOP_TIMEOUT_S} s and are killed: their checkpoints"
+                " stay",
                 file=sys.stderr,
             )
             self._send(signal.SIGKILL)
@@ -115,12 +119,13 @@ class Pool:
                 os.kill(process.pid, number)
 
     @staticmethod
-    def _ends(pipe: Any, until: float) -> bool:
-        """Whether a worker ends, and with it its end of the pipe: a fork server that is gone cannot say so. Takes what
-        it still says, so that it does not wait on a full pipe.
+    def _has_ended(pipe: Any, deadline: float) -> bool:
+        """Whether a worker ends, and with it its end of the pipe: the fork server may be gone and cannot report it.
+
+        Takes the worker's messages, so that it does not wait on a full pipe.
         """
         try:
-            while pipe.poll(max(0.0, until - time.monotonic())):
+            while pipe.poll(max(0.0, deadline - time.monotonic())):
                 if (message := pipe.recv()).get("fatal"):
                     print(message["fatal"], file=sys.stderr)
         except (EOFError, OSError):
@@ -130,12 +135,13 @@ class Pool:
 
 def serve(queue: Queue, workers: int, threads: int, options: dict[str, Any]) -> int:
     """Keep workers going until they find nothing more; their exit code. A signal stops them all: 75."""
-    told = worker.Told()
+    stop_request = worker.StopRequest()
     pool = Pool({"address": queue.address, "study": queue.name}, workers, threads, options)
-    code, fatal = 0, ""
+    code = 0
+    fatal = ""
     pool.fill(workers)
     try:
-        while len(pool) and not told.signal:
+        while len(pool) and not stop_request.reason:
             for message in pool.messages(1.0):
                 if "start" in message:
                     print(f"start {message['start']}", file=sys.stderr)
@@ -147,7 +153,7 @@ def serve(queue: Queue, workers: int, threads: int, options: dict[str, Any]) -> 
                 elif "ended" in message:
                     code = code or message["ended"]
     finally:
-        pool.stop()
+        pool.stop(stop_request.signal or signal.SIGTERM)
     if fatal:
         raise BenchError(fatal)
-    return worker.PREEMPTED if told.signal else code
+    return worker.PREEMPTED if stop_request.reason else code

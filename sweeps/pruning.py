@@ -1,5 +1,6 @@
-"""Tells Optuna how a trial does after every epoch, and stops it where it is not worth going on
-(``optuna_integration``'s callback imports the package ``lightning``, which this project does not use).
+"""Reports a trial to Optuna after every epoch, and ends its training when Optuna prunes it.
+
+The callback of ``optuna_integration`` imports the package ``lightning``, which this project does not use.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from lightning_modules.spiking import SpikingModule
 
 
 class Pruned(SystemExit):
-    """Raised out of a training whose trial is not worth going on with."""
+    """Raised out of a training whose trial Optuna prunes."""
 
 
 class Pruning(Callback):

@@ -13,8 +13,9 @@ from typing import Any
 
 from bench import paths
 from bench.errors import BenchError
-from sweeps import storage as storages
+from sweeps.addresses import is_default, patience
 from sweeps.queue import Queue
+from sweeps.scheduler import Launch
 
 WARNING_S = 120  # before the end of a job
 
@@ -23,13 +24,11 @@ def serve(address: str, study: str, threads: int, seconds: float) -> int:
     """What one job of the array does."""
     from sweeps.worker import work
 
-    return work(Queue(address, study, wait=storages.patience()), threads, until=time.time() + seconds)
+    return work(Queue(address, study, wait=patience()), threads, until=time.time() + seconds)
 
 
-def launcher(
-    cluster: str, workers: int, threads: int, hours: float, options: dict[str, Any]
-) -> Callable[[Queue, int], Callable[[], bool]]:
-    """A function that submits up to ``workers`` jobs for a queue and gives one that says whether any is still there.
+def launcher(cluster: str, workers: int, threads: int, hours: float, options: dict[str, Any]) -> Launch:
+    """A function that submits up to ``workers`` jobs for a queue and gives one that tells whether any is still there.
 
     ``cluster``: "slurm", or "local" (processes of this host, for trying it out). ``options``: of the scheduler
     (partition, account, …). Raises ``BenchError`` where submitit is missing or the cluster refuses.
@@ -41,10 +40,12 @@ def launcher(
         raise BenchError("clusters need submitit: pip install submitit") from None
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(paths.ROOT), *filter(None, sys.path)]))
     folder = paths.home() / "slurm"
-    given = {(name if name.startswith("slurm_") else f"slurm_{name}"): value for name, value in options.items()}
+    scheduler_options = {
+        (name if name.startswith("slurm_") else f"slurm_{name}"): value for name, value in options.items()
+    }
 
     def launch(queue: Queue, experiments: int) -> Callable[[], bool]:
-        if cluster != "local" and storages.is_default(queue.address):
+        if cluster != "local" and is_default(queue.address):
             raise BenchError(
                 "jobs on other hosts need a storage they can reach: --storage postgresql://… or journal:///…"
             )
@@ -56,7 +57,7 @@ def launcher(
                 cpus_per_task=threads,
                 slurm_signal_delay_s=WARNING_S,
                 slurm_array_parallelism=workers,
-                **given,
+                **scheduler_options,
             )
             with executor.batch():
                 jobs = [

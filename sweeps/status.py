@@ -1,4 +1,4 @@
-"""What the queue holds, per table: done, running, failed, left; who runs what, and what a worker refused. No torch."""
+"""The state of a queue, per table: done, running, failed, left; who runs what, and what a worker refused. No torch."""
 
 from __future__ import annotations
 
@@ -9,52 +9,40 @@ from typing import Any
 from optuna.trial import TrialState
 
 from bench.plan import clock
-from sweeps.journal import Queued
-from sweeps.queue import BACK, DIED, UNKNOWN_S, Queue
+from sweeps.queue import Queue
+from sweeps.queued_trial import QueuedTrial
 from sweeps.storage import connect
+from sweeps.trials import REFUSED, UNKNOWN_S, WITHDRAWN, WORKER_DIED
 
 KINDS = ("done", "running", "failed", "left")
 
 
 def status(queue: Queue) -> dict[str, Any]:
     """Plain types: ``tables`` (name -> counts of experiments), ``running``, ``refused``, ``failures``, ``expected_s``
-    of what waits, ``weights`` that what is left needs and its parent does not have.
+    of what waits, ``weights`` that the experiments left need and this home does not have.
     """
-    latest: dict[str, Queued] = {}
-    for trial in queue.storage.queued(queue.study_id):
-        if trial.attributes and (
-            trial.state == TrialState.COMPLETE or trial.attributes.get("status") not in (BACK, DIED)
-        ):
-            latest[trial.attributes["experiment"]] = trial  # by number: the last one counts
     tables: dict[str, Counter[str]] = {}
     running, refused, failures, weights = [], [], [], []
-    for one in latest.values():
-        shown = one.attributes
-        kind = _kind(one.state, shown)
-        for table in shown.get("tables", "").split() or ["(no table)"]:
+    for trial in _latest(queue):
+        attributes = trial.attributes
+        kind = _kind(trial)
+        for table in attributes.get("tables", "").split() or ["(no table)"]:
             tables.setdefault(table, Counter())[kind] += 1
-        name = f"{shown['task']} / {shown['model']} / seed {shown['seed']} / {shown['budget']}"
+        task, model, seed, budget = (attributes[key] for key in ("task", "model", "seed", "budget"))
+        name = f"{task} / {model} / seed {seed} / {budget}"
         if kind == "running":
-            run = queue.storage.get_trial(one.trial_id)
-            worker = run.system_attrs.get("worker") or {}
-            since = (datetime.now() - run.datetime_start).total_seconds() if run.datetime_start else 0.0
-            at = shown.get("place", "")
-            running.append(
-                {"name": name, "host": worker.get("host", ""), "pid": worker.get("pid"), "place": at, "seconds": since}
-            )
+            running.append({"name": name} | _worker(queue, trial))
         elif kind == "failed":
-            failures.append({"name": name, "reason": f"{shown.get('status')}: {shown.get('error', '')}"})
+            failures.append({"name": name, "reason": f"{attributes.get('status')}: {attributes.get('error', '')}"})
         elif kind == "left":
             refused += [
-                {"name": name, "host": key.removeprefix("refused "), "reason": r}
-                for key, r in shown.items()
-                if key.startswith("refused ")
+                {"name": name, "host": key.removeprefix(REFUSED), "reason": reason}
+                for key, reason in attributes.items()
+                if key.startswith(REFUSED)
             ]
-            weights += (
-                [{"name": name, "experiment": shown["experiment"], "weights": shown["weights"]}]
-                if "weights" in shown
-                else []
-            )
+            if "weights" in attributes:
+                entry = {"name": name, "experiment": attributes["experiment"], "weights": attributes["weights"]}
+                weights.append(entry)
     waiting = [seconds for _, seconds in queue.storage.waiting(queue.study_id)]
     return {
         "study": queue.name,
@@ -68,35 +56,59 @@ def status(queue: Queue) -> dict[str, Any]:
     }
 
 
-def _kind(state: TrialState, shown: dict[str, Any]) -> str:
-    if state == TrialState.COMPLETE:
+def _latest(queue: Queue) -> list[QueuedTrial]:
+    """The last trial of each experiment, leaving out those that ended without a record."""
+    latest: dict[str, QueuedTrial] = {}
+    for trial in queue.storage.queued(queue.study_id):
+        recorded = trial.attributes.get("status") not in (WITHDRAWN, WORKER_DIED)
+        if trial.attributes and (trial.state == TrialState.COMPLETE or recorded):
+            latest[trial.attributes["experiment"]] = trial
+    return list(latest.values())
+
+
+def _kind(trial: QueuedTrial) -> str:
+    if trial.state == TrialState.COMPLETE:
         return "done"
-    if state == TrialState.RUNNING:
+    if trial.state == TrialState.RUNNING:
         return "running"
-    return "failed" if state == TrialState.FAIL and shown.get("status") != "preempted" else "left"
+    return "failed" if trial.state == TrialState.FAIL and trial.attributes.get("status") != "preempted" else "left"
 
 
-def text(found: dict[str, Any]) -> str:
-    """``found`` for people."""
+def _worker(queue: Queue, trial: QueuedTrial) -> dict[str, Any]:
+    """Who runs ``trial``, where in its training, and for how long."""
+    stored = queue.storage.get_trial(trial.trial_id)
+    worker = stored.system_attrs.get("worker") or {}
+    seconds = (datetime.now() - stored.datetime_start).total_seconds() if stored.datetime_start else 0.0
+    place = trial.attributes.get("place", "")
+    return {"host": worker.get("host", ""), "pid": worker.get("pid"), "place": place, "seconds": seconds}
+
+
+def to_text(state: dict[str, Any]) -> str:
+    """``state``, as ``status`` gives it, for people."""
     rows = [f"{'table':12}" + "".join(f"{kind:>9}" for kind in KINDS)]
-    rows += [f"{name:12}" + "".join(f"{counts[kind]:9}" for kind in KINDS) for name, counts in found["tables"].items()]
-    if found["expected_s"] or found["unknown"]:
-        more = f", {found['unknown']} of unknown length" if found["unknown"] else ""
-        rows.append(f"waiting: about {clock(found['expected_s'])} of work{more}")
+    rows += [f"{name:12}" + "".join(f"{counts[kind]:9}" for kind in KINDS) for name, counts in state["tables"].items()]
+    if state["expected_s"] or state["unknown"]:
+        more = f", {state['unknown']} of unknown length" if state["unknown"] else ""
+        rows.append(f"waiting: about {clock(state['expected_s'])} of work{more}")
     rows += [
         f"running  {r['name']}  {r['place']}  {clock(r['seconds'])}  on {r['host']} ({r['pid']})"
-        for r in found["running"]
+        for r in state["running"]
     ]
-    rows += [f"failed   {r['name']}  {r['reason']}" for r in found["failures"]]
-    rows += [f"refused  {r['name']}  by {r['host']}: {r['reason']}" for r in found["refused"]]
-    rows += [f"needs    {w['name']}  experiments/{w['experiment']}, weights {w['weights']}" for w in found["weights"]]
+    rows += [f"failed   {r['name']}  {r['reason']}" for r in state["failures"]]
+    rows += [f"refused  {r['name']}  by {r['host']}: {r['reason']}" for r in state["refused"]]
+    rows += [f"needs    {w['name']}  experiments/{w['experiment']}, weights {w['weights']}" for w in state["weights"]]
     return "\n".join(rows)
 
 
-def every(storage: str | None, study: str | None) -> list[dict[str, Any]]:
+def is_unfinished(state: dict[str, Any]) -> bool:
+    """Whether anything runs or waits."""
+    return bool(state["running"]) or any(counts["left"] for counts in state["tables"].values())
+
+
+def all_states(storage: str | None, study: str | None) -> list[dict[str, Any]]:
     """``status`` of the named study, or of every queue in the storage that holds anything."""
     if study is not None:
         return [status(Queue(storage, study))]
     names = [s.study_name for s in connect(storage).get_all_studies() if "schema" in s.user_attrs]
-    found = [status(Queue(storage, name)) for name in names]
-    return [one for one in found if one["tables"]]
+    states = [status(Queue(storage, name)) for name in names]
+    return [state for state in states if state["tables"]]

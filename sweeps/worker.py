@@ -1,9 +1,9 @@
-"""One worker: claims experiments and runs them until nothing waits, it is told to stop, or its time is nearly up.
+"""One worker: claims experiments and runs them until nothing waits, it has to stop, or its time is nearly up.
 
-SIGTERM, SIGINT, SIGUSR1 and SIGHUP stop it after the batch it is in: the experiment is recorded as ``preempted`` and
-queued again, its last checkpoint stays, and the worker ends with 75. So does one whose command is gone. Where no batch
-ends, while a measure is read or data is made, that is recorded after ``STUCK`` seconds. A worker that cannot reach the
-storage for the whole grace gives its experiment up, because another host will have taken it over by then.
+SIGTERM, SIGINT, SIGUSR1 and SIGHUP stop it after its batch: the experiment is recorded as ``preempted`` and queued
+again, its last checkpoint stays, and the worker ends with 75. The end of its command stops a worker in the same way.
+While a measure is read or data is made no batch ends: then the record is written after ``STUCK_S`` seconds. A worker
+that cannot reach the storage for the grace period gives its experiment up, because another host takes it over.
 """
 
 from __future__ import annotations
@@ -24,191 +24,218 @@ from bench import paths
 from bench.errors import BenchError
 from bench.ledger import provenance
 from bench.ledger.new_lines import new_lines
+from sweeps.addresses import grace, patience
 from sweeps.queue import Claim, Queue
-from sweeps.storage import grace, patience
 
-PREEMPTED = 75  # EX_TEMPFAIL: stopped, to be gone on with
+PREEMPTED = 75  # EX_TEMPFAIL: the exit code of a process that was stopped and can go on
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP)
-STUCK = 20  # seconds that a worker which was told to stop waits for the end of a batch
-SAME = 5.0  # seconds within which a second signal is the first one again
-Say = Callable[..., None]
+STUCK_S = 20  # the longest time that a worker which has to stop waits for the end of a batch
+REPEAT_S = 5.0  # a second signal within this time is the first one again
+Send = Callable[..., None]  # sends a message, as keywords, to the command
 
 
-class Stop(SystemExit):
-    """Raised out of a running experiment: ``status`` as in the ledger, empty where the experiment is no longer this
-    worker's.
+class ExperimentStopped(SystemExit):
+    """Raised out of a running experiment.
+
+    ``status`` is that of the ledger lines; it is empty where the experiment no longer belongs to this worker.
     """
 
     def __init__(self, status: str, text: str) -> None:
         super().__init__(PREEMPTED)
-        self.status, self.text = status, text
+        self.status = status
+        self.text = text
 
 
-class Told:
-    """Which signal, if any, has asked this process to stop. A second one ends it at once, but within ``SAME`` seconds
-    it is the same one, that came by two ways (to the process and through the command that started it).
+class StopRequest:
+    """The first signal that asked this process to stop, if any. A second signal ends the process at once.
+
+    Within ``REPEAT_S`` seconds a second signal is the first one that came by another way: to the process itself, and
+    from the command that started it.
     """
 
     def __init__(self) -> None:
-        self.signal, self.at = "", 0.0
+        self.reason = ""  # the signal's name
+        self.signal: signal.Signals | None = None
+        self.time = 0.0
         for number in SIGNALS:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
-                signal.signal(number, self._note)
+                signal.signal(number, self._handle)
 
-    def _note(self, number: int, frame: Any) -> None:
-        if self.signal and time.monotonic() - self.at > SAME:
+    def _handle(self, number: int, frame: Any) -> None:
+        if self.reason and time.monotonic() - self.time > REPEAT_S:
             os._exit(PREEMPTED)
-        self.stop(signal.Signals(number).name)
+        if not self.reason:
+            self.signal = signal.Signals(number)
+        self.set(signal.Signals(number).name)
 
-    def stop(self, why: str) -> None:
-        """As a signal would."""
-        if not self.signal:
-            self.signal, self.at = why, time.monotonic()
+    def set(self, reason: str) -> None:
+        """Ask to stop for ``reason``, as a signal does."""
+        if not self.reason:
+            self.reason = reason
+            self.time = time.monotonic()
 
 
-class Watch(threading.Thread):
-    """Beats for a claimed trial, keeps its time limit, and tells the training when to stop (``check``, called after
-    every batch).
+class Heartbeat(threading.Thread):
+    """Sends the heartbeats of a claimed trial, keeps its time limit, and stops its training.
+
+    The training calls ``check`` after every batch.
     """
 
-    def __init__(self, queue: Queue, claim: Claim, told: Told) -> None:
+    def __init__(self, queue: Queue, claim: Claim, stop_request: StopRequest) -> None:
         super().__init__(daemon=True)
-        self.queue, self.claim, self.told = queue, claim, told
-        self.begun = self.beaten = time.monotonic()
-        self.over = threading.Event()
-        self.lost = False
-        self.place = self.shown = ""
+        self.queue = queue
+        self.claim = claim
+        self.stop_request = stop_request
+        self.started_at = self.last_beat = time.monotonic()
+        self.ended = threading.Event()  # the experiment has ended
+        self.lost = False  # the trial belongs to another worker
+        self.position = ""  # "epoch 3/8"
+        self.sent_position = ""
 
     def run(self) -> None:
-        due = time.monotonic() + self._pause()
-        while not self.over.wait(min(1.0, self._pause())):
-            self._limit()
-            self._stuck()
+        due = time.monotonic() + self._interval()
+        while not self.ended.wait(min(1.0, self._interval())):
+            self._end_over_limit()
+            self._end_if_stuck()
             if time.monotonic() < due:
                 continue
-            due = time.monotonic() + self._pause()
+            due = time.monotonic() + self._interval()
             with suppress(Exception):  # the storage is away: try again
-                if not self.queue.beat(self.claim, self.place if self.place != self.shown else ""):
+                position = self.position
+                if not self.queue.heartbeat(self.claim, position if position != self.sent_position else ""):
                     self.lost = True
                     return
-                self.beaten, self.shown = time.monotonic(), self.place
+                self.last_beat = time.monotonic()
+                self.sent_position = position
 
-    def _pause(self) -> float:
-        pause = max(0.5, grace() / 4)
-        return pause if self.claim.limit_s is None else min(pause, max(0.5, self.claim.limit_s / 4))
+    def _interval(self) -> float:
+        interval = max(0.5, grace() / 4)
+        return interval if self.claim.limit_s is None else min(interval, max(0.5, self.claim.limit_s / 4))
 
-    def _limit(self) -> None:
-        """End a process that is stuck within one batch and so cannot be told that its time is over."""
+    def _end_over_limit(self) -> None:
+        """End a process that is stuck within one batch, where ``check`` cannot stop it."""
         limit = self.claim.limit_s
-        if limit is not None and time.monotonic() - self.begun > 2 * limit + 60:
+        if limit is not None and time.monotonic() - self.started_at > 2 * limit + 60:
             job = self.claim.job
-            self.queue.finish(
-                self.claim,
-                new_lines(job.experiment, job.measures, "timeout", f"stuck for more than twice {limit:.0f} s"),
-            )
+            reason = f"stuck for more than twice {limit:.0f} s"
+            self.queue.finish(self.claim, new_lines(job.experiment, job.measures, "timeout", reason))
             os._exit(1)
 
-    def _stuck(self) -> None:
-        """End a process that was told to stop and has come to no end of a batch since."""
-        if self.told.signal and time.monotonic() - self.told.at > STUCK:
+    def _end_if_stuck(self) -> None:
+        """End a process that has to stop and has come to no end of a batch since."""
+        if self.stop_request.reason and time.monotonic() - self.stop_request.time > STUCK_S:
             job = self.claim.job
-            reason = f"{self.told.signal}, while a measure was read or data was made; goes on from what is saved"
+            activity = "while a measure was read or data was made"
+            reason = f"{self.stop_request.reason}, {activity}; goes on from what is saved"
             with suppress(Exception):  # the storage is away: it looks like a death then
                 self.queue.finish(self.claim, new_lines(job.experiment, job.measures, "preempted", reason))
             os._exit(PREEMPTED)
 
     def check(self) -> None:
-        """Raises ``Stop`` where the training must not go on."""
+        """Raises ``ExperimentStopped`` where the training must not go on."""
         now = time.monotonic()
-        if self.told.signal:
-            raise Stop("preempted", f"{self.told.signal}; goes on from its last checkpoint")
-        if self.claim.limit_s is not None and now - self.begun > self.claim.limit_s:
-            raise Stop("timeout", f"more than {self.claim.limit_s:.0f} s")
-        if self.lost or now - self.beaten > grace():
-            raise Stop("", "the storage was away for too long, or another worker has taken over")
+        if self.stop_request.reason:
+            raise ExperimentStopped("preempted", f"{self.stop_request.reason}; goes on from its last checkpoint")
+        if self.claim.limit_s is not None and now - self.started_at > self.claim.limit_s:
+            raise ExperimentStopped("timeout", f"more than {self.claim.limit_s:.0f} s")
+        if self.lost or now - self.last_beat > grace():
+            raise ExperimentStopped("", "the storage was away for too long, or another worker has taken over")
+
+
+def silence_lightning() -> None:
+    """Hide Lightning's banners and warnings, which repeat for every training.
+
+    Call it after the import of Lightning, which sets the level of its logger.
+    """
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
 def work(
     queue: Queue,
     threads: int = 1,
     *,
-    say: Say = lambda **_: None,
+    send: Send = lambda **_: None,
     until: float = float("inf"),
     linger: float = 0.0,
-    most: int | None = None,
-    told: Told | None = None,
+    limit: int | None = None,
+    stop_request: StopRequest | None = None,
 ) -> int:
-    """Claim and run until nothing waits for ``linger`` seconds, ``until`` (``time.time()``) comes near, or ``most`` are
-    done.
+    """Claim and run until nothing waits for ``linger`` seconds, ``until`` (``time.time()``) comes near, or ``limit``
+    experiments have run.
 
-    0, or 75 where a signal said to stop. Raises ``BenchError`` when the storage stays away.
+    0, or 75 where a signal stopped it. Raises ``BenchError`` when the storage stays away.
     """
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     provenance.git()  # the commit of the code that is loaded now
-    told, idle, done = told or Told(), time.monotonic(), 0
-    while not told.signal and (most is None or done < most):
+    stop_request = stop_request or StopRequest()
+    idle_since = time.monotonic()
+    runs = 0
+    while not stop_request.reason and (limit is None or runs < limit):
         if time.time() > until - 10:
             return 0
         claim = queue.claim(until - time.time())
         if claim is not None:
-            perform(queue, claim, threads, told, say)
-            idle, done = time.monotonic(), done + 1
-        elif time.monotonic() - idle < linger:
+            run_claim(queue, claim, threads, stop_request, send)
+            idle_since = time.monotonic()
+            runs += 1
+        elif time.monotonic() - idle_since < linger:
             time.sleep(min(1.0, linger))
         else:
             return 0
-    return PREEMPTED if told.signal else 0
+    return PREEMPTED if stop_request.reason else 0
 
 
-def perform(queue: Queue, claim: Claim, threads: int, told: Told, say: Say = lambda **_: None) -> None:
-    """Run a claimed experiment and hand its lines to the storage, whatever they say."""
-    job, experiment = claim.job, claim.job.experiment
-    say(start=experiment.id)
+def run_claim(
+    queue: Queue, claim: Claim, threads: int, stop_request: StopRequest, send: Send = lambda **_: None
+) -> None:
+    """Run a claimed experiment and hand its lines to the storage, whatever their status."""
+    job = claim.job
+    experiment = job.experiment
+    send(start=experiment.id)
     from bench.training import run, trained  # torch is loaded only where something is trained
 
-    watch = Watch(queue, claim, told)
+    silence_lightning()
+    heartbeat = Heartbeat(queue, claim, stop_request)
 
     def report(progress: dict[str, Any]) -> None:
-        watch.place = f"epoch {progress.get('epoch', 0)}/{progress.get('epochs', 0)}"
-        say(progress=experiment.id, **progress)
+        heartbeat.position = f"epoch {progress.get('epoch', 0)}/{progress.get('epochs', 0)}"
+        send(progress=experiment.id, **progress)
 
-    watch.start()
+    heartbeat.start()
     profile: dict[str, Any] | None = None
     try:
-        lines, measured = run.run(experiment, job.measures, threads, report, watch.check)
+        lines, measured = run.run(experiment, job.measures, threads, report, heartbeat.check)
         profile = vars(measured) | {"outside": measured.outside}
-    except Stop as stop:
+    except ExperimentStopped as stop:
         lines = new_lines(experiment, job.measures, stop.status, stop.text) if stop.status else []
     except (KeyboardInterrupt, SystemExit):  # Lightning's own way of stopping
-        lines = new_lines(experiment, job.measures, "preempted", told.signal or "interrupted")
+        lines = new_lines(experiment, job.measures, "preempted", stop_request.reason or "interrupted")
     finally:
-        watch.over.set()
-        watch.join()  # what it may be recording comes before what follows, not into it
+        heartbeat.ended.set()
+        heartbeat.join()  # a record that it writes comes before what follows
     if lines:
         queue.finish(claim, lines, profile)
         if profile:
-            trained.readings(experiment).unlink(missing_ok=True)  # they are handed in
-    claim.held.close()
-    say(done=experiment.id)
+            trained.readings(experiment).unlink(missing_ok=True)  # the storage has them
+    claim.lock.close()
+    send(done=experiment.id)
 
 
-class _Told(logging.Handler):
-    """Says warnings to the parent: a worker's own output is deleted when all went well."""
+class _WarningSender(logging.Handler):
+    """Sends warnings to the command: a worker's own output is deleted when all went well."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, send: Send) -> None:
         super().__init__(logging.WARNING)
-        self.say = say
+        self.send = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.say(note=record.getMessage())
+        self.send(note=record.getMessage())
 
 
-def main(queue: dict[str, Any], threads: int, mailbox: Any, gpu: str | None, options: dict[str, Any]) -> None:
-    """A worker process of a pool: messages go to ``mailbox``, everything else to a log that is deleted when all went
-    well.
-    """
-    os.setsid()  # Ctrl-C in a terminal is for the parent, which then tells its workers
+def main(queue: dict[str, Any], threads: int, pipe: Any, gpu: str | None, options: dict[str, Any]) -> None:
+    """A worker process of a pool. Messages go to ``pipe``, other output to a log that is deleted when all went well."""
+    stop_request = StopRequest()
+    os.setsid()  # Ctrl-C in a terminal goes to the command, which then stops its workers
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     log = paths.home() / "logs" / f"worker-{os.getpid()}.log"
@@ -217,24 +244,22 @@ def main(queue: dict[str, Any], threads: int, mailbox: Any, gpu: str | None, opt
     os.dup2(handle, 1)
     os.dup2(handle, 2)
 
-    told = Told()
-
-    def say(**message: Any) -> None:
+    def send(**message: Any) -> None:
         try:
-            mailbox.send(message)
-        except OSError:  # stop, so that nobody computes unseen
-            told.stop("the command that started it is gone")
+            pipe.send(message)
+        except OSError:  # stop: nobody would see what this process computes
+            stop_request.set("the command that started it is gone")
 
     for package in ("bench", "datamodules"):
-        logging.getLogger(package).addHandler(_Told(say))
+        logging.getLogger(package).addHandler(_WarningSender(send))
     try:
-        code = work(Queue(**queue, wait=patience()), threads, say=say, told=told, **options)
+        code = work(Queue(**queue, wait=patience()), threads, send=send, stop_request=stop_request, **options)
     except BenchError as error:
-        say(fatal=str(error))
+        send(fatal=str(error))
         sys.exit(1)
     except Exception:
         traceback.print_exc()
-        say(fatal=f"a worker stopped unexpectedly; see {log}")
+        send(fatal=f"a worker stopped unexpectedly; see {log}")
         sys.exit(1)
     log.unlink(missing_ok=True)
     sys.exit(code)

@@ -25,7 +25,7 @@ from tests.sweeps import servers
 def command(experiments: int, workers: int, storage: str | None) -> list[str]:
     chosen = ["roles-6", "--column", "XOR", "--row", "Baseline", "--budget", "smoke", "--seeds", str(experiments)]
     settings = [part for text in TINY for part in ("--set", text)]
-    where = ["--storage", storage, "--study", "soak"] if storage else []
+    storage_options = ["--storage", storage, "--study", "soak"] if storage else []
     return [
         sys.executable,
         "-m",
@@ -37,7 +37,7 @@ def command(experiments: int, workers: int, storage: str | None) -> list[str]:
         str(workers),
         "--threads",
         "1",
-        *where,
+        *storage_options,
     ]
 
 
@@ -86,9 +86,9 @@ def soak(
     finish anything.
     """
     rng = random.Random(experiments)
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
-            command(experiments, workers, storage), cwd=ROOT, env=home(folder, kernels), stdout=said, stderr=said
+            command(experiments, workers, storage), cwd=ROOT, env=home(folder, kernels), stdout=output, stderr=output
         )
         killed, next_kill, left, finished = 0, time.monotonic() + every_s, restarts, -1
         until = time.monotonic() + 120 + 10 * experiments
@@ -96,8 +96,8 @@ def soak(
             time.sleep(0.2)
             if time.monotonic() > until:
                 process.kill()
-                said.seek(0)
-                raise AssertionError(f"not finished in time:\n{said.read()[-3000:]}")
+                output.seek(0)
+                raise AssertionError(f"not finished in time:\n{output.read()[-3000:]}")
             there = len(results(folder))
             done = there / (2 * experiments)  # two protocols
             if server is not None and left and done > (restarts - left + 1) / (restarts + 1.5):
@@ -111,8 +111,8 @@ def soak(
             if alive and time.monotonic() > next_kill + (0 if there > finished else 10 * every_s):
                 os.kill(rng.choice(alive), signal.SIGKILL)
                 killed, next_kill, finished = killed + 1, time.monotonic() + every_s, there
-        said.seek(0)
-        text = said.read()
+        output.seek(0)
+        text = output.read()
     assert process.returncode == 0, text[-9000:]
     assert not left, "the server was not restarted as often as asked"
     return results(folder), killed, text

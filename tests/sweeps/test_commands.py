@@ -12,11 +12,11 @@ from click.testing import CliRunner
 
 from bench.plan import Plan
 from bench.training import tracking
-from sweeps import table
+from sweeps import commands, scheduler
 from sweeps.__main__ import cli
 from sweeps.pool import Pool
 from sweeps.queue import Queue
-from tests.sweeps.test_queue import enqueue, job, ok
+from tests.sweeps.conftest import enqueue, job, ok
 
 CORES = 8
 
@@ -26,11 +26,11 @@ def ran(places: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """(workers, threads) of each run that a command asked for."""
     asked: list[tuple[int, int]] = []
 
-    def run(replan: Any, workers: int, threads: int, **_: Any) -> table.Outcome:
+    def run(replan: Any, workers: int, threads: int, options: Any) -> scheduler.Outcome:
         asked.append((workers, threads))
-        return table.Outcome()
+        return scheduler.Outcome()
 
-    monkeypatch.setattr(table, "run", run)
+    monkeypatch.setattr(scheduler, "run", run)
     monkeypatch.setattr("os.cpu_count", lambda: CORES)
     return asked
 
@@ -55,14 +55,31 @@ def test_more_workers_than_cores_is_a_warning_and_none_is_refused(ran: list[tupl
     assert "workers must be at least 1, got 0" in refused.stderr
 
 
+@pytest.mark.parametrize("stopped", ["", "SIGINT"])
+def test_a_run_ends_with_a_line_for_each_cell_that_was_asked_for_and_a_stopped_one_without(
+    places: Path, monkeypatch: pytest.MonkeyPatch, stopped: str
+) -> None:
+    monkeypatch.setattr(commands.planning, "make", lambda *_: Plan(1, 0, (job(),), (), ()))
+    monkeypatch.setattr(scheduler, "run", lambda *_: scheduler.Outcome(stopped=stopped))
+    chosen = ["roles-6", "--column", "XOR", "--row", "Baseline", "--row", "Without reset"]
+    done = CliRunner().invoke(cli, ["table", *chosen])
+    lines = done.stdout.splitlines()
+    if stopped:
+        assert (done.exit_code, lines) == (75, [])
+        assert "stopped by SIGINT; the same command goes on" in done.stderr
+        return
+    assert lines[1].startswith("roles-6: ")
+    assert [line.split("  ")[0] for line in lines[2:]] == ["row", "Baseline", "Without reset"]
+
+
 def test_a_clock_that_differs_from_the_storages_is_said_when_a_run_begins(
     places: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nothing = Plan(0, 0, (), (), ())
-    table.run(lambda: nothing, 1, 1)
+    scheduler.run(lambda: nothing, 1, 1)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr("sweeps.storage.Database.skew", lambda self: -300.0)
-    table.run(lambda: nothing, 1, 1)
+    monkeypatch.setattr("sweeps.database.Database.skew", lambda self: -300.0)
+    scheduler.run(lambda: nothing, 1, 1)
     assert "this host's clock is -300 s from the storage's" in capsys.readouterr().err
 
 
@@ -77,10 +94,10 @@ def test_status_is_watched_until_nothing_is_left(places: Path, monkeypatch: pyte
         queue.finish(claim, ok(claim.job))
 
     monkeypatch.setattr(time, "sleep", work)
-    shown = CliRunner().invoke(cli, ["status", "--storage", address, "--watch"]).stdout
-    counts = [line.split()[1:] for line in shown.splitlines() if line.startswith("roles-6")]
+    output = CliRunner().invoke(cli, ["status", "--storage", address, "--watch"]).stdout
+    counts = [line.split()[1:] for line in output.splitlines() if line.startswith("roles-6")]
     assert counts == [["0", "0", "0", "1"], ["1", "0", "0", "0"]]  # done, running, failed, left
-    assert "about 1:30 of work" in shown
+    assert "about 1:30 of work" in output
 
 
 def test_each_worker_has_a_gpu_of_its_own_where_there_are_any(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,12 +22,12 @@ from optuna.trial import TrialState
 from bench import paths
 from bench.ledger.new_lines import new_lines
 from bench.plan import Job
-from sweeps import storage as storages
+from sweeps import addresses
 from sweeps.dashboard import PARAMETERS, application
-from sweeps.queue import AGAIN, BACK, DIED, Queue
+from sweeps.queue import Queue
 from sweeps.status import status
-from tests.sweeps.conftest import job
-from tests.sweeps.test_queue import enqueue, ok
+from sweeps.trials import UNFINISHED, WITHDRAWN, WORKER_DIED
+from tests.sweeps.conftest import enqueue, job, ok
 
 importance = pytest.importorskip("optuna_dashboard._importance", reason="optuna-dashboard is not installed")
 
@@ -37,7 +37,7 @@ class Page:
 
     def __init__(self, storage: str) -> None:
         importance.param_importance_cache.clear()  # it knows studies by id, of whatever storage
-        self.application = application(storages.address(storage))
+        self.application = application(addresses.address(storage))
 
     def answer(self, path: str, method: str = "GET", **sent: Any) -> tuple[int, bytes]:
         """Status and body."""
@@ -64,25 +64,25 @@ class Page:
         return {s["study_name"]: s["study_id"] for s in self.get("/api/studies")["study_summaries"]}
 
 
-def run(queue: Queue, one: Job, ending: str) -> None:
-    """Queue ``one`` and bring it to its ``ending``: "ok", a status of the ledger, ``BACK`` or ``DIED``."""
-    enqueue(queue, one, seconds=1.0 + one.experiment.seed)  # claimed before earlier ones that wait again
-    if ending == BACK:
-        queue.clear([one.experiment.id])
+def run(queue: Queue, planned: Job, ending: str) -> None:
+    """Queue ``planned`` and bring it to its ``ending``: "ok", another status of the ledger, or one without a line."""
+    enqueue(queue, planned, seconds=1.0 + planned.experiment.seed)  # claimed before earlier ones that wait again
+    if ending == WITHDRAWN:
+        queue.withdraw([planned.experiment.id])
         return
     claim = queue.claim()
     assert claim is not None
-    assert claim.job == one
-    if ending == DIED:
-        claim.held.close()
-        queue.reaped = 0.0
-        queue.reap()
+    assert claim.job == planned
+    if ending == WORKER_DIED:
+        claim.lock.close()
+        queue.reap(force=True)
         return
-    lines = new_lines(one.experiment, one.measures, ending, "an error")
-    assert queue.finish(claim, ok(one, 40.0 + one.experiment.seed) if ending == "ok" else lines)
+    lines = new_lines(planned.experiment, planned.measures, ending, "an error")
+    assert queue.finish(claim, ok(planned, 40.0 + planned.experiment.seed) if ending == "ok" else lines)
 
 
-ENDINGS = ("ok", "ok", "ok", "failed", "diverged", BACK, DIED, "preempted")  # of seeds 0, 1, …; the last two wait again
+# of seeds 0, 1, …; the last two wait again
+ENDINGS = ("ok", "ok", "ok", "failed", "diverged", WITHDRAWN, WORKER_DIED, "preempted")
 
 
 def filled(queue: Queue, endings: tuple[str, ...] = ENDINGS) -> Queue:
@@ -105,7 +105,7 @@ def test_everything_that_the_page_of_a_queue_asks_for_is_answered(storage: str, 
     for space in (detail["union_search_space"], detail["intersection_search_space"]):
         assert [parameter["name"] for parameter in space] == sorted(PARAMETERS)
     (importances,) = page.get(f"/api/studies/{study_id}/param_importances")["param_importances"]
-    assert {one["name"] for one in importances} == set(PARAMETERS)
+    assert {entry["name"] for entry in importances} == set(PARAMETERS)
     code, text = page.answer(f"/csv/{study_id}")
     assert code == 200
     rows = list(csv.DictReader(io.StringIO(text.decode())))
@@ -116,15 +116,22 @@ def test_what_was_stopped_taken_back_or_lost_with_its_worker_is_no_failure(stora
     queue = filled(Queue(storage, study))
     page = Page(storage)
     trials = page.get(f"/api/studies/{page.studies()[study]}")["trials"]
-    endings = [next((one["value"] for one in trial["user_attrs"] if one["key"] == "status"), "") for trial in trials]
+    endings = [
+        next((entry["value"] for entry in trial["user_attrs"] if entry["key"] == "status"), "") for trial in trials
+    ]
     assert Counter(endings) == Counter(ENDINGS + ("", ""))
-    states = {"ok": "Complete", "failed": "Fail", "diverged": "Fail", "": "Waiting"} | dict.fromkeys(AGAIN, "Pruned")
+    states = {"ok": "Complete", "failed": "Fail", "diverged": "Fail", "": "Waiting"}
+    states |= dict.fromkeys(UNFINISHED, "Pruned")
     assert [trial["state"] for trial in trials] == [states[ending] for ending in endings]
     counts = Counter(trial["state"] for trial in trials)
-    shown = status(queue)["tables"]["roles-6"]
-    assert (shown["done"], shown["failed"], shown["left"]) == (counts["Complete"], counts["Fail"], counts["Waiting"])
+    counted = status(queue)["tables"]["roles-6"]
+    assert (counted["done"], counted["failed"], counted["left"]) == (
+        counts["Complete"],
+        counts["Fail"],
+        counts["Waiting"],
+    )
     for trial in trials:
-        assert [one["name"] for one in trial["fixed_params"]] == list(PARAMETERS)
+        assert [entry["name"] for entry in trial["fixed_params"]] == list(PARAMETERS)
     stored = queue.storage.get_all_trials(queue.study_id)
     assert [trial["trial_id"] for trial in trials] == [trial._trial_id for trial in stored]
     assert Counter(trial.state.name for trial in stored)["FAIL"] == 5  # the queue itself stays as it is
@@ -137,15 +144,15 @@ def test_parameters_tell_experiments_apart_and_keep_their_place_as_a_queue_grows
     def parameters() -> list[dict[str, dict[str, Any]]]:
         page = Page(storage)
         trials = page.get(f"/api/studies/{page.studies()[study]}")["trials"]
-        assert not {one["key"] for trial in trials for one in trial["user_attrs"]} & set(PARAMETERS)
-        return [{one["name"]: one for one in trial["params"]} for trial in trials]
+        assert not {entry["key"] for trial in trials for entry in trial["user_attrs"]} & set(PARAMETERS)
+        return [{entry["name"]: entry for entry in trial["params"]} for trial in trials]
 
     def places(trials: list[dict[str, dict[str, Any]]]) -> list[tuple[str, int]]:
-        parameters = [one for trial in trials for one in trial.values()]
-        return [(one["param_external_value"], one["param_internal_value"]) for one in parameters]
+        parameters = [entry for trial in trials for entry in trial.values()]
+        return [(entry["param_external_value"], entry["param_internal_value"]) for entry in parameters]
 
     before = parameters()
-    values = {name: one["param_external_value"] for name, one in before[1].items()}
+    values = {name: entry["param_external_value"] for name, entry in before[1].items()}
     assert values == {"task": "xor", "model": "plif-ff", "seed": "1", "budget": "smoke"}
     enqueue(queue, job(7, "celif-84k"))
     after = parameters()
@@ -184,7 +191,7 @@ def test_a_queue_is_named_after_its_results_and_a_search_stays_as_it_is(
         assert page.answer(f"/csv/{study_id}")[0] == 200
     trials = page.get(f"/api/studies/{studies[search.study_name]}")["trials"]
     assert [trial["state"] for trial in trials] == ["Fail", "Complete", "Complete"]
-    assert [one["name"] for trial in trials for one in trial["params"]] == ["leak", "leak"]
+    assert [entry["name"] for trial in trials for entry in trial["params"]] == ["leak", "leak"]
 
 
 def test_a_queue_is_not_renamed_to_what_is_shown_of_it(storage: str, study: str) -> None:

@@ -11,12 +11,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from bench.__main__ import cli
-from sweeps.progress import Progress
 from tests.conftest import ROOT, bench
 
 SMOKE = ["run", "roles-6", "--column", "XOR", "--budget", "smoke"]
@@ -76,6 +76,13 @@ def home_again(places: Path):
     os.environ.update(before)
 
 
+def wandb_summary(places: Path, experiment: str) -> dict[str, Any]:
+    """What W&B has of the one offline run of ``experiment``."""
+    (run,) = (places / "home" / "wandb" / "wandb").glob(f"offline-run-*-{experiment}")
+    command = [str(Path(sys.executable).parent / "wandb"), "leet", "inspect", "--summary", "--json", str(run)]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
 def test_a_table_is_trained_once_tracked_and_repeated_bit_for_bit(places: Path, home_again) -> None:
     done = bench(*SMOKE, "--workers", "2", "--profile")
     assert done.returncode == 0, done.stderr
@@ -89,7 +96,7 @@ def test_a_table_is_trained_once_tracked_and_repeated_bit_for_bit(places: Path, 
     }
     assert len(first) == 10  # five experiments, two protocols
     assert {line["status"] for line in lines(places)} == {"ok"}
-    assert "[5/5]" in done.stderr  # plain lines: this is no terminal
+    assert re.search(r"\[5/5\] .*: \S+ % best test epoch, \S+ % last \(", done.stderr)  # this is no terminal
     assert "about" in done.stderr
     assert "before first step" in done.stdout
 
@@ -98,9 +105,7 @@ def test_a_table_is_trained_once_tracked_and_repeated_bit_for_bit(places: Path, 
 
     # every experiment is a W&B run, offline, with its id, group, tags and flat settings
     some = lines(places)[0]
-    (run,) = (places / "home" / "wandb" / "wandb").glob(f"offline-run-*-{some['experiment']}")
-    command = [str(Path(sys.executable).parent / "wandb"), "leet", "inspect", "--summary", "--json", str(run)]
-    logged = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    logged = wandb_summary(places, some["experiment"])
     assert logged["run_id"] == some["wandb_run"] == some["experiment"]
     assert logged["state"] == "finished"
     assert {"smoke", "delayed-xor", "lif=1"} <= set(logged["tags"])
@@ -127,9 +132,9 @@ def test_a_table_is_trained_once_tracked_and_repeated_bit_for_bit(places: Path, 
 
     # deleting one line runs exactly that experiment again and gives the same value
     path = places / "home" / "exploratory" / "runs" / "xor.csv"
-    kept = path.read_text().splitlines(keepends=True)
+    rows = path.read_text().splitlines(keepends=True)
     gone = some["experiment"]
-    path.write_text("".join(row for row in kept if gone not in row))
+    path.write_text("".join(row for row in rows if gone not in row))
     once_more = bench(*SMOKE)
     assert once_more.stderr.count("start ") == 1
     assert outcome(places) == first
@@ -157,13 +162,15 @@ def test_killed_and_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weig
     follow(process, "start ")
     os.killpg(process.pid, signal.SIGTERM)  # as `timeout` and schedulers do: to the fork server, too
     assert process.stderr is not None
-    assert "stopped by SIGTERM; the same command goes on" in process.stderr.read()
+    output = process.stderr.read()
+    assert "stopped by SIGTERM; the same command goes on" in output
+    assert "[1/1]" not in output
     assert process.wait() == 75
-    assert {line["status"] for line in lines(places)} == {"preempted"}
+    assert {(line["status"], line["error"][:8]) for line in lines(places)} == {("preempted", "SIGTERM;")}
 
     process = start(*settings)
-    said = follow(process, r"epoch \d/8")
-    assert re.search(r"epoch [4-8]/8", said), said  # on from the last whole epoch, not from the first
+    output = follow(process, r"epoch \d/8")
+    assert re.search(r"epoch [4-8]/8", output), output  # on from the last whole epoch, not from the first
     assert process.stderr is not None
     process.stderr.read()
     assert process.wait() == 0
@@ -227,10 +234,10 @@ def test_a_result_that_could_not_be_written_is_kept_and_not_trained_again(places
     runs.parent.mkdir(parents=True, exist_ok=True)
     runs.write_text("in the way: the ledger's folder cannot be made")
     assert process.stderr is not None
-    said = process.stderr.read()
+    output = process.stderr.read()
     assert process.wait() == 1
-    assert "cannot write" in said or "Not a directory" in said
-    assert "Traceback" not in said
+    assert "cannot write" in output or "Not a directory" in output
+    assert "Traceback" not in output
     runs.unlink()
     done = bench(*SMOKE, "--row", "Baseline")
     assert done.returncode == 0
@@ -294,9 +301,9 @@ def test_an_experiment_whose_worker_keeps_dying_fails_in_the_end_and_the_rest_go
         (worker,) = workers_of(process)
         os.kill(worker, signal.SIGKILL)
     assert process.stderr is not None
-    said = process.stderr.read()
+    output = process.stderr.read()
     assert process.wait() == 1
-    assert "killed 3 times" in said
+    assert "killed 3 times" in output
     assert [(line["status"], line["value"]) for line in lines(places)] == [("failed", "")]
 
 
@@ -314,16 +321,3 @@ def test_a_data_file_of_the_right_size_but_wrong_content_fails_its_cells_and_no_
     assert "train-images" in done.stderr
     assert "Traceback" not in done.stderr
     assert {line["status"] for line in lines(places)} == {"ok"}
-
-
-def test_time_left_leaves_out_what_a_checkpoint_had_done(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    now = 0.0
-    monkeypatch.setattr("sweeps.progress.time.monotonic", lambda: now)
-    progress = Progress({"a": "a", "b": "b"}, {"a": 100.0, "b": 100.0})
-    progress.start("a")
-    progress.update("a", 50, 100, batch=1, batches=10)  # 50 epochs came with the checkpoint
-    now = 10.0
-    progress.update("a", 60, 100, value=98.0)  # 10 epochs in 10 s: 40 + 100 are left
-    assert "epoch 60/100, 98; 0:10 so far, about 2:20 left of this run" in capsys.readouterr().err

@@ -25,8 +25,8 @@ from bench.papers.registry import MODELS, TABLES, TASKS, find_model
 from bench.spec.experiment import Experiment
 from bench.spec.grid import tuned_row
 from bench.spec.model import tuned as tuned_model
-from sweeps import agent
-from sweeps.search import Names, Search, experiment, space
+from sweeps import wandb_sweeps
+from sweeps.search import Search, Subject, experiment, space, trial_text
 from tests.conftest import ROOT, bench
 from tests.sweeps import soak
 
@@ -38,57 +38,74 @@ def sweeps(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then_uses(
+def test_a_search_chooses_on_validation_data_tells_every_trial_and_writes_nothing_at_smoke_budget(
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCH_BEST", str(places / "best"))
     done = sweeps("search", "xor", "lif", "--trials", "3", "--budget", "smoke", "--seed", "1")
     assert done.returncode == 0, done.stderr
-    found = tomllib.loads((places / "best" / "lif-xor.toml").read_text())
-    assert set(found) == {"study", "trial", "trials", "value", "budget", "version", "neuron"}
-    assert set(found["neuron"]) == {"threshold", "width"}  # the leak is learnt on this task
-    assert set(Names.of("mnist", "lif", "smoke").space) == {"threshold", "width", "leak"}
-    assert set(Names.of("mnist", "lif-no-leak", "smoke").space) == {"threshold", "width"}
-    study = optuna.load_study(study_name=found["study"], storage=f"sqlite:///{places / 'home' / 'queue.db'}")
-    assert found["value"] == pytest.approx(study.best_value, abs=1e-3)
-    assert found["trials"] == 3
+    name = "search lif on xor (smoke)"
+    study = optuna.load_study(study_name=name, storage=f"sqlite:///{places / 'home' / 'queue.db'}")
     recipe = Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").config["neuron"]
-    assert (
-        study.trials[0].params["threshold"] == recipe["threshold"]
-    )  # the recipe's own settings are among those compared
-    assert study.trials[0].params["width"] == recipe["width"]
+    own = {name: recipe[name] for name in ("threshold", "width")}  # the leak is learnt on this task
+    assert study.trials[0].params == own  # the recipe's own settings are among those compared
     chosen = experiment(TASKS["xor"], MODELS["lif"], "smoke", study.best_params)
     assert chosen.id == study.best_trial.user_attrs["experiment"]
     from bench.training import trained
 
-    kept = trained.load(chosen)
-    assert kept is not None
-    assert study.best_value == max(record["val/accuracy"] for record in kept.history)
+    weights = trained.load(chosen)
+    assert weights is not None
+    assert study.best_value == max(record["val/accuracy"] for record in weights.history)
     assert not (places / "results" / "runs").exists()  # nothing of it enters a table
+    assert not (places / "best").exists()
 
+    assert done.stderr.splitlines() == [trial_text(trial) for trial in study.trials]  # and no banner of Lightning
+    best, beside, written = done.stdout.splitlines()
+    assert best.startswith(f"best of 3 trials: {study.best_value:.2f} % on validation data with threshold=")
+    assert beside == f"the recipe's own settings: {study.trials[0].value:.2f} % with threshold=0.5, width=0.5"
+    assert written == "smoke results are never used: the settings were not written"
+    with pytest.raises(BenchError, match="smoke results are never used"):
+        Search(Subject.of("xor", "lif", "smoke")).export()
+
+
+def searched(*trials: tuple[float, float]) -> Search:
+    """A search at laptop budget with finished trials: (threshold, validation accuracy)."""
+    search = Search(Subject.of("xor", "lif", "laptop"))
+    for threshold, value in trials:
+        params = {"threshold": threshold, "width": 0.5}
+        trial = optuna.trial.create_trial(params=params, distributions=search.subject.space, value=value)
+        search.study.add_trial(trial)
+    return search
+
+
+def test_the_best_settings_are_exported_and_make_a_tuned_row(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_BEST", str(places / "best"))
+    assert set(Subject.of("mnist", "lif", "smoke").space) == {"threshold", "width", "leak"}
+    assert set(Subject.of("mnist", "lif-no-leak", "smoke").space) == {"threshold", "width"}
+    search = searched((0.5, 80.0), (0.25, 90.0), (0.75, 70.0))
+    assert search.summary().splitlines()[1] == "the recipe's own settings: 80.00 % with threshold=0.5, width=0.5"
+    search.export()
+    file = places / "best" / "lif-xor.toml"
+    best = tomllib.loads(file.read_text())
+    assert set(best) == {"study", "trial", "trials", "value", "budget", "version", "neuron"}
+    assert best["neuron"] == {"threshold": 0.25, "width": 0.5}
+    assert (best["value"], best["trial"], best["trials"]) == (90.0, 1, 3)
+
+    plain = Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke")
     row = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke")
-    assert {k: row.config["neuron"][k] for k in found["neuron"]} == found["neuron"]
-    own = found["trial"] == 0  # the first has the recipe's own settings
-    assert (row.id == Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").id) == own
+    assert row.config["neuron"] == {**plain.config["neuron"], "threshold": 0.25}
+    assert row.id != plain.id
     assert find_model("lif-tuned") == tuned_model(MODELS["lif"])
     (cell,) = tuned_row(TABLES["roles-6"].cells, MODELS["lif"])  # beside the paper's row, where a search was made
     assert (cell.row, cell.column, cell.published, cell.runnable) == ("Baseline, tuned", "XOR", None, True)
-    said = (
-        "none of 3 trials at smoke budget did better"
-        if own
-        else f"settings of trial {found['trial']} of 3 at smoke budget"
-    )
-    assert said in cell.note
-    shown = json.loads(bench("plan", "roles-6", "--row", "Baseline, tuned", "--budget", "smoke", "--json").stdout)
-    assert [job["experiment"] for job in shown["jobs"]] == [row.id]
+    assert "settings of trial 1 of 3 at laptop budget" in cell.note
+    plan = json.loads(bench("plan", "roles-6", "--row", "Baseline, tuned", "--budget", "smoke", "--json").stdout)
+    assert [job["experiment"] for job in plan["jobs"]] == [row.id]
 
-    file = places / "best" / "lif-xor.toml"
-    file.write_text(re.sub("threshold = .*", "threshold = 0.77", file.read_text()))
-    better = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke")
-    assert better.config["neuron"] == {**row.config["neuron"], "threshold": 0.77}
-    assert better.id != row.id
+    file.write_text(re.sub("threshold = .*", "threshold = 0.5", file.read_text()))  # as the recipe has it
+    assert Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke").id == plain.id
     (cell,) = tuned_row(TABLES["roles-6"].cells, MODELS["lif"])
-    assert f"settings of trial {found['trial']} of 3 at smoke budget" in cell.note
+    assert "none of 3 trials at laptop budget did better" in cell.note
     file.write_text(file.read_text().replace("task=1", "task=99"))
     with pytest.raises(BenchError, match="is for task=99"):
         _ = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke").config
@@ -98,36 +115,36 @@ def test_a_search_chooses_on_validation_data_and_exports_what_a_tuned_model_then
 
 
 def test_a_trial_that_does_worse_than_the_others_is_pruned(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looking = Search(Names.of("xor", "lif", "smoke"), "median", seed=0)
+    search = Search(Subject.of("xor", "lif", "smoke"), "median", seed=0)
     for value in (90.0, 91.0, 92.0, 93.0, 94.0):
         good = {"threshold": 0.3, "width": 0.5}
-        looking.study.add_trial(
+        search.study.add_trial(
             optuna.trial.create_trial(
-                params=good, distributions=looking.names.space, value=value, intermediate_values={0: value}
+                params=good, distributions=search.subject.space, value=value, intermediate_values={0: value}
             )
         )
-    looking.study.enqueue_trial({"threshold": 1.0, "width": 0.1})
-    looking.run(6)
-    assert looking.study.trials[-1].state == optuna.trial.TrialState.PRUNED
-    assert isinstance(looking.study.sampler, optuna.samplers.TPESampler)
+    search.study.enqueue_trial({"threshold": 1.0, "width": 0.1})
+    search.run(6)
+    assert search.study.trials[-1].state == optuna.trial.TrialState.PRUNED
+    assert isinstance(search.study.sampler, optuna.samplers.TPESampler)
     assert isinstance(
-        Search(Names.of("xor", "lif", "smoke"), "asha").study.pruner, optuna.pruners.SuccessiveHalvingPruner
+        Search(Subject.of("xor", "lif", "smoke"), "asha").study.pruner, optuna.pruners.SuccessiveHalvingPruner
     )
 
 
 def test_a_model_without_a_search_space_is_refused_with_those_that_have_one() -> None:
     without = next(m for m in MODELS.values() if m.neuron == "")
     with pytest.raises(BenchError, match=r"has no search space; those that have: .*lif"):
-        Names.of("xor", without.name, "smoke")
+        Subject.of("xor", without.name, "smoke")
     with pytest.raises(BenchError, match="unknown pruner"):
-        Search(Names.of("xor", "lif", "smoke"), "best")
+        Search(Subject.of("xor", "lif", "smoke"), "best")
 
 
 def test_every_table_has_a_wandb_sweep_that_is_what_its_declaration_gives() -> None:
-    assert agent.differing() == []
+    assert wandb_sweeps.differing() == []
     for table in TABLES.values():
-        sweep = yaml.safe_load((agent.folder() / f"{table.id}.yaml").read_text())
-        assert sweep["parameters"]["cell"]["values"] == agent.cells(table)
+        sweep = yaml.safe_load((wandb_sweeps.folder() / f"{table.id}.yaml").read_text())
+        assert sweep["parameters"]["cell"]["values"] == wandb_sweeps.cells(table)
 
 
 def agent_command(sweep: dict, **chosen: object) -> list[str]:
@@ -142,7 +159,7 @@ def agent_command(sweep: dict, **chosen: object) -> list[str]:
 
 
 def test_what_a_wandb_agent_calls_trains_the_same_experiment_with_the_same_id_once(places: Path) -> None:
-    sweep = yaml.safe_load((agent.folder() / "roles-6.yaml").read_text())
+    sweep = yaml.safe_load((wandb_sweeps.folder() / "roles-6.yaml").read_text())
     command = agent_command(sweep, cell="xor/lif", seed=0, budget="smoke")
     environment = {**os.environ, "WANDB_RUN_ID": "agentsrun", "WANDB_SWEEP_ID": "sweep1"}
     expected = Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").id
@@ -167,8 +184,8 @@ def test_a_search_space_becomes_wandb_distributions_one_to_one_and_its_trial_run
             "max": distribution.high,
         }
     log = optuna.distributions.FloatDistribution(5.0, 100.0, log=True)
-    assert agent.parameter(log) == {"distribution": "log_uniform_values", "min": 5.0, "max": 100.0}
-    assert agent.parameter(optuna.distributions.CategoricalDistribution(("a", "b"))) == {"values": ["a", "b"]}
+    assert wandb_sweeps.parameter(log) == {"distribution": "log_uniform_values", "min": 5.0, "max": 100.0}
+    assert wandb_sweeps.parameter(optuna.distributions.CategoricalDistribution(("a", "b"))) == {"values": ["a", "b"]}
     command = agent_command(sweep, threshold=0.4, width=0.5)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ.copy())
     assert done.returncode == 0, done.stderr
@@ -181,7 +198,7 @@ def test_what_was_uploaded_is_not_uploaded_again(places: Path) -> None:
     for name in ("offline-run-20260101_000000-aaa", "offline-run-20260102_000000-bbb"):
         (runs / name).mkdir(parents=True)
     (runs / "offline-run-20260101_000000-aaa" / "run-aaa.wandb.synced").touch()
-    assert [run.name for run in agent.offline()] == ["offline-run-20260102_000000-bbb"]
+    assert [run.name for run in wandb_sweeps.offline()] == ["offline-run-20260102_000000-bbb"]
 
 
 def test_cluster_jobs_claim_what_is_queued_and_the_parent_collects_it(places: Path) -> None:
@@ -196,24 +213,24 @@ def test_cluster_jobs_claim_what_is_queued_and_the_parent_collects_it(places: Pa
 
 
 def test_status_collect_and_worker_on_a_shared_storage(places: Path) -> None:
-    where = ["--storage", str(places / "q.journal"), "--study", "soak"]
+    options = ["--storage", str(places / "q.journal"), "--study", "soak"]
     command = soak.command(2, 1, str(places / "q.journal"))
     assert (
         subprocess.run([*command, "--detach"], cwd=ROOT, env=os.environ.copy()).returncode == 1
     )  # queued, not finished
-    (queued,) = json.loads(sweeps("status", *where, "--json").stdout)
+    (queued,) = json.loads(sweeps("status", *options, "--json").stdout)
     assert queued["tables"] == {"roles-6": {"done": 0, "running": 0, "failed": 0, "left": 2}}
     elsewhere = places / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "kernels").symlink_to((places / "home" / "kernels").resolve())
     other = {"BENCH_HOME": str(elsewhere), "BENCH_RESULTS": str(places / "elsewhere-results")}
-    assert sweeps("worker", *where, **other).returncode == 0
+    assert sweeps("worker", *options, **other).returncode == 0
     assert not (places / "elsewhere-results" / "runs").exists()
     ledger = places / "home" / "exploratory"
-    assert "2 experiments collected" in sweeps("collect", *where, BENCH_RESULTS=str(ledger)).stderr
-    assert "0 experiments collected" in sweeps("collect", *where, BENCH_RESULTS=str(ledger)).stderr
+    assert "2 experiments collected" in sweeps("collect", *options, BENCH_RESULTS=str(ledger)).stderr
+    assert "0 experiments collected" in sweeps("collect", *options, BENCH_RESULTS=str(ledger)).stderr
     assert len(list(csv.DictReader((ledger / "runs" / "xor.csv").open()))) == 4
-    assert "       2        0        0        0" in sweeps("status", *where).stdout
+    assert "       2        0        0        0" in sweeps("status", *options).stdout
 
     # a measure that is asked for later needs weights that only the other home has: the plan and the status name them
     csv_file = ledger / "runs" / "xor.csv"
@@ -221,14 +238,14 @@ def test_status_collect_and_worker_on_a_shared_storage(places: Path) -> None:
     planned = subprocess.run(
         [*command, "--detach"], cwd=ROOT, env=os.environ.copy(), capture_output=True, text=True
     ).stderr
-    (needed, *_) = json.loads(sweeps("status", *where, "--json").stdout)[0]["weights"]
+    (needed, *_) = json.loads(sweeps("status", *options, "--json").stdout)[0]["weights"]
     row = next(r for r in csv.DictReader(csv_file.open()) if r["experiment"] == needed["experiment"])
     assert f"needs weights {row['checkpoint_sha256'][:12]} of experiments/{row['experiment']}" in planned
     assert f"2 of them are trained already, but their weights (named by sha256) are not in {places / 'home'}" in planned
     assert needed["weights"] == f"{row['checkpoint_sha256']} in {socket.gethostname()}:{elsewhere}"
     assert (
         f"needs    {needed['name']}  experiments/{row['experiment']}, weights {needed['weights']}"
-        in sweeps("status", *where).stdout
+        in sweeps("status", *options).stdout
     )
     for arguments in (["worker", "--workers", "0"], ["status", "--storage", "mysql://x"]):
         refused = sweeps(*arguments)
@@ -254,12 +271,12 @@ def test_the_dashboard_shows_the_rows_of_the_table(places: Path) -> None:
             )
             page.goto(f"{address}/dashboard/studies/{study['study_id']}/trials")
             page.wait_for_selector("text=User Attributes", timeout=60_000)
-            shown = page.inner_text("body")
+            text_of_page = page.inner_text("body")
             if picture := os.environ.get("BENCH_SCREENSHOT"):
                 page.screenshot(path=picture)
     finally:
         server.terminate()
         server.wait()
-    assert "3 Trials" in shown
+    assert "3 Trials" in text_of_page
     for text in ("Waiting", "model lif", "task xor", "seed 0", "budget smoke", "tables roles-6", "experiment "):
-        assert text in shown, shown
+        assert text in text_of_page, text_of_page

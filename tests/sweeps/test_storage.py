@@ -15,7 +15,9 @@ import pytest
 import sqlalchemy
 
 from bench.errors import BenchError
+from sweeps import database
 from sweeps import storage as storages
+from sweeps.database import Database
 from sweeps.journal import Journal
 from sweeps.queue import Queue
 from tests.sweeps import servers
@@ -68,11 +70,11 @@ def test_a_journal_cut_off_in_the_middle_of_a_line_is_mended_and_a_copy_kept(pla
     queue = Queue(str(path), "s")
     with queue.planning():
         queue.enqueue([(job(0), None), (job(1), None)])
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-25])
+    complete = path.read_bytes()
+    path.write_bytes(complete[:-25])
     mended = Queue(str(path), "s")
     assert [c.name for c in places.glob("q.journal.damaged-*")] == ["q.journal.damaged-1"]
-    assert (places / "q.journal.damaged-1").read_bytes() == whole[:-25]
+    assert (places / "q.journal.damaged-1").read_bytes() == complete[:-25]
     assert len(mended.storage.waiting(mended.study_id)) == 1
     with mended.planning():
         assert len(mended.enqueue([(job(0), None), (job(1), None)])) == 1
@@ -94,8 +96,8 @@ def test_a_storage_that_is_away_is_waited_for(
         server = request.getfixturevalue("postgres")
         leave, come_back = server.stop, server.start
     elif storage.startswith("journal"):
-        aside = path.with_suffix(".aside")
-        leave, come_back = partial(path.rename, aside), partial(aside.rename, path)
+        moved = path.with_suffix(".aside")
+        leave, come_back = partial(path.rename, moved), partial(moved.rename, path)
     else:
         holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         leave, come_back = partial(holder.execute, "BEGIN EXCLUSIVE"), partial(holder.execute, "COMMIT")
@@ -116,7 +118,7 @@ def test_a_storage_that_cannot_be_used_says_why(places: Path, monkeypatch: pytes
     (places / "text.db").write_text("not a database " * 100)
     with pytest.raises(BenchError, match="not a database"):
         storages.connect(f"sqlite:///{places}/text.db")
-    monkeypatch.setattr(storages, "disk", lambda folder: "nfs4")
+    monkeypatch.setattr(storages, "file_system", lambda folder: "nfs4")
     with pytest.raises(BenchError, match="network disk"):
         storages.connect(f"sqlite:///{places}/q.db")
 
@@ -125,16 +127,14 @@ def test_waiting_for_the_lock_outlives_a_connection_that_breaks(postgres: server
     """A server that restarts while a process waits for its turn must not keep that process waiting on a dead
     connection.
     """
-    holder, waiter = (
-        storages.Database(postgres.address.replace("postgresql", "postgresql+psycopg", 1)) for _ in range(2)
-    )
-    got = threading.Event()
+    holder, waiter = (Database(postgres.address.replace("postgresql", "postgresql+psycopg", 1)) for _ in range(2))
+    entered = threading.Event()
 
     def wait() -> None:
-        with waiter.alone():
-            got.set()
+        with waiter.exclusive():
+            entered.set()
 
-    with holder.alone():
+    with holder.exclusive():
         thread = threading.Thread(target=wait, daemon=True)
         thread.start()
         for _ in range(1200):
@@ -143,17 +143,17 @@ def test_waiting_for_the_lock_outlives_a_connection_that_breaks(postgres: server
                 break
             time.sleep(0.05)
         holder.query("SELECT pg_terminate_backend(:pid)", pid=waiting[0][0])
-        assert not got.wait(0.5), "the lock is held by another"
-    assert got.wait(60), "it waits on a connection that is gone"
+        assert not entered.wait(0.5), "the lock is held by another"
+    assert entered.wait(60), "it waits on a connection that is gone"
     thread.join()
 
 
 def test_who_stands_still_where_it_is_alone_keeps_nobody_waiting_for_ever(
     postgres: servers.Postgres, places: Path, study: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storages, "STILL", 1)
+    monkeypatch.setattr(database, "IDLE_S", 1)
     holder, other = Queue(postgres.address, study), Queue(postgres.address, study)
-    with holder.storage.alone():
+    with holder.storage.exclusive():
         assert other.enqueue([(job(), None)]) == [job().experiment.id]
     assert holder.enqueue([(job(), None)]) == []
 

@@ -1,8 +1,7 @@
 """W&B sweeps: their YAML, made from the declarations, and what an agent runs.
 
-A table's sweep is a grid over its cells (task/model) and seeds; a search's is its neuron's space. In a sweep W&B names
-the runs itself; the experiment and its id are those of every other way to train it, and the ledger line says which run
-it was.
+The sweep of a table is a grid over its cells (task/model) and seeds; the sweep of a search is its neuron's space. In a
+sweep W&B names the runs itself. The experiment keeps its id, and its ledger lines name the run.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def cells(table: Table) -> list[str]:
 
 
 def _sweep(name: str, method: str, goal: str, command: list[str], parameters: dict[str, Any]) -> str:
-    whole = {
+    content = {
         "name": name,
         "method": method,
         "metric": {"name": goal, "goal": "maximize"},
@@ -47,7 +46,7 @@ def _sweep(name: str, method: str, goal: str, command: list[str], parameters: di
         "command": ["${env}", "${interpreter}", "-m", "sweeps", "wandb", *command, "${args}"],
         "parameters": parameters,
     }
-    return HEAD + yaml.safe_dump(whole, sort_keys=False, width=100)
+    return HEAD + yaml.safe_dump(content, sort_keys=False, width=100)
 
 
 def table_yaml(table: Table) -> str:
@@ -85,8 +84,8 @@ def search_yaml(task: str, model: str, budget: str) -> str:
 def differing() -> list[str]:
     """Names of the committed files that are not what the declarations give."""
     texts = {f"{t.id}.yaml": table_yaml(t) for t in TABLES.values()}
-    there = {p.name: p.read_text(encoding="utf-8") for p in folder().glob("*.yaml")}
-    return sorted(name for name in texts.keys() | there.keys() if texts.get(name) != there.get(name))
+    files = {p.name: p.read_text(encoding="utf-8") for p in folder().glob("*.yaml")}
+    return sorted(name for name in texts.keys() | files.keys() if texts.get(name) != files.get(name))
 
 
 def write() -> int:
@@ -102,21 +101,21 @@ def job(table: str, cell: str, seed: int, budget: str) -> Job:
     """What one run of a table's sweep trains. Raises ``BenchError`` for anything that is not in the table."""
     if table not in TABLES:
         raise unknown("table", table, TABLES)
-    found = [
+    matching = [
         c for c in TABLES[table].cells if c.runnable and c.task and c.model and f"{c.task.name}/{c.model.name}" == cell
     ]
-    if not found:
+    if not matching:
         raise unknown(f"cell of {table}", cell, cells(TABLES[table]))
     task, model = cell.split("/")
-    measures = {c.measure.name: c.measure for c in found if c.measure}
+    measures = {c.measure.name: c.measure for c in matching if c.measure}
     return Job(Experiment(TASKS[task], find_model(model), seed, budget), tuple(measures.values()), (table,))
 
 
 def run(job: Job, threads: int) -> list[store.Line]:
-    """Train and measure ``job`` in this process, unless the ledger has it; its lines are in the ledger then."""
+    """Train and measure ``job`` in this process, unless the ledger has it; its ledger lines."""
     from bench.training import run as training
     from bench.training import tracking
-    from sweeps.queue import experiment_lock
+    from sweeps.closing import experiment_lock
 
     with experiment_lock(job.experiment.id) as free:
         if not free:
@@ -136,7 +135,7 @@ def run(job: Job, threads: int) -> list[store.Line]:
                 new = [replace(line, wandb_run=os.environ.get("WANDB_RUN_ID", line.wandb_run)) for line in new]
             store.append(new)
             return [*lines, *new]
-        with tracking.start(job.experiment) as tracked:  # the sweep sees what is known
+        with tracking.start(job.experiment) as tracked:  # the sweep gets the known value
             tracked.log({"test/accuracy": next((x.value for x in lines if x.measure == "accuracy"), None)})
         return lines
 

@@ -1,0 +1,97 @@
+"""``python -m sweeps wandb``: W&B sweeps of tables and searches."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from bench import paths
+from bench.commands.base import Commands
+from bench.errors import BenchError, unknown
+from bench.papers.registry import MODELS, TASKS
+from sweeps import wandb_sweeps
+
+
+@click.group(cls=Commands)
+def wandb() -> None:
+    """W&B sweeps of tables and searches, and uploading what was tracked offline."""
+
+
+@wandb.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail where a file is not what the declarations give.")
+def write(check: bool) -> None:
+    """Write sweeps/wandb/TABLE.yaml for every table."""
+    if check and (differing := wandb_sweeps.differing()):
+        raise BenchError(f"not what the tables declare: {', '.join(differing)}; run: python -m sweeps wandb write")
+    if not check:
+        click.echo(f"{wandb_sweeps.write()} sweeps in {wandb_sweeps.folder()}", err=True)
+
+
+@wandb.command("space")
+@click.argument("task")
+@click.argument("model")
+@click.option("--budget", default="laptop", show_default=True)
+def wandb_space(task: str, model: str, budget: str) -> None:
+    """Print the sweep that searches MODEL's neuron on TASK."""
+    for kind, name, known in (("task", task, TASKS), ("model", model, MODELS)):
+        if name not in known:
+            raise unknown(kind, name, known)
+    click.echo(wandb_sweeps.search_yaml(task, model, budget), nl=False)
+
+
+@wandb.command("run")
+@click.option("--table", "table_id", required=True)
+@click.option("--cell", required=True, help="task/model")
+@click.option("--seed", type=int, required=True)
+@click.option("--budget", required=True)
+@click.option("--threads", default=1, show_default=True)
+def wandb_run(table_id: str, cell: str, seed: int, budget: str, threads: int) -> None:
+    """Run one experiment of a table's sweep into the ledger: W&B agents call this."""
+    job = wandb_sweeps.job(table_id, cell, seed, budget)
+    if budget == "smoke":
+        paths.use_exploratory_ledger()
+    lines = wandb_sweeps.run(job, threads)
+    click.echo(
+        "\n".join(f"{line.experiment} {line.measure} {line.protocol}: {line.status} {line.value}" for line in lines)
+    )
+    sys.exit(any(line.status not in ("ok", "not applicable") for line in lines))
+
+
+@wandb.command("trial", context_settings={"ignore_unknown_options": True})
+@click.option("--task", required=True)
+@click.option("--model", required=True)
+@click.option("--budget", required=True)
+@click.argument("settings", nargs=-1, type=click.UNPROCESSED)
+def wandb_trial(task: str, model: str, budget: str, settings: tuple[str, ...]) -> None:
+    """Run one training of a search, with --NAME=VALUE for the neuron and no ledger line: W&B agents call this."""
+    from bench.measures import ACCURACY
+    from bench.training import run as training
+    from sweeps.search import Subject, experiment
+
+    subject = Subject.of(task, model, budget)
+    values = {}
+    for text in settings:
+        name, mark, value = text.removeprefix("--").partition("=")
+        if not mark or name not in subject.space:
+            raise BenchError(f"{text!r} is not --NAME=VALUE of one of {', '.join(subject.space)}")
+        values[name] = (
+            json.loads(value) if value.replace(".", "").replace("-", "").replace("e", "").isdigit() else value
+        )
+    chosen = experiment(subject.task, subject.model, budget, values)
+    lines, _ = training.run(chosen, (ACCURACY,), 1)
+    click.echo(f"{chosen.id}: {lines[0].status} {lines[0].error}")
+    sys.exit(lines[0].status != "ok")
+
+
+@wandb.command("sync")
+def wandb_sync() -> None:
+    """Upload offline runs, each once: what was uploaded before is left out."""
+    runs = wandb_sweeps.offline()
+    if not runs:
+        return click.echo("nothing to upload", err=True)
+    command = [str(Path(sys.executable).parent / "wandb"), "sync", "--yes", *map(str, runs)]
+    sys.exit(subprocess.run(command).returncode)
