@@ -104,7 +104,7 @@ class Subject:
     def of(cls, task: str, model: str, budget: str) -> Subject:
         for kind, name, known in (("task", task, TASKS), ("model", model, MODELS), ("budget", budget, BUDGETS)):
             if name not in known:
-                raise unknown(kind, name, known)
+                raise unknown(kind, name, known, f"python -m bench list {kind}s")
         TASKS[task].at(budget)
         return cls(TASKS[task], MODELS[model], budget, space(MODELS[model], TASKS[task]))
 
@@ -200,7 +200,7 @@ class Search:
         pruning = Pruning(trial)
         try:
             with experiment_lock(candidate.id, wait=True):  # another search of this host may have the same settings
-                lines, _ = run.run(candidate, (ACCURACY,), threads, callbacks=(pruning,))
+                lines, _ = run.run(candidate, (ACCURACY,), threads, callbacks=(pruning,), kind="search")
                 weights = trained.load(candidate)
         except Pruned:
             raise optuna.TrialPruned() from None

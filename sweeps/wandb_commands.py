@@ -39,7 +39,7 @@ def wandb_space(task: str, model: str, budget: str) -> None:
     """Print the sweep that searches MODEL's neuron on TASK."""
     for kind, name, known in (("task", task, TASKS), ("model", model, MODELS)):
         if name not in known:
-            raise unknown(kind, name, known)
+            raise unknown(kind, name, known, f"python -m bench list {kind}s")
     click.echo(wandb_sweeps.search_yaml(task, model, budget), nl=False)
 
 

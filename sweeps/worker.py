@@ -24,6 +24,7 @@ from bench import paths
 from bench.errors import BenchError
 from bench.ledger import provenance
 from bench.ledger.new_lines import new_lines
+from bench.papers.registry import places
 from sweeps.addresses import grace, patience
 from sweeps.queue import Claim, Queue
 
@@ -204,7 +205,8 @@ def run_claim(
     heartbeat.start()
     profile: dict[str, Any] | None = None
     try:
-        lines, measured = run.run(experiment, job.measures, threads, report, heartbeat.check)
+        context = places(experiment.task, experiment.model)
+        lines, measured = run.run(experiment, job.measures, threads, report, heartbeat.check, context=context)
         profile = vars(measured) | {"outside": measured.outside}
     except ExperimentStopped as stop:
         lines = new_lines(experiment, job.measures, stop.status, stop.text) if stop.status else []

@@ -25,6 +25,20 @@ TYPES_BY_PATH: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
+# Names that users of other libraries type: the setting's name here
+SYNONYMS = {
+    "learning_rate": "lr",
+    "learning_rate_neuron": "lr_neuron",
+    "batch": "batch_size",
+    "max_epochs": "epochs",
+    "optimizer": "optimiser",
+    "scheduler": "schedule",
+    "gradient_clip": "clip",
+    "gradient_clip_val": "clip",
+    "hidden": "layers",
+}
+
+
 def _always(value: Any) -> bool:
     return True
 
@@ -47,6 +61,8 @@ def override(config: dict[str, Any], path: str, value: Any, defaults: Mapping[st
     leaves to the neuron have no present value: the neuron itself refuses those it does not know. Raises ``BenchError``
     for an unknown path and for a value that is not allowed.
     """
+    if path in SYNONYMS and path not in config:
+        raise BenchError(f"unknown setting {path!r}; did you mean {SYNONYMS[path]}?")
     *parents, last = path.split(".")
     part = config
     for key in parents:

@@ -66,6 +66,7 @@ def test_list_shows_every_table_of_both_papers(places: Path) -> None:
                 ("lr=abc", "--set lr takes a number above 0"),
                 ("lr=0", "--set lr takes a number above 0"),
                 ("lr=Infinity", "--set lr takes a number above 0"),
+                ("learning_rate=0.1", "unknown setting 'learning_rate'; did you mean lr?"),
                 ("clip=abc", "--set clip takes a number of 0 or more (in this recipe 0.0), got 'abc'"),
                 ("lr_neuron=fast", "--set lr_neuron takes a number, or a JSON object"),
                 ("neuron.learn_leak=0", "--set neuron.learn_leak takes true or false (in this recipe True), got 0"),
