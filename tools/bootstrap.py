@@ -1,6 +1,7 @@
 """Creates ``.venv`` from the lock with nothing but Python: ``python3 tools/bootstrap.py``.
 
-Rebuilt only when the lock changes; a changed project file is installed again. Needs Linux or macOS and Python 3.11 to 3.13.
+Rebuilt only when the lock changes; a changed project file is installed again. Needs Linux or macOS and Python 3.11 to
+3.13.
 """
 
 from __future__ import annotations
