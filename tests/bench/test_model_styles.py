@@ -42,7 +42,7 @@ def figure(models: list[Model], paper: str = "third") -> Table:
     """A figure of a paper that draws ``models``."""
     template = FIGURES["roles-fig-3"].cells[0]
     cells = tuple(replace(template, row=model.name, model=model) for model in models)
-    return Table(f"{paper}-fig-1", Paper(paper, paper, "", ""), "A figure", cells, draw="features:rates")
+    return Table(f"{paper}-fig-1", Paper(paper, paper, "", "", ""), "A figure", cells, draw="features:rates")
 
 
 def test_a_model_looks_the_same_in_two_figures(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from bench import papers
 from bench.errors import BenchError
 from bench.papers import registry
 
-PAPER = 'from bench.spec.table import Paper\nPAPER = Paper("{}", "Title", "Authors", "Reference")\n'
+PAPER = 'from bench.spec.table import Paper\nPAPER = Paper("{}", "Title", "Authors", "Reference", "@misc{{own}}")\n'
 TABLE = (
     "from bench.papers.{folder}.paper import PAPER\n"
     "from bench.spec.table import Table\n"

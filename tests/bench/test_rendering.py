@@ -72,7 +72,7 @@ def test_every_number_of_every_table_is_in_its_latex() -> None:
 
 
 def test_the_index_lists_every_paper_and_all_of_its_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    third = Paper("third", "A third paper", "Somebody", "2027")
+    third = Paper("third", "A third paper", "Somebody", "2027", "@misc{third}")
     cells = table_of_text(("Baseline", "MNIST")).cells
     for number in (1, 2):
         table = Table(f"third-{number}", third, f"Its table {number}", cells)
@@ -87,7 +87,7 @@ def test_the_index_lists_every_paper_and_all_of_its_tables(monkeypatch: pytest.M
 
 
 def test_a_paper_without_claims_has_an_empty_list_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    third = Paper("third", "A third paper", "Somebody", "2027")
+    third = Paper("third", "A third paper", "Somebody", "2027", "@misc{third}")
     monkeypatch.setitem(PAPERS, "third", third)
     judgements = claims.judgements([], ["third"])
     assert judgements == {"third": []}
