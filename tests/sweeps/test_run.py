@@ -166,7 +166,8 @@ def test_killed_and_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weig
     assert "stopped by SIGTERM; the same command goes on" in output
     assert "[1/1]" not in output
     assert process.wait() == 75
-    assert {(line["status"], line["error"][:8]) for line in lines(places)} == {("preempted", "SIGTERM;")}
+    assert {line["status"] for line in lines(places)} == {"preempted"}
+    assert lines(places)[-1]["error"] == "SIGTERM; goes on from its last checkpoint"  # the orphan may have one as well
 
     process = start(*settings)
     output = follow(process, r"epoch \d/8")

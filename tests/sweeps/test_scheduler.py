@@ -99,7 +99,7 @@ def test_what_failed_is_not_trained_again_when_another_parent_has_collected_it(
 ) -> None:
     other, ended = Queue(storage, study), []
     with other.planning():
-        other.enqueue([(job(seed=1), 1.0)])  # the other's own failure is not this one's; unknown times go first
+        other.enqueue([(job(seed=1), 0.001)])  # its failure belongs to the other command; longer ones go first
 
     def fill(pool: Pool, limit: int) -> None:
         ended.append(finish(other, "diverged"))
