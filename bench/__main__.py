@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
-from bench.commands import cite, data, results, speed, tables
-from bench.commands.base import Commands
+from bench.errors import BenchError
+
+try:
+    from bench.commands import cite, data, results, speed, tables
+    from bench.commands.base import Commands
+except BenchError as error:  # a paper's folder breaks a rule of the registry
+    sys.exit(f"Error: {error}")
 
 
 @click.group(cls=Commands, plugged="bench.commands", context_settings={"help_option_names": ["-h", "--help"]})

@@ -13,10 +13,14 @@ import click
 from bench import paths
 from bench.commands.base import Commands, as_json, print_json
 from bench.errors import BenchError
-from sweeps.commands import Request, train, training
-from sweeps.scheduler import Options
-from sweeps.study import EXPLORATORY
-from sweeps.wandb_commands import wandb
+
+try:
+    from sweeps.commands import Request, train, training
+    from sweeps.scheduler import Options
+    from sweeps.study import EXPLORATORY
+    from sweeps.wandb_commands import wandb
+except BenchError as error:  # a paper's folder breaks a rule of the registry
+    sys.exit(f"Error: {error}")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from bench import papers
 from bench.errors import BenchError
 from bench.papers import registry
+from tests.conftest import ROOT
 
 PAPER = 'from bench.spec.table import Paper\nPAPER = Paper("{}", "Title", "Authors", "Reference", "@misc{{own}}")\n'
 TABLE = (
@@ -119,3 +121,14 @@ def test_the_places_of_a_result_are_the_cells_that_show_it_with_what_is_publishe
     cells = list(zip(*columns.values(), strict=True))
     assert ("roles-6", "With recurrence", "MNIST", "accuracy", "96.98") in cells
     assert all(table.startswith("roles-") for table in columns["table"])
+
+
+def test_the_command_line_shows_a_broken_rule_as_one_message(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "paper.py").write_text("PAPER = None\n")
+    code = f"from bench import papers; papers.__path__.append({str(tmp_path)!r}); import bench.__main__"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ") and "must declare PAPER" in done.stderr and "Traceback" not in done.stderr
