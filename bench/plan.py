@@ -229,9 +229,12 @@ def _kinship(name: str, model: Model) -> int:
 
 
 def expected_times(lines: Iterable[Line]) -> ExpectedTimes:
-    """Of ``lines`` and, where another ledger is in use, after them of the one that comes with the suite."""
+    """Of ``lines`` and, where another ledger is in use, of the one that comes with the suite for what ``lines`` lack.
+
+    Smoke and exploratory runs are estimated from such runs alone: their data is far smaller.
+    """
     own = list(lines)
-    if paths.results() == paths.COMMITTED:
+    if paths.results() in (paths.COMMITTED, paths.exploratory()):
         return ExpectedTimes(own)
     known = {line.config_hash for line in own}
     return ExpectedTimes([*own, *(line for line in store.read(paths.COMMITTED) if line.config_hash not in known)])

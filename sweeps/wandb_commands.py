@@ -82,7 +82,7 @@ def wandb_trial(task: str, model: str, budget: str, settings: tuple[str, ...]) -
             json.loads(value) if value.replace(".", "").replace("-", "").replace("e", "").isdigit() else value
         )
     chosen = experiment(subject.task, subject.model, budget, values)
-    lines, _ = training.run(chosen, (ACCURACY,), 1)
+    lines, _ = training.run(chosen, (ACCURACY,), 1, kind="search")
     click.echo(f"{chosen.id}: {lines[0].status} {lines[0].error}")
     sys.exit(lines[0].status != "ok")
 
