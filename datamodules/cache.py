@@ -201,7 +201,7 @@ class Entry:
     report: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def whole(self) -> bool:
+    def usable(self) -> bool:
         return self.state == "usable"
 
 

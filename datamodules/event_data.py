@@ -11,7 +11,7 @@ import torch
 
 from datamodules import cache, sources
 from datamodules.base import TEST, TRAIN, Batch, Batches, SequenceData, set_aside
-from datamodules.packed import Buffers, Packed
+from datamodules.packed import Buffers, PackedSplit
 
 
 class EventData(SequenceData):
@@ -45,7 +45,7 @@ class EventData(SequenceData):
         self.transform = transform
         self.limits = {"train": train, "test": test}
         self.drop = drop
-        self.sets: dict[str, Packed] = {}
+        self.sets: dict[str, PackedSplit] = {}
         self.rows: dict[str, np.ndarray] = {}
         self.buffers = Buffers()
 
@@ -64,7 +64,7 @@ class EventData(SequenceData):
             self.sets["validation"] = self.sets["train"]
             self.rows["train"], self.rows["validation"] = set_aside(len(self.sets["train"]), self.validation)
 
-    def _packed(self, split: str, limit: int | None, drop: float) -> Packed:
+    def _packed(self, split: str, limit: int | None, drop: float) -> PackedSplit:
         transform = self.transform
         dropping: dict[str, Any] = {"drop": drop, "drop_seed": self.test_seed} if drop else {}
 
@@ -79,7 +79,7 @@ class EventData(SequenceData):
             return recordings.pack(reading, reading.rows(limit, sources.SOURCES[self.source].samples[split]), writer)
 
         settings = {"transform": type(transform).__name__, **asdict(transform), "limit": limit, **dropping}
-        return Packed.of(cache.obtain(self.source, split, settings, build), transform.steps, transform.channels)
+        return PackedSplit.of(cache.obtain(self.source, split, settings, build), transform.steps, transform.channels)
 
     def _batches(self, split: str, seed: int, stream: int, epoch: Callable[[], int] | None) -> Batches:
         self.setup("test" if split == "test" else None)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes, sync: bool = True) -> None:
+def write_atomically(path: Path, content: bytes, sync: bool = True) -> None:
     """Replace ``path`` by ``content``, on disk when this returns if ``sync``.
 
     Raises ``OSError``, and then leaves no file of its own.

@@ -100,7 +100,7 @@ class Events(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedSplit:
     """One split of ``steps`` x ``channels`` as places of events, of sample i from ``offsets[i]`` to ``offsets[i + 1]``.
 
     ``counts`` of the events are empty where all are 1. Where few places are empty there are ``frames`` [samples, steps,
@@ -116,7 +116,7 @@ class Packed:
     frames: np.ndarray | None = None
 
     @classmethod
-    def of(cls, stored: cache.CacheFile, steps: int, channels: int) -> Packed:
+    def of(cls, stored: cache.CacheFile, steps: int, channels: int) -> PackedSplit:
         arrays = stored.arrays
         labels = torch.from_numpy(arrays["labels"].copy())
         none = np.empty(0, np.uint16)
@@ -153,7 +153,7 @@ class _Buffer:
     """Memory of one batch, and the events now in it (``None``: all zero)."""
 
     array: np.ndarray
-    content: tuple[Packed, np.ndarray] | None = None
+    content: tuple[PackedSplit, np.ndarray] | None = None
 
     def references(self) -> int:
         return sys.getrefcount(self.array)
@@ -171,7 +171,7 @@ class Buffers:
         self.buffers: list[_Buffer] = []
         self.free_references = _Buffer(np.empty(0, np.float32)).references()  # of an array that nothing else uses
 
-    def dense(self, packed: Packed, rows: np.ndarray) -> Tensor:
+    def dense(self, packed: PackedSplit, rows: np.ndarray) -> Tensor:
         """``[T, len(rows), channels]`` float32 of these samples."""
         shape = packed.steps, len(rows), packed.channels
         size = packed.steps * len(rows) * packed.channels
@@ -183,7 +183,7 @@ class Buffers:
         return torch.from_numpy(buffer.array[:size].reshape(shape))
 
     @staticmethod
-    def _write(buffer: _Buffer, packed: Packed, rows: np.ndarray, size: int) -> None:
+    def _write(buffer: _Buffer, packed: PackedSplit, rows: np.ndarray, size: int) -> None:
         first, end = packed.range(rows)
         nothing = packed.places, np.zeros_like(first), np.zeros_like(first)
         old = nothing

@@ -31,7 +31,7 @@ def data_status(as_json: bool) -> None:
         row["reports"] = [
             {"split": entry.split, **entry.report}
             for entry in cache.entries()
-            if entry.source == row["name"] and entry.whole
+            if entry.source == row["name"] and entry.usable
         ]
     if as_json:
         return print_json(rows)

@@ -258,6 +258,6 @@ def write(path: Path, text: str | bytes) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_whole(path, content)
+        files.write_atomically(path, content)
     except OSError as error:
         raise BenchError(f"cannot write {path} ({error.strerror}); the old file is unchanged") from None

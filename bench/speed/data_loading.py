@@ -121,7 +121,7 @@ def pack(data: EventData, task: str, count: int, folder: Path) -> dict[str, Any]
     import numpy as np
 
     from datamodules import cache, recordings, synthetic
-    from datamodules.packed import Packed
+    from datamodules.packed import PackedSplit
 
     reading = recordings.Reading(getattr(synthetic, data.reader), folder, str(count), data.transform, data.classes)
     start = time.perf_counter()
@@ -131,7 +131,7 @@ def pack(data: EventData, task: str, count: int, folder: Path) -> dict[str, Any]
     writer.close()
     seconds = time.perf_counter() - start
     largest_mb = max(memory.largest_mb(), memory.largest_mb(resource.RUSAGE_CHILDREN))
-    packed = Packed.of(cache.load(writer.path), data.transform.steps, data.transform.channels)
+    packed = PackedSplit.of(cache.load(writer.path), data.transform.steps, data.transform.channels)
     rows = np.arange(max(count, 4 * data.batch_size)) % count
     data.sets = dict.fromkeys(data.splits, packed)
     data.rows = dict.fromkeys(data.splits, rows)

@@ -22,8 +22,8 @@ from bench.papers.registry import TASKS
 from datamodules.events import Windows
 from datamodules.recordings import nmnist
 from datamodules.sources import DataError
-from datamodules.standins.compare import data
-from datamodules.standins.making import read_manifest
+from datamodules.standins.compare import data_folder
+from datamodules.standins.production import read_manifest
 from lightning_modules.networks.dense import Dense
 from lightning_modules.objectives import OBJECTIVES
 
@@ -140,8 +140,8 @@ def main(
     skip: int,
     as_json: bool,
 ) -> None:
-    standin = standin or data("nmnist-standin")
-    real = real or data("nmnist")
+    standin = standin or data_folder("nmnist-standin")
+    real = real or data_folder("nmnist")
     try:
         manifest = read_manifest(standin)
         if not manifest or not manifest["complete"]:

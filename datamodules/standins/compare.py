@@ -18,7 +18,7 @@ Events = np.ndarray  # [n, 4]: time in us, x, y, polarity
 HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 
-def data(name: str) -> Path:
+def data_folder(name: str) -> Path:
     """A folder below BENCH_DATA."""
     return data_home() / name
 
@@ -37,7 +37,7 @@ def pairs(count: int, seed: int) -> tuple[list[Events], list[Events], np.ndarray
     simulated: list[Events] = []
     labels: list[int] = []
     for split in SPLITS:
-        paths = sorted(data("nmnist").glob(f"{split}/*/*.bin"), key=lambda path: path.name)
+        paths = sorted(data_folder("nmnist").glob(f"{split}/*/*.bin"), key=lambda path: path.name)
         images, digits = mnist(split) if paths else (np.empty(0), np.empty(0))
         for path in paths:
             index = int(path.stem) - 1
@@ -49,7 +49,7 @@ def pairs(count: int, seed: int) -> tuple[list[Events], list[Events], np.ndarray
             simulated.append(sample(studio, images[index], seed, split, index))
             labels.append(int(digits[index]))
     if not real:
-        raise DataError(f"no real recordings in {data('nmnist')}: nothing to compare with")
+        raise DataError(f"no real recordings in {data_folder('nmnist')}: nothing to compare with")
     return real, simulated, np.array(labels)
 
 
@@ -121,7 +121,7 @@ def spoken_digits(seed: int = 0) -> list[Row]:
 
     from datamodules.standins import cochlea
 
-    folder = data("heidelberg_sample")
+    folder = data_folder("heidelberg_sample")
     try:
         sound, rate = soundfile.read(folder / "spoken_digit.flac")
         with np.load(folder / "lauscher_reference_70ch.npz") as file:

@@ -15,7 +15,7 @@ import numpy as np
 
 from datamodules.sources import SOURCES, DataError, read
 from datamodules.sources.records import NMNIST_STANDIN
-from datamodules.standins.making import filling, run_parallel, write_whole
+from datamodules.standins.production import filling, run_parallel, write_atomically
 from datamodules.standins.sensor import Sensor, Studio
 
 CHUNK = 250  # recordings a task
@@ -57,7 +57,7 @@ def _make(job: Job) -> tuple[int, list[str]]:
         content = path.read_bytes() if path.exists() else b""
         if not content or len(content) % 5:
             content = encode(sample(studio, image, job.seed, job.split, job.first + k))
-            write_whole(path, content)
+            write_atomically(path, content)
         total += len(content) // 5
         digests.append(hashlib.md5(content).hexdigest())
     return total, digests

@@ -21,7 +21,7 @@ from scipy.signal import resample_poly
 from datamodules.sources import DataError, data_home
 from datamodules.sources.records import SPOKEN_STANDIN
 from datamodules.standins import cochlea
-from datamodules.standins.making import filling, run_parallel, write_whole
+from datamodules.standins.production import filling, run_parallel, write_atomically
 
 CHUNK = 25  # recordings a task
 KEYS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -92,7 +92,7 @@ def _make(job: Job) -> int:
             units=np.concatenate([u for _, u in spike_trains]),
             lengths=lengths,
         )
-        write_whole(job.part, content.getvalue())
+        write_atomically(job.part, content.getvalue())
     with np.load(job.part) as part:
         return int(part["lengths"].sum())
 
@@ -129,7 +129,7 @@ def generate(out: Path, seed: int = 0, limit: int | None = None, workers: int = 
         speakers = sorted({recording.speaker for recordings in splits.values() for recording in recordings})
         for split, recordings in splits.items():
             if not files[split].exists():
-                write_whole(files[split], _hdf5([job.part for job in jobs[split]], recordings, speakers))
+                write_atomically(files[split], _hdf5([job.part for job in jobs[split]], recordings, speakers))
         md5 = {split: hashlib.md5(path.read_bytes()).hexdigest() for split, path in files.items()}
         contents.update(samples=samples, speakers=speakers, md5=md5)
         contents["events"] = sum(_count(path) for path in files.values())

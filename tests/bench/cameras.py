@@ -14,7 +14,7 @@ from bench.spec.experiment import Experiment
 from bench.spec.model import Model
 from bench.training import trained
 from lightning_modules.spiking import SpikingModule
-from tests.datamodules import sets
+from tests.datamodules import tiny_sets
 
 SIZES = {"train": 24, "test": 30}
 
@@ -24,12 +24,12 @@ def install(monkeypatch: pytest.MonkeyPatch, classes: int = 10, sizes: dict[str,
     rng = np.random.default_rng(2)
 
     def recording(label: int) -> np.ndarray:
-        events = sets.camera(rng, 34, 900, 310_000)
+        events = tiny_sets.camera(rng, 34, 900, 310_000)
         events[:, 0] = (events[:, 0] // 3 + 3 * label) % 34
         return events
 
     splits = [[(recording(i % classes), i % classes) for i in range(count)] for count in sizes.values()]
-    sets.install("nmnist", sets.nmnist_archives(*splits), sizes, monkeypatch)
+    tiny_sets.install("nmnist", tiny_sets.nmnist_archives(*splits), sizes, monkeypatch)
 
 
 def untrained(model: Model = LIF, gain: float = 1.0, **overrides: Any) -> trained.Trained:

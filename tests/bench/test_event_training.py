@@ -16,14 +16,14 @@ from bench.spec.experiment import Experiment
 from bench.spec.task import Task
 from bench.training import run, trained
 from datamodules.event_data import EventData
-from tests.datamodules import sets
+from tests.datamodules import tiny_sets
 
 
 @pytest.fixture
 def nmnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
     rng = np.random.default_rng(2)
-    splits = [[(sets.camera(rng, 34, 900, 60_000), i % 10) for i in range(count)] for count in (24, 8)]
-    sets.install("nmnist", sets.nmnist_archives(*splits), {"train": 24, "test": 8}, monkeypatch)
+    splits = [[(tiny_sets.camera(rng, 34, 900, 60_000), i % 10) for i in range(count)] for count in (24, 8)]
+    tiny_sets.install("nmnist", tiny_sets.nmnist_archives(*splits), {"train": 24, "test": 8}, monkeypatch)
     return replace(NMNIST, budgets={"smoke": {"epochs": 2, "batch_size": 10, "lr": 1e-2}})
 
 
@@ -31,10 +31,10 @@ def nmnist(places: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
 def ssc(places: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
     rng, sizes = np.random.default_rng(1), {"train": 24, "valid": 10, "test": 40}
     archives = {
-        f"ssc_{n}.h5.zip": sets.zipped({f"ssc_{n}.h5": sets.spikes_h5(sets.cochlea(rng, c, 35))})
+        f"ssc_{n}.h5.zip": tiny_sets.zipped({f"ssc_{n}.h5": tiny_sets.spikes_h5(tiny_sets.cochlea(rng, c, 35))})
         for n, c in sizes.items()
     }
-    sets.install("ssc", archives, sizes, monkeypatch)
+    tiny_sets.install("ssc", archives, sizes, monkeypatch)
     return replace(
         SSC,
         budgets={"smoke": {"epochs": 4, "batch_size": 24, "data_settings": {"bin_ms": 20}, "layers": (700, 40, 35)}},

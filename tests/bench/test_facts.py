@@ -21,7 +21,7 @@ from datamodules.census import count
 from datamodules.sources import DataError
 from lightning_modules.spiking import SpikingModule
 from tests.conftest import bench
-from tests.datamodules.sets import camera, install, nmnist_archives
+from tests.datamodules.tiny_sets import camera, install, nmnist_archives
 
 
 def cell(name: str, published: str | None, *of: str, unit: str = "", task=MNIST, model=LIF, why: str = "") -> Cell:

@@ -11,14 +11,14 @@ from click.testing import CliRunner
 
 from bench.speed.overfit_check import main
 from datamodules import cifar10
-from tests.datamodules import sets
+from tests.datamodules import tiny_sets
 from tests.datamodules.test_cifar10 import TEST, TRAIN
 
 
 def test_it_trains_on_so_many_images_and_fails_without_reaching_its_goal(
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sets.install("cifar10", sets.cifar_archive(TRAIN, TEST), {"train": 40, "test": 12}, monkeypatch)
+    tiny_sets.install("cifar10", tiny_sets.cifar_archive(TRAIN, TEST), {"train": 40, "test": 12}, monkeypatch)
     monkeypatch.setattr(cifar10.CIFAR10Subset, "source", "cifar10")
     monkeypatch.setattr(cifar10.CIFAR10Subset, "images", staticmethod(cifar10.archive_images))
     monkeypatch.setattr(

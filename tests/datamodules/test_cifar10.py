@@ -12,7 +12,7 @@ import torch
 import datamodules
 from datamodules import cache, cifar10
 from datamodules.sources import DataError
-from tests.datamodules import sets
+from tests.datamodules import tiny_sets
 
 TRAIN = np.random.default_rng(0).integers(0, 256, (40, 3072), dtype=np.uint8), [i % 10 for i in range(40)]
 TEST = np.random.default_rng(1).integers(0, 256, (12, 3072), dtype=np.uint8), [i % 10 for i in range(12)]
@@ -20,7 +20,7 @@ TEST = np.random.default_rng(1).integers(0, 256, (12, 3072), dtype=np.uint8), [i
 
 @pytest.fixture
 def tiny(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sets.install("cifar10", sets.cifar_archive(TRAIN, TEST), {"train": 40, "test": 12}, monkeypatch)
+    tiny_sets.install("cifar10", tiny_sets.cifar_archive(TRAIN, TEST), {"train": 40, "test": 12}, monkeypatch)
 
 
 def build(**settings) -> cifar10.CIFAR10:
@@ -101,7 +101,7 @@ def test_validation_is_set_aside_of_training_only(tiny: None) -> None:
 def test_an_archive_that_cannot_be_used_says_why(
     places: Path, monkeypatch: pytest.MonkeyPatch, train: tuple, message: str
 ) -> None:
-    sets.install("cifar10", sets.cifar_archive(train, TEST), {"train": 40, "test": 12}, monkeypatch)
+    tiny_sets.install("cifar10", tiny_sets.cifar_archive(train, TEST), {"train": 40, "test": 12}, monkeypatch)
     with pytest.raises(DataError, match=message):
         build().setup()
     assert not [p for p in cache.folder().iterdir() if p.is_file()]
@@ -116,14 +116,16 @@ class Evil:
 def test_nothing_in_the_archive_is_executed(places: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     monkeypatch.chdir(places)
     files = {f"cifar-10-batches-py/{n}": content for n in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")}
-    sets.install("cifar10", {"cifar-10-python.tar.gz": sets.tarred(files)}, {"train": 40, "test": 12}, monkeypatch)
+    tiny_sets.install(
+        "cifar10", {"cifar-10-python.tar.gz": tiny_sets.tarred(files)}, {"train": 40, "test": 12}, monkeypatch
+    )
     with pytest.raises(DataError, match="not the Python version"):
         build().setup()
     assert not (places / "evil").exists()
 
 
 def test_the_real_images_have_the_means_of_cifar10(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sets.subset_here("cifar10-subset")
+    tiny_sets.subset_here("cifar10-subset")
     monkeypatch.setenv("BENCH_HOME", str(tmp_path))
     data = datamodules.build("cifar10-subset", {"augment": False, "steps": 1}, 1000, 0)
     x = torch.cat([x[0] for x, _ in data.train_batches(lambda: 0)])  # type: ignore[attr-defined]

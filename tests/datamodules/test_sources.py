@@ -19,7 +19,7 @@ import pytest
 from datamodules import sources
 from datamodules.sources import DataError, File, Source, download
 from tests.conftest import ROOT, bench
-from tests.datamodules.sets import zipped
+from tests.datamodules.tiny_sets import zipped
 from tests.datamodules.toy_source import CONTENT, fetch, offer
 
 

@@ -29,7 +29,7 @@ from datamodules.sources.manifest import MANIFEST
 from datamodules.standins import STANDINS, cochlea, manifest_problem, nmnist, spoken_digits
 from datamodules.standins.__main__ import main
 from datamodules.standins.compare import decode
-from datamodules.standins.making import filling
+from datamodules.standins.production import filling
 from datamodules.standins.sensor import DURATION, Sensor, Studio
 from tests.conftest import ROOT
 
@@ -136,18 +136,18 @@ def test_nmnist_goes_on_where_it_stopped(tiny_mnist: Path, tmp_path: Path, monke
 
 def test_a_killed_generation_is_unfinished(tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "a"
-    write = nmnist.write_whole
+    write = nmnist.write_atomically
 
     def stop(path: Path, content: bytes) -> None:
         if path.name == "00007.bin":
             raise KeyboardInterrupt
         write(path, content)
 
-    monkeypatch.setattr(nmnist, "write_whole", stop)
+    monkeypatch.setattr(nmnist, "write_atomically", stop)
     with pytest.raises(KeyboardInterrupt):
         nmnist.generate(out, 3, LIMITS)
     assert "unfinished" in str(manifest_problem(out, 1)) and len(tree(out)) == 6
-    monkeypatch.setattr(nmnist, "write_whole", write)
+    monkeypatch.setattr(nmnist, "write_atomically", write)
     nmnist.generate(out, 3, LIMITS)
     assert manifest_problem(out, 1) is None and len(tree(out)) == 18
 
@@ -157,7 +157,7 @@ def test_killed_with_its_workers_it_leaves_no_process_and_goes_on(tiny_mnist: Pa
     program = tmp_path / "program.py"
     program.write_text(
         "import os, sys, time\nfrom pathlib import Path\n"
-        "from datamodules.standins.making import filling, run_parallel\n"
+        "from datamodules.standins.production import filling, run_parallel\n"
         "def work(name):\n    Path(name).write_text(str(os.getpid()))\n    time.sleep(60)\n"
         "if __name__ == '__main__':\n    with filling(Path(sys.argv[1]), 'x', {}):\n"
         "        list(run_parallel(work, sys.argv[2:], 2, [1, 1], 'x'))\n"

@@ -16,7 +16,7 @@ from datamodules import sources
 from datamodules.sources import DataError, File
 from datamodules.sources import unpack as unpacking
 from tests.conftest import ROOT
-from tests.datamodules.sets import tarred, zipped
+from tests.datamodules.tiny_sets import tarred, zipped
 from tests.datamodules.toy_source import fetch, offer
 
 

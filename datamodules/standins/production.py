@@ -27,10 +27,10 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write ``path`` whole or not at all. Raises ``DataError``."""
     try:
-        files.write_whole(path, content, sync=False)  # for 70,000 files, waiting for the disk would take hours
+        files.write_atomically(path, content, sync=False)  # for 70,000 files, waiting for the disk would take hours
     except OSError as error:
         raise DataError(f"cannot write {path} ({error.strerror}): free some space or choose another folder") from None
 
@@ -77,7 +77,7 @@ def _check_recipe(out: Path, recipe: dict[str, Any]) -> None:
 
 
 def _write_manifest(out: Path, manifest: dict[str, Any]) -> None:
-    write_whole(out / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+    write_atomically(out / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
 
 
 def _start_worker() -> None:
