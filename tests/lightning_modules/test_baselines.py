@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.papers.celif.models import INDRNN, TCN
+from bench.papers.celif.models_baselines import INDRNN, TCN
 from bench.papers.celif.tasks import SEQ_MNIST
 from bench.papers.roles.models import GRU_512, LSTM_512, RNN_512
 from bench.papers.roles.tasks import NMNIST
