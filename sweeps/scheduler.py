@@ -133,6 +133,7 @@ class Scheduler:
         self.wanted: set[str] = set()  # experiments that this run has planned
         self.queued: set[str] = set()  # … and those that it has queued itself
         self.known_trials = finished_trials(self.queue)  # their failures belong to earlier runs
+        self.seconds: dict[str, float | None] = {}  # expected time of each planned experiment
         self.planned_at = 0.0
         self.fatal = ""  # why a worker cannot work at all
         self.reported_waiting = False
@@ -187,10 +188,11 @@ class Scheduler:
             self.wanted |= {job.experiment.id for job in jobs}
             jobs = [job for job in jobs if job.experiment.id not in self.outcome.failed]
             if jobs:
-                times = expected_times(store.read())
-                seconds = {job.experiment.id: times.job(job) for job in jobs}
-                self.progress = self.progress or _progress(jobs, seconds)
-                timed = ((job, seconds[job.experiment.id]) for job in jobs)
+                if new := [job for job in jobs if job.experiment.id not in self.seconds]:
+                    times = expected_times(store.read())
+                    self.seconds |= {job.experiment.id: times.job(job) for job in new}
+                self.progress = self.progress or _progress(jobs, self.seconds)
+                timed = ((job, self.seconds[job.experiment.id]) for job in jobs)
                 self.queued |= set(self.queue.enqueue(timed, self.options.limit_s, self.options.detach))
         return jobs
 

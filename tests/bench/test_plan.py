@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import plan
-from bench.errors import BenchError
+from bench.errors import BenchError, unknown
 from bench.ledger.store import Line
 from bench.ledger.validity import valid
 from bench.measures import ACCURACY, SPIKE_RATE
@@ -256,3 +256,21 @@ def test_every_recipe_value_says_where_it_comes_from() -> None:
         config = Experiment(task, LIF, 0, "paper").config
         silent = [name for name in config if name != "recurrent" and not task.sources.get(name)]
         assert not silent, f"{task.name}: {silent}"
+
+
+def test_a_column_is_named_by_its_head_or_by_its_task() -> None:
+    table = TABLES["roles-6"]
+    by_head = plan.select(table, ["Baseline"], ["SHD (spoken digits)"])
+    assert plan.select(table, ["baseline"], ["spoken-digits-standin"]) == by_head != []
+    assert {cell.column for cell in plan.select(TABLES["roles-8"], [], ["nmnist-standin"])} == {
+        cell.column for cell in TABLES["roles-8"].cells if cell.runnable and cell.task.name == "nmnist-standin"
+    }
+
+
+def test_of_many_names_the_nearest_and_the_command_that_lists_all_are_told() -> None:
+    message = str(unknown("model", "lif-norest", MODELS, "python -m bench list models"))
+    assert "did you mean lif-no-reset" in message
+    assert message.endswith(f"All {len(MODELS)}: python -m bench list models")
+    assert len(message) < 200
+    few = str(unknown("budget", "small", ("smoke", "laptop", "paper")))
+    assert few == "unknown budget 'small'. Known: smoke, laptop, paper"
