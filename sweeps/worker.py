@@ -35,6 +35,11 @@ REPEAT_S = 5.0  # a second signal within this time is the first one again
 Send = Callable[..., None]  # sends a message, as keywords, to the command
 
 
+def _stopped(reason: str) -> str:
+    """What the ledger says of an experiment that ``reason``, a signal mostly, has stopped."""
+    return f"{reason}; goes on from its last checkpoint"
+
+
 class ExperimentStopped(SystemExit):
     """Raised out of a running experiment.
 
@@ -136,7 +141,7 @@ class Heartbeat(threading.Thread):
         """Raises ``ExperimentStopped`` where the training must not go on."""
         now = time.monotonic()
         if self.stop_request.reason:
-            raise ExperimentStopped("preempted", f"{self.stop_request.reason}; goes on from its last checkpoint")
+            raise ExperimentStopped("preempted", _stopped(self.stop_request.reason))
         if self.claim.limit_s is not None and now - self.started_at > self.claim.limit_s:
             raise ExperimentStopped("timeout", f"more than {self.claim.limit_s:.0f} s")
         if self.lost or now - self.last_beat > grace():
@@ -211,7 +216,7 @@ def run_claim(
     except ExperimentStopped as stop:
         lines = new_lines(experiment, job.measures, stop.status, stop.text) if stop.status else []
     except (KeyboardInterrupt, SystemExit):  # Lightning's own way of stopping
-        lines = new_lines(experiment, job.measures, "preempted", stop_request.reason or "interrupted")
+        lines = new_lines(experiment, job.measures, "preempted", _stopped(stop_request.reason or "interrupted"))
     finally:
         heartbeat.ended.set()
         heartbeat.join()  # a record that it writes comes before what follows
