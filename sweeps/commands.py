@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,8 +23,9 @@ from bench.report import facts, render
 from bench.report.summary import summary
 from bench.report.verdict import find_result
 from bench.spec.table import Cell
-from sweeps import collecting, scheduler
-from sweeps.worker import PREEMPTED
+
+if TYPE_CHECKING:
+    from sweeps.scheduler import Options
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,15 @@ def training(command: Callable) -> Callable:
 )
 def run(**options: Any) -> None:
     """Train and measure what is missing of TABLES, then render them. The exit code is 0 only if all of it finished."""
-    train(Request(**options), scheduler.Options())
+    train(Request(**options))
 
 
-def train(request: Request, options: scheduler.Options) -> None:
+def train(request: Request, options: Options | None = None) -> None:
     """Train and measure what is missing, render the tables and print a summary; exits with 75 after a signal."""
+    from sweeps import collecting, scheduler  # load Optuna, which `bench --help` does not need
+    from sweeps.worker import PREEMPTED
+
+    options = options or scheduler.Options()
     workers, threads = _processes(request.workers, request.threads)
     tables = tuple(dict.fromkeys(expanded(request.tables)))
     chosen = selected(tables, request.rows, request.columns, request.measures)
