@@ -100,7 +100,7 @@ def train(request: Request, options: Options | None = None) -> None:
 
     options = options or scheduler.Options()
     workers, threads = _processes(request.workers, request.threads)
-    tables = tuple(dict.fromkeys(expanded(request.tables)))
+    tables = expanded(request.tables)
     chosen = selected(tables, request.rows, request.columns, request.measures)
     overrides = tuple(sorted(_override(text) for text in request.overrides))
     if request.exploratory:
