@@ -10,29 +10,43 @@ from bench.spec.predicates import Predicate
 from bench.spec.table import Cell, Table
 from bench.spec.task import Task
 
+SOURCES = {
+    "text": "a sentence of the paper",
+    "table": "only the numbers of a table",
+    "figure": "only a picture",
+    "ours": "not in the paper: a question of this suite",
+}
+
 
 @dataclass(frozen=True)
-class Condition:
-    """``predicate`` over the values of ``cells``, which it takes in this order."""
+class Part:
+    """A part of a claim: ``predicate`` over the values of ``cells``, which it takes in this order. ``name`` tells it
+    from the other parts, such as the data set.
+    """
 
     predicate: Predicate
     cells: tuple[Cell, ...]
+    name: str = ""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One sentence, which holds if all ``conditions`` hold. ``source`` says where it is taken from.
+    """One sentence, which holds if all ``parts`` hold.
 
-    Only experiments of ``budget`` answer it. Without one, those of the paper budget answer it, or else those of the
-    laptop budget, never both together.
+    ``section`` is the place in the paper and ``source`` a key of ``SOURCES``. ``reading`` says how the sentence became
+    a predicate: tolerances, thresholds, what stands for a word.
     """
 
     id: str
     section: str
     sentence: str
-    conditions: tuple[Condition, ...]
-    source: str
-    budget: str = ""
+    parts: tuple[Part, ...]
+    source: str = "text"
+    reading: str = ""
+
+    def __post_init__(self) -> None:
+        if self.source not in SOURCES:
+            raise ValueError(f"claim {self.id}: source {self.source!r} is not one of {', '.join(SOURCES)}")
 
     @property
     def paper(self) -> str:
@@ -41,17 +55,17 @@ class Claim:
 
     @property
     def cells(self) -> list[Cell]:
-        """Cells of all conditions."""
-        return [cell for condition in self.conditions for cell in condition.cells]
+        """Cells of all parts."""
+        return [cell for part in self.parts for cell in part.cells]
 
 
 def row_cells(table: Table, row: str, *columns: str) -> tuple[Cell, ...]:
-    """Cells of one row of a table, in the order of ``columns``."""
+    """Cells of one row of a table, in the order of ``columns``. Raises ``BenchError`` as ``Table.cell``."""
     return tuple(table.cell(row, column) for column in columns)
 
 
 def column_cells(table: Table, column: str, *rows: str) -> tuple[Cell, ...]:
-    """Cells of one column of a table, in the order of ``rows``."""
+    """Cells of one column of a table, in the order of ``rows``. Raises ``BenchError`` as ``Table.cell``."""
     return tuple(table.cell(row, column) for row in rows)
 
 

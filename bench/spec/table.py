@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bench.errors import BenchError, unknown
 from bench.spec.measure import Measure
 from bench.spec.model import Model
 from bench.spec.task import Task
@@ -107,8 +108,20 @@ class Table:
         return list(dict.fromkeys(c.column for c in self.cells))
 
     def cell(self, row: str, column: str) -> Cell:
-        """The cell of ``row`` and ``column``. Raises ``StopIteration`` if there is none."""
-        return next(c for c in self.cells if (c.row, c.column) == (row, column))
+        """The cell of ``row`` and ``column``. Raises ``BenchError`` if there is none."""
+        found = next((c for c in self.cells if (c.row, c.column) == (row, column)), None)
+        if found is None:
+            raise BenchError(_no_cell(self, row, column))
+        return found
+
+
+def _no_cell(table: Table, row: str, column: str) -> str:
+    """Which name of a cell does not exist, and what is allowed."""
+    if row not in table.rows:
+        return str(unknown(f"row of {table.id}", row, table.rows))
+    if column not in table.columns:
+        return str(unknown(f"column of {table.id}", column, table.columns))
+    return f"{table.id} has no cell in row {row!r}, column {column!r}"
 
 
 def figure_cells(
