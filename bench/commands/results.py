@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -126,13 +127,18 @@ def claims(papers: tuple[str, ...], as_json: bool) -> None:
             raise unknown("paper", paper, PAPERS)
     judged = claiming.judgements(Index(store.read()), papers or tuple(PAPERS))
     if as_json:
-        found = [j for judgements in judged.values() for j in judgements]
-        keys = ("data", "verdict", "budget", "text")
-        about = ("id", "section", "sentence", "source")
-        return print_json([{k: getattr(j.claim, k) for k in about} | {k: getattr(j, k) for k in keys} for j in found])
+        return print_json([_as_dict(j) for judgements in judged.values() for j in judgements])
     for paper, judgements in judged.items():
         click.echo(claims_page.plain(judgements))
-        click.echo(f"{paper}: {claims_page.counts(judgements)}", err=True)
+        click.echo(f"{paper}, claims of the paper: {claims_page.counts(judgements)}", err=True)
+        click.echo(f"{paper}, questions of this suite: {claims_page.counts(judgements, ours=True)}", err=True)
+
+
+def _as_dict(j: Any) -> dict[str, Any]:
+    """A judgement in plain types."""
+    about = {name: getattr(j.claim, name) for name in ("id", "section", "sentence", "source", "reading")}
+    parts = [asdict(part) for part in j.parts]
+    return about | {"data": j.data, "verdict": j.verdict, "parts": parts, "left_out": list(j.left_out)}
 
 
 @click.command()

@@ -17,6 +17,7 @@ from bench.ledger import store
 from bench.ledger.index import Index
 from bench.measures import MEASURES
 from bench.papers.registry import MODELS, PAPERS, TABLES, TASKS
+from bench.report import counts
 from bench.report.findings import coverage, find_results
 from bench.report.markdown import to_markdown
 from bench.spec.table import Table
@@ -38,23 +39,45 @@ def list_tables(kind: str, as_json: bool) -> None:
     rows = [_counts(table, index) for table in TABLES.values()]
     if as_json:
         return print_json(rows)
-    click.echo(f"{'table':12} {'cells':>5} {'measured':>8} {'ready':>6} {'no data':>7} {'nothing':>7}  title")
-    for row in rows:
-        nothing = row.get("not reported", 0) + row.get("not applicable", 0)
-        states = [row.get(name, 0) for name in ("measured", "ready to run", "data missing")]
-        numbers = f"{states[0]:8} {states[1]:6} {states[2]:7} {nothing:7}"
-        click.echo(f"{row['table']:12} {row['cells']:5} {numbers}  {row['title']}")
-    total = sum(row["cells"] for row in rows)
-    measured = sum(row.get("measured", 0) for row in rows)
-    legend = "ready: a command runs it; no data: python -m bench data status; nothing: not reported or not applicable"
-    click.echo(f"{measured} of {total} cells measured or computed; {legend}", err=True)
+    sums = {name: sum(row["numbers"][name] for row in rows) for name in counts.NAMES}
+    for row in [{"table": "table", "numbers": LISTED, "title": "title"}, *rows]:
+        click.echo(_listed(row["table"], row["numbers"], row["title"]))
+    click.echo(_listed("sum", sums, ""))
+    click.echo(
+        f"{sums['published']} published numbers need training: {sums['at_paper_budget']} are measured at the paper's"
+        f" budget ({sums['reproduced']} reproduced), {sums['reduced']} at a reduced budget, {sums['no_data']} lack"
+        f" their data (python -m bench data status), {sums['not_run']} are not run; beside: stand-ins, subsets and"
+        " measures of this suite",
+        err=True,
+    )
+
+
+LISTED = {  # heads of the columns
+    "published": "published",
+    "at_paper_budget": "paper budget",
+    "reduced": "reduced",
+    "no_data": "no data",
+    "not_run": "not run",
+    "beside": "beside",
+    "computed": "computed",
+}
+
+
+def _listed(table: str, numbers: Mapping[str, Any], title: str) -> str:
+    cells = (f"{numbers[name] or '':>{len(head)}}" for name, head in LISTED.items())
+    return f"{table:12} {'  '.join(cells)}  {title}".rstrip()
 
 
 def _counts(table: Table, index: Index) -> dict[str, Any]:
-    """Cells of a table by status, as things are at this moment."""
+    """Cells of a table by status, as things are at this moment, and its published numbers by verdict."""
     states = coverage(table, index, live=True)
     runnable = sum(cell.runnable for cell in table.cells)
-    return {"table": table.id, "title": table.title, "cells": len(table.cells), "runnable": runnable, **states}
+    of_table = counts.of(table, index, live=True)
+    numbers = {name: getattr(of_table, name) for name in counts.NAMES}
+    return {"table": table.id, "title": table.title, "cells": len(table.cells), "runnable": runnable} | {
+        **states,
+        "numbers": numbers,
+    }
 
 
 def _list_names(kind: str, as_json: bool) -> None:
@@ -100,7 +123,8 @@ def _show_table(table: Table, as_json: bool) -> None:
     index = Index(store.read())
     findings = find_results(table, index, live=True)
     if as_json:
-        fields = ("status", "text", "value", "low", "high", "n", "budget", "protocol", "verdict", "note")
+        fields = ("status", "text", "value", "low", "high", "n", "epochs", "budget", "protocol", "verdict", "parted")
+        fields += ("date", "commit", "note")
         return print_json(
             [
                 {"row": f.cell.row, "column": f.cell.column, "published": f.cell.published}

@@ -2,88 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
 from bench.ledger.index import Index
 from bench.ledger.store import Line
-from bench.papers.registry import CLAIMS, PAPERS, TABLES, substitutes
-from bench.report.facts import answer
-from bench.report.verdict import interval, published_number, results
-from bench.spec.claim import Claim
-from bench.spec.predicates import Estimate, all_of
+from bench.papers.registry import CLAIMS, PAPERS, TABLES, TASKS, substitutes
+from bench.report import comparable
+from bench.report.comparable import Values, cell_name, digits
+from bench.report.next_command import deciding_commands
+from bench.report.verdict import published_number
+from bench.spec.claim import Claim, Part
+from bench.spec.estimates import Estimate
+from bench.spec.predicates import FAILS, HOLDS, ONE_SEED, UNDECIDED
 from bench.spec.table import Cell
 from datamodules.sources import SOURCES
 
 UNTESTED = "untested"
-NOT_COMPARABLE = "not comparable"  # at a reduced budget trained for different numbers of epochs
-PROTOCOL = "best_test"  # as the papers report; the last epoch where a measure has no other
-KINDS = ("full", "subset", "stand-in")
+NOT_COMPARABLE = "not comparable"  # trained for different numbers of epochs
+VERDICTS = (FAILS, UNDECIDED, ONE_SEED, NOT_COMPARABLE, UNTESTED, HOLDS)  # the first that a part has is the claim's
+DATA = ("published", "full", "subset", "stand-in")
+
+
+@dataclass(frozen=True)
+class PartJudgement:
+    """The verdict on one part. ``text`` has the numbers, or what is missing; ``training`` says budget, epochs and seeds
+    behind them; ``commands`` would decide what is not decided.
+    """
+
+    name: str
+    verdict: str
+    text: str
+    training: str = ""
+    commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """``data``: published (the paper's own numbers), full (its data), subset or stand-in. ``text`` has the numbers, or
-    what is missing.
+    """The verdicts on ``parts`` of a claim. ``data``: published (the paper's own numbers), full (its data), subset or
+    stand-in. ``left_out`` names parts without cells on this data.
     """
 
     claim: Claim
     data: str
-    verdict: str
-    budget: str = ""
-    text: str = ""
+    parts: tuple[PartJudgement, ...]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """One part that fails decides, then one that is not decided."""
+        verdicts = {part.verdict for part in self.parts}
+        return next(verdict for verdict in VERDICTS if verdict in verdicts)
 
 
-Estimates = Mapping[int, Estimate | None]  # of a claim's cells, by the cell's id()
+def judge(claim: Claim, lines: Iterable[Line]) -> list[Judgement]:
+    """On the paper's own numbers where it prints them all, then on each kind of data."""
+    index = Index.of(lines)
+    judgements = []
+    published = tuple(_judge_published(part) for part in claim.parts)
+    if printed := tuple(p for p in published if p is not None):
+        left_out = tuple(part.name for part, p in zip(claim.parts, published, strict=True) if p is None)
+        judgements.append(Judgement(claim, "published", printed, left_out))
+    for data in DATA[1:]:
+        parts = [(part, moved) for part in claim.parts if (moved := on_data(part, data))]
+        judged = tuple(_judge_measured(moved, index) for _, moved in parts)
+        if data == "full" or any(p.verdict != UNTESTED for p in judged):
+            kept = [part for part, _ in parts]
+            left_out = tuple(part.name for part in claim.parts if part not in kept)
+            judgements.append(Judgement(claim, data, judged, left_out))
+    return judgements
 
 
-def published_estimate(cell: Cell) -> Estimate | None:
-    """The published value as an exact number, ``None`` where it is not one."""
-    number = published_number(cell)
-    if number is None:
+def on_data(part: Part, kind: str) -> Part | None:
+    """The part on the paper's data ("full"), or on a subset or stand-in where tables have a column for all its cells
+    and it was not trained on what it is tested on. ``None`` where there is no such thing.
+    """
+    if kind == "full":
+        return part
+    cells = [cell if cell.fact else _substitute(cell, kind) for cell in part.cells]
+    if any(cell is None for cell in cells) or all(cell.fact for cell in part.cells):
         return None
-    return Estimate(number * (1000 if cell.unit == "k" else 1), 0.0, cell_name(cell), digits(cell))
-
-
-def cell_name(cell: Cell) -> str:
-    return f"{cell.row}, {cell.column}"
-
-
-def digits(cell: Cell) -> int:
-    return cell.measure.digits if cell.measure else 0
-
-
-def measured_estimate(cell: Cell, budget: str, lines: Iterable[Line]) -> Estimate | None:
-    """The value at ``budget`` with half its interval; where it has none, the measure's tolerance is ``assumed``."""
-    if cell.fact:
-        number = answer(cell).params
-        return None if number is None else Estimate(float(number), 0.0, cell_name(cell), 0)
-    if not cell.runnable:
-        return None
-    by_protocol = results(cell, budget, lines)
-    if not by_protocol:
-        return None
-    by_seed = by_protocol.get(PROTOCOL) or by_protocol[min(by_protocol)]
-    mean, low, high = interval(cell, [line for _, line in sorted(by_seed.items())])
-    assert cell.measure is not None
-    assumed = low is None or high is None
-    half = cell.measure.tolerance if low is None or high is None else (high - low) / 2
-    epochs = sorted({line.epochs for line in by_seed.values() if line.epochs is not None})
-    return Estimate(mean, half, cell_name(cell), digits(cell), len(by_seed), tuple(epochs), assumed)
-
-
-def variants(claim: Claim) -> Iterator[tuple[str, Claim]]:
-    """The claim on the paper's data, and on subsets and stand-ins where tables have a column for each of its cells."""
-    yield "full", claim
-    for kind in KINDS[1:]:
-        substitute = {id(cell): other for cell in claim.cells if (other := _substitute(cell, kind))}
-        if len(substitute) == len({id(cell) for cell in claim.cells}):
-            conditions = (
-                replace(condition, cells=tuple(substitute[id(cell)] for cell in condition.cells))
-                for condition in claim.conditions
-            )
-            yield kind, replace(claim, conditions=tuple(conditions))
+    return replace(part, cells=tuple(cell for cell in cells if cell is not None))
 
 
 def _substitute(cell: Cell, kind: str) -> Cell | None:
@@ -92,8 +92,9 @@ def _substitute(cell: Cell, kind: str) -> Cell | None:
         return None
     assert cell.task is not None and cell.model is not None and cell.measure is not None
     for task in substitutes(cell.task):
+        source = SOURCES[task.data]
         names = (task.name, cell.model.name, cell.measure.name)
-        if SOURCES[task.data].kind == kind and names in runnable_names():
+        if source.kind == kind and not source.tested_on_training and names in runnable_names():
             return replace(cell, task=task, published=None)
     return None
 
@@ -107,69 +108,75 @@ def runnable_names() -> frozenset[tuple[str, str, str]]:
     )
 
 
-def judge(claim: Claim, lines: Iterable[Line]) -> list[Judgement]:
-    """On the paper's own numbers where it prints them all, then on each kind of data."""
-    lines = Index.of(lines)
-    judgements = []
-    printed = {id(cell): published_estimate(cell) for cell in claim.cells}
-    if all(printed.values()):
-        judgements.append(_judge(claim, "published", "", printed))
-    for data, variant in variants(claim):
-        if judgement := _judge_measured(variant, data, lines):
-            judgements.append(judgement)
-    return judgements
-
-
-def _judge_measured(claim: Claim, data: str, lines: Iterable[Line]) -> Judgement | None:
-    """At the first budget that has all values; ``None`` for a substitute of the data without any."""
-    budgets = (claim.budget,) if claim.budget else ("paper", "laptop")
-    by_budget = {budget: {id(c): measured_estimate(c, budget, lines) for c in claim.cells} for budget in budgets}
-    for budget in budgets:
-        if all(by_budget[budget].values()):
-            return _judge(claim, data, budget, by_budget[budget])
-    numbers = {budget: sum(e is not None for e in by_budget[budget].values()) for budget in budgets}
-    budget = max(budgets, key=lambda budget: numbers[budget])
-    if not numbers[budget] and data != "full":
+def published_estimate(cell: Cell) -> Estimate | None:
+    """The published value as an exact number, ``None`` where it is not one. A column that reads the same data in
+    another way has the number of the paper's own column.
+    """
+    number = published_number(cell)
+    if number is None and cell.extra and (printed := _printed(cell)):
+        number = published_number(printed)
+    if number is None:
         return None
-    missing = list(dict.fromkeys(cell_name(c) for c in claim.cells if by_budget[budget][id(c)] is None))
-    others = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-    text = f"{numbers[budget]} of {len(by_budget[budget])} values measured; not: {'; '.join(missing[:3])}{others}"
-    return Judgement(claim, data, UNTESTED, budget if numbers[budget] else "", text)
+    return Estimate(number * (1000 if cell.unit == "k" else 1), cell_name(cell), digits(cell))
 
 
-def _judge(claim: Claim, data: str, budget: str, estimates: Estimates) -> Judgement:
-    """The verdict on a claim that has all its values."""
-    verdicts = []
-    texts = []
-    unequal: set[int] = set()
-    for condition in claim.conditions:
-        values = [estimate for cell in condition.cells if (estimate := estimates[id(cell)]) is not None]
-        verdict, text = condition.predicate.judge(values)
-        verdicts.append(verdict)
-        texts.append(text)
-        epochs = {number for value in values for number in value.epochs}
-        unequal |= epochs if len(epochs) > 1 else set()
-    verdict = NOT_COMPARABLE if unequal and budget != "paper" else all_of(verdicts)
-    return Judgement(claim, data, verdict, budget, "; ".join([*texts, *_remarks(estimates, unequal)]))
+def _printed(cell: Cell) -> Cell | None:
+    """The cell of the paper's own column that ``cell`` stands beside: the same row, measure and data."""
+    if cell.task is None or not cell.task.instead_of or TASKS[cell.task.instead_of].data != cell.task.data:
+        return None
+    same = (cell.task.instead_of, cell.model and cell.model.name, cell.measure and cell.measure.name)
+    cells = (c for table in TABLES.values() for c in table.cells if c.published and c.task)
+    return next((c for c in cells if _names(c) == same), None)
 
 
-def _remarks(estimates: Estimates, unequal: set[int]) -> Iterator[str]:
-    """What the numbers stand on: seeds, assumed intervals, and the ``unequal`` numbers of epochs."""
-    measured = [estimate for estimate in estimates.values() if estimate and estimate.n]
-    if measured:
-        fewest = min(estimate.n for estimate in measured)
-        most = max(estimate.n for estimate in measured)
-        yield f"seeds a value: {fewest}" if fewest == most else f"seeds a value: {fewest}–{most}"
-    assumed = sorted({estimate.half for estimate in measured if estimate.assumed})
-    if assumed:
-        halves = " or ".join(f"{half:g}" for half in assumed)
-        yield f"no interval (one seed): {halves} assumed for half of one"
-    if unequal:
-        yield f"trained for different numbers of epochs: {', '.join(map(str, sorted(unequal)))}"
+def _names(cell: Cell) -> tuple[str | None, str | None, str | None]:
+    return (
+        cell.task and cell.task.name,
+        cell.model and cell.model.name,
+        cell.measure and cell.measure.name,
+    )
+
+
+def _judge_published(part: Part) -> PartJudgement | None:
+    estimates = [published_estimate(cell) for cell in part.cells]
+    known = [estimate for estimate in estimates if estimate is not None]
+    if len(known) < len(estimates):
+        return None
+    verdict, text = part.predicate.judge(known)
+    return PartJudgement(part.name, verdict, text)
+
+
+def _judge_measured(part: Part, index: Index) -> PartJudgement:
+    values = comparable.values(part.cells, index)
+    if values.missing:
+        names = list(dict.fromkeys(cell_name(cell) for cell in values.missing))
+        others = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        text = f"not measured: {'; '.join(names[:3])}{others}"
+        return PartJudgement(part.name, UNTESTED, text, "", deciding_commands(values.missing, index.data))
+    if values.unequal:
+        commands = deciding_commands(values.shortest, index.data)
+        return PartJudgement(part.name, NOT_COMPARABLE, values.unequal, "", commands)
+    verdict, text = part.predicate.judge(values.estimates)
+    commands = () if verdict in (HOLDS, FAILS) else _more_seeds(part, values, index)
+    return PartJudgement(part.name, verdict, text, values.training, commands)
+
+
+def _more_seeds(part: Part, values: Values, index: Index) -> tuple[str, ...]:
+    """The commands that train more seeds of the cells that have fewest."""
+    counts = {id(cell): e.n for cell, e in zip(part.cells, values.estimates, strict=True) if e.n}
+    fewest = min(counts.values(), default=0)
+    few = [cell for cell in part.cells if counts.get(id(cell)) == fewest]
+    return deciding_commands(few, index.data, values.budget, max(3, fewest + 2))
 
 
 def judgements(lines: Iterable[Line], papers: Iterable[str] | None = None) -> dict[str, list[Judgement]]:
     """By paper, of all papers where none is named; a paper may have no claims."""
-    lines = Index.of(lines)
+    index = Index.of(lines)
     names = PAPERS if papers is None else papers
-    return {paper: [j for claim in CLAIMS.get(paper, ()) for j in judge(claim, lines)] for paper in names}
+    return {paper: [j for claim in CLAIMS.get(paper, ()) for j in judge(claim, index)] for paper in names}
+
+
+def by_verdict(found: Iterable[Judgement], data: str = "full", ours: bool = False) -> Iterator[Judgement]:
+    """Judgements on one kind of data, failing and undecided ones first: of the paper's claims, or of our own."""
+    chosen = [j for j in found if j.data == data and (j.claim.source == "ours") == ours]
+    yield from sorted(chosen, key=lambda j: VERDICTS.index(j.verdict))

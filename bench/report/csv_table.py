@@ -20,12 +20,15 @@ COLUMNS = [
     "ci_low",
     "ci_high",
     "n",
+    "epochs",
     "budget",
     "protocol",
     "data",
     "params",
     "status",
     "verdict",
+    "date",
+    "commit",
     "note",
 ]
 
@@ -40,9 +43,15 @@ def to_csv(table: Table, findings: list[Finding]) -> str:
         measure = cell.measure.name if cell.measure else ""
         writer.writerow(
             [table.id, cell.row, cell.column, measure, cell.unit, cell.published or "", f.text or value, low, high]
-            + [f.n or "", f.budget, f.protocol, f.data, f.params or "", f.status, f.verdict, f.note]
+            + [f.n or "", _epochs(f), f.budget, f.protocol, f.data, f.params or "", f.status, f.verdict]
+            + [f.date, f.commit, f"{f.parted}; {f.note}".strip("; ")]
         )
     return out.getvalue()
+
+
+def _epochs(f: Finding) -> str:
+    """Epochs trained; of seeds that differ, the fewest and the most."""
+    return "–".join(dict.fromkeys(map(str, f.epochs[:1] + f.epochs[-1:])))
 
 
 def _number(value: float | None, places: int) -> str:

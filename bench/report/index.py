@@ -6,20 +6,21 @@ import csv
 from collections.abc import Iterable
 
 from bench import paths
+from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.measures import ACCURACY, ENERGY, SILHOUETTE
 from bench.papers.registry import PAPERS, TABLES
-from bench.report.findings import coverage
+from bench.report import counts
 from bench.spec.measure import PROTOCOLS
-from bench.spec.table import Paper, Table
+from bench.spec.predicates import CLEAR
+from bench.spec.table import Paper
 from bench.spec.task import BUDGETS
 from bench.speed import timings
 
-STATUSES = ("measured", "ready to run", "data missing")  # each has a column
-NOTHING_TO_MEASURE = ("not reported", "not applicable")
 
-
-def index(lines: Iterable[Line]) -> str:
+def page(lines: Iterable[Line]) -> str:
+    """The text of the index."""
+    index = Index.of(lines)
     return "\n".join(
         [
             "# Results",
@@ -28,34 +29,45 @@ def index(lines: Iterable[Line]) -> str:
             "",
             "What the papers claim, and whether it holds: [claims.md](claims.md).",
             "",
-            *(line for paper in PAPERS.values() for line in _paper(paper, lines)),
+            *(line for paper in PAPERS.values() for line in _paper(paper, index)),
+            *_legend(),
             *_speed(),
             *_how_to_read(),
         ]
     )
 
 
-def _paper(paper: Paper, lines: Iterable[Line]) -> list[str]:
+def _paper(paper: Paper, index: Index) -> list[str]:
+    tables = [table for table in TABLES.values() if table.paper.id == paper.id]
+    by_table = {table.id: counts.of(table, index) for table in tables}
+    total = sum(by_table.values(), counts.Counts())
     return [
         f"## {paper.id}: {paper.title}",
         "",
-        "| table or figure | title | cells | measured | ready to run | data missing | nothing to measure | other |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-        *(_row(table, lines) for table in TABLES.values() if table.paper.id == paper.id),
+        f"| table or figure | title | {' | '.join(counts.NAMES.values())} |",
+        "| --- | --- |" + " ---: |" * len(counts.NAMES),
+        *(_row(f"[{table.id}](tables/{table.id}.md)", table.title, by_table[table.id]) for table in tables),
+        _row("**sum**", "", total),
         "",
     ]
 
 
-def _row(table: Table, lines: Iterable[Line]) -> str:
-    counts = coverage(table, lines)
-    others = sorted(counts.keys() - {*STATUSES, *NOTHING_TO_MEASURE})
-    numbers = [
-        len(table.cells),
-        *(counts.get(status, 0) for status in STATUSES),
-        sum(counts.get(status, 0) for status in NOTHING_TO_MEASURE),
+def _legend() -> list[str]:
+    """What the columns of the counts mean."""
+    return [
+        (
+            "*published numbers* are those that need training. Each of them is in one of the columns that follow:"
+            " measured at the paper's budget (reproduced, above, below, inconclusive, or with another recipe than the"
+            " paper's), at a reduced budget, without its data, or not run. *beside them*: measured cells without a"
+            " published number, such as stand-ins, subsets and measures of this suite. *computed*: cells that need no"
+            " training, such as settings and numbers of parameters."
+        ),
+        "",
     ]
-    other = ", ".join(f"{counts[status]} {status}" for status in others)
-    return f"| [{table.id}](tables/{table.id}.md) | {table.title} | {' | '.join(map(str, numbers))} | {other} |"
+
+
+def _row(name: str, title: str, numbers: counts.Counts) -> str:
+    return f"| {name} | {title} | {' | '.join(str(getattr(numbers, key) or '') for key in counts.NAMES)} |"
 
 
 def _speed() -> list[str]:
@@ -76,22 +88,28 @@ def _how_to_read() -> list[str]:
     return [
         "## How to read a table",
         "",
-        "- `94.41 ± 0.45 * (94.85)`: measured, half of its 95 % interval, published in brackets.",
+        "- `94.41 ± 0.45 (94.85) inconclusive`: measured, half of its 95 % interval, published in brackets, verdict.",
         (
-            "- `*`: a reduced budget, a subset or stand-in data: not comparable as a reproduction; the CSV's `verdict`"
-            " column says which."
+            "- reproduced: the interval lies within the measure's tolerance of the published value"
+            f" ({ACCURACY.tolerance:g} point of accuracy, {ENERGY.tolerance:g} nJ, {SILHOUETTE.tolerance:g} of a"
+            " silhouette). above, below: it lies outside. inconclusive: it does neither; with one seed also everything"
+            f" that is not {CLEAR} half-widths outside."
         ),
         (
-            "- no word, in interval, above, below: at the paper's budget on the real data. The published value is"
-            f" within the measure's tolerance ({ACCURACY.tolerance:g} point of accuracy, {ENERGY.tolerance:g} nJ,"
-            f" {SILHOUETTE.tolerance:g} of a silhouette), further off but in the interval, or further off than both."
+            "- `*`: no verdict, because of a reduced budget, a subset or stand-in data, or a recipe that departs from"
+            " what the paper prints. The CSV's `verdict` column says which."
         ),
-        "- `†`: one seed, in a table where other cells have more. The CSV has the number of seeds of every cell.",
+        "- `†`: one seed. Its interval is that of the test sample, and says nothing about other seeds.",
         *(f"- protocol `{name}`: {text}." for name, text in PROTOCOLS.items()),
         *(f"- budget `{name}`: {text}." for name, text in BUDGETS.items()),
         (
-            "- Interval: Student t over seeds; with one seed, where there is one, that of the test sample (Wilson for"
-            " an accuracy) or of a landscape's pairs of directions (says nothing about seeds)."
+            "- Interval: Student t over seeds, joined with the error of the test sample (Wilson for an accuracy; of a"
+            " landscape that of its pairs of directions, of an attack that of its samples). It ends at 0 and 100 %."
         ),
+        (
+            "- `92.06 [5 of 7 seeds: 99.45]`: the seeds fall into two groups, so that no interval is printed and"
+            " nothing is decided."
+        ),
+        "- [U] marks a guess: the paper does not say it, and this suite proposes it.",
         "",
     ]

@@ -1,24 +1,25 @@
-"""Intervals: of the mean over seeds, of an accuracy on a test sample, of the repeats behind a value."""
+"""Intervals of a cell's value: over seeds, and of the sample behind each seed's value; and seeds in two groups."""
 
 from __future__ import annotations
 
 import math
-from statistics import fmean, stdev
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
 
 from bench.ledger import series
 from bench.ledger.store import Line
+from bench.spec.estimates import CONFIDENCE, half_of_mean
 from bench.spec.experiment import Experiment
 from bench.spec.table import Cell
 
-CONFIDENCE = 0.95
+APART = 5  # tolerances between two groups of seeds, at the least
+WIDER = 4  # the gap between two groups is this many times as wide as either group
 
 
-def mean_interval(values: list[float]) -> tuple[float, float]:
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     """95 % interval of the mean of two or more values (Student t): of seeds, or of a series' repeats."""
-    from scipy.special import stdtrit  # quantile of Student's t, without the second that scipy.stats takes to load
-
-    t = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2))
-    half = t * stdev(values) / math.sqrt(len(values))
+    half = half_of_mean(values)
     return fmean(values) - half, fmean(values) + half
 
 
@@ -30,21 +31,57 @@ def sampling_interval(percent: float, n: int) -> tuple[float, float]:
     return 100 * found.low, 100 * found.high
 
 
-def interval(cell: Cell, lines: list[Line]) -> tuple[float, float | None, float | None]:
-    """Mean of ``lines`` (one a seed) of ``cell`` and its 95 % interval: over seeds; with one seed of the test sample,
-    or over the repeats in the stored series (attacked samples, pairs of directions). ``None`` where there is
-    neither.
+@dataclass(frozen=True)
+class Interval:
+    """The mean of ``values`` (by seed) and its 95 % interval, ``None`` where nothing is known of it.
+
+    ``spread`` is half of the interval over seeds, 0 with one seed; ``sample`` is half of that of the test samples or of
+    other repeats behind each value, ``None`` where there are none.
     """
-    values = [line.value for line in lines if line.value is not None]
-    value, first = fmean(values), lines[0]
-    if len(values) > 1:
-        return value, *mean_interval(values)
-    if first.unit == "%" and first.n_test:
-        return value, *sampling_interval(value, first.n_test)
-    if len(repeats := _repeats(cell, first)) > 1:
-        low, high = mean_interval(repeats)
-        return value, value - (high - low) / 2, value + (high - low) / 2
-    return value, None, None
+
+    value: float
+    low: float | None
+    high: float | None
+    spread: float
+    sample: float | None
+    values: Mapping[int, float]
+
+
+def interval(cell: Cell, lines: Sequence[Line]) -> Interval:
+    """The interval of ``lines`` of ``cell``, one a seed. It joins seeds and sample: it is never narrower than what one
+    test set can tell, and never empty. Of a share in % it ends at 0 and 100.
+    """
+    assert cell.measure is not None
+    values = {line.seed: line.value for line in lines if line.value is not None}
+    value = fmean(values.values())
+    below, above = _sample(cell, lines, value)
+    sample = None if below is None or above is None else (below + above) / 2
+    spread = half_of_mean(list(values.values())) if len(values) > 1 else 0.0
+    if len(values) == 1 and sample is None:
+        return Interval(value, None, None, 0.0, None, values)
+    if len(values) > 1 and not spread and sample is None:
+        spread = 10.0**-cell.measure.digits / 2  # equal as far as the ledger tells
+    low = value - math.hypot(spread, below or 0.0)
+    high = value + math.hypot(spread, above or 0.0)
+    if cell.measure.unit == "%":
+        low = max(low, 0.0)
+        high = min(high, 100.0)
+    return Interval(value, low, high, spread, sample, values)
+
+
+def _sample(cell: Cell, lines: Sequence[Line], value: float) -> tuple[float | None, float | None]:
+    """How far the interval of the sample behind each line reaches below and above ``value``, ``None`` without one.
+
+    Every seed is read from the same test set, so that its error does not shrink with the number of seeds.
+    """
+    sizes = [line.n_test for line in lines if line.n_test]
+    if lines[0].unit == "%" and sizes:
+        low, high = sampling_interval(value, min(sizes))
+        return value - low, high - value
+    halves = [half_of_mean(repeats) for line in lines if len(repeats := _repeats(cell, line)) > 1]
+    if not halves:
+        return None, None
+    return fmean(halves), fmean(halves)
 
 
 def _repeats(cell: Cell, line: Line) -> list[float]:
@@ -55,3 +92,17 @@ def _repeats(cell: Cell, line: Line) -> list[float]:
         series.read(Experiment(cell.task, cell.model, line.seed, line.budget), cell.measure, line.protocol) or {},
         cell.measure,
     )
+
+
+def groups(values: Sequence[float], tolerance: float) -> tuple[list[float], list[float]] | None:
+    """The lower and the upper group where three or more seeds fall into two: some learn, some do not. An interval of
+    their mean says nothing then.
+    """
+    if len(values) < 3:
+        return None
+    ordered = sorted(values)
+    cut = max(range(1, len(ordered)), key=lambda i: ordered[i] - ordered[i - 1])
+    lower, upper = ordered[:cut], ordered[cut:]
+    gap = upper[0] - lower[-1]
+    widest = max(lower[-1] - lower[0], upper[-1] - upper[0])
+    return (lower, upper) if gap >= max(APART * tolerance, WIDER * widest) else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.report.verdict import VERDICTS as MEASURED_VERDICTS
 from bench.report.verdict import Finding, published_number
 
 HEADER = ("row", "column", "measured", "published", "difference", "verdict")
 NUMBERS = ("measured", "published", "difference")  # aligned to the right
-VERDICTS = ("within", "in interval", "above", "below", "equal", "differs")
+VERDICTS = (*MEASURED_VERDICTS, "equal", "differs")
 LONGEST_REASON = 100  # characters
 
 
@@ -41,8 +42,9 @@ def _measured(f: Finding, unit: str) -> str:
     if f.value is None:
         return "–"
     digits = _digits(f)
-    half = "" if f.low is None or f.high is None else f" ± {(f.high - f.low) / 2:.{digits}f}"
-    return f"{f.value:.{digits}f}{half}{unit}"
+    half = "" if f.half is None else f" ± {f.half:.{digits}f}"
+    parted = f" [{f.parted}]" if f.parted else ""
+    return f"{f.value:.{digits}f}{half}{unit}{parted}"
 
 
 def _difference(f: Finding) -> str:

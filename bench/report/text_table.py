@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from bench.report.verdict import Finding
+from bench.report.verdict import VERDICTS, Finding
 from bench.spec.table import Cell, Table
 from bench.spec.task import BUDGETS
 
-AGAINST_THE_PAPER = ("in interval", "above", "below", "differs")
-WITH_THE_PAPER = ("within", "equal", "")
 NO_VERDICT = " *"
+ONE_SEED = "†"
 
 
 def digits(cell: Cell) -> int:
@@ -22,11 +21,10 @@ def text_table(table: Table, findings: list[Finding]) -> list[list[str]]:
     """
     by_place = {(f.cell.row, f.cell.column): f for f in findings}
     units = _column_units(table)
-    several_seeds = any(f.n > 1 for f in findings if f.status == "measured" and not f.text)
 
     def text(row: str, column: str) -> str:
         finding = by_place.get((row, column))
-        return cell_text(finding, units[column], several_seeds) if finding else ""
+        return cell_text(finding, units[column]) if finding else ""
 
     header = ["", *(_column_title(column, units[column]) for column in table.columns)]
     return [header, *([row, *(text(row, column) for column in table.columns)] for row in table.rows)]
@@ -46,10 +44,10 @@ def _column_title(column: str, unit: str) -> str:
     return column if unit in ("", "%") else f"{name} ({unit}){comma}{rest}"
 
 
-def cell_text(f: Finding, column_unit: str = "", several_seeds: bool = False) -> str:
-    """One cell: ``measured ± half interval (published)``, or why nothing is measured and the published value.
+def cell_text(f: Finding, column_unit: str = "") -> str:
+    """One cell: ``measured ± half interval (published) verdict``, or why nothing is measured and the published value.
 
-    The unit is left out where it is % or that of the column. † marks one seed in a table that has ``several_seeds``.
+    The unit is left out where it is % or that of the column. † marks one seed, * a value that gets no verdict.
     """
     published = f.cell.published or "–"
     if f.status == "not applicable":
@@ -61,25 +59,26 @@ def cell_text(f: Finding, column_unit: str = "", several_seeds: bool = False) ->
     if f.value is None:
         return f"{f.status} ({published})"
     places = digits(f.cell)
-    half = "" if f.low is None or f.high is None else f" ± {(f.high - f.low) / 2:.{places}f}"
-    dagger = "†" if several_seeds and f.n == 1 else ""
+    half = "" if f.half is None else f" ± {f.half:.{places}f}"
+    parted = f" [{f.parted}]" if f.parted else ""
+    dagger = ONE_SEED if f.n == 1 and f.status == "measured" else ""
     unit = "" if f.cell.unit in ("", "%", column_unit) else f" {f.cell.unit}"
     stale = " stale" if f.status == "stale" else ""
-    return f"{f.value:.{places}f}{half}{dagger}{unit}{_mark(f)}{stale} ({published})"
+    return f"{f.value:.{places}f}{half}{dagger}{unit}{parted}{stale} ({published}){_mark(f)}"
 
 
 def _fact_text(f: Finding, published: str) -> str:
     if f.verdict == "equal" and "".join(f.text.split()) == "".join(published.split()):
         return f.text
     unit = f.cell.unit if f.cell.published else ""
-    return f"{f.text}{_mark(f)} ({published}{unit})"
+    return f"{f.text} ({published}{unit}){_mark(f)}"
 
 
 def _mark(f: Finding) -> str:
-    """The verdict where it is against the paper; * for a label instead of a verdict: a reduced budget, other data."""
-    if f.verdict in AGAINST_THE_PAPER:
+    """The verdict; * for a label instead of a verdict: a reduced budget, other data, another recipe."""
+    if f.verdict in (*VERDICTS, "differs", "equal"):
         return f" {f.verdict}"
-    return NO_VERDICT if f.status == "measured" and f.verdict not in WITH_THE_PAPER else ""
+    return NO_VERDICT if f.status == "measured" and f.verdict else ""
 
 
 def legend(findings: list[Finding]) -> str:
@@ -93,10 +92,15 @@ def legend(findings: list[Finding]) -> str:
         )
     if measured:
         parts += _measured_legend(measured)
-    if any(f.verdict == "in interval" for f in findings):
-        parts.append("in interval: only the interval, not the measure's tolerance, reaches the published value")
+    if any(f.verdict in VERDICTS for f in findings):
+        parts.append(
+            "reproduced: the interval lies inside the measure's tolerance around the published value; above, below: it"
+            " lies outside; inconclusive: neither, or one seed"
+        )
     if any(_mark(f) == NO_VERDICT for f in findings):
-        parts.append("* no verdict: not the paper's budget or not its data, so not a reproduction of the number")
+        parts.append("* no verdict: a reduced budget, other data or another recipe, so no reproduction of the number")
+    if any(f.parted for f in findings):
+        parts.append("[…] the seeds fall into two groups, so that an interval of their mean says nothing")
     return ". ".join(parts or ["Nothing measured yet"]) + "."
 
 
@@ -104,7 +108,7 @@ def _measured_legend(measured: list[Finding]) -> list[str]:
     budgets = sorted({f.budget for f in measured})
     seeds = sorted({f.n for f in measured})
     parts = [
-        "measured ± half of the 95 % interval (published)",
+        "measured ± half of the 95 % interval (published) verdict",
         f"Protocol {', '.join(sorted({f.protocol for f in measured}))}",
         "budget " + "; ".join(f"{budget} ({BUDGETS[budget]})" for budget in budgets),
     ]
@@ -113,9 +117,8 @@ def _measured_legend(measured: list[Finding]) -> list[str]:
     else:
         parts.append(f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''} a cell")
     if 1 in seeds:
-        dagger = " (†)" if len(seeds) > 1 else ""
         parts.append(
-            f"with one seed{dagger} the interval, where there is one, is that of the test sample or of a landscape's"
-            " directions only"
+            f"{ONE_SEED} one seed: ± is the error of the test sample (or of a landscape's directions) only and says"
+            " nothing about other seeds"
         )
     return parts

@@ -12,18 +12,27 @@ from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.plan import ExpectedTimes
 from bench.report import facts
-from bench.report.intervals import interval
+from bench.report.intervals import Interval, groups, interval
 from bench.spec.experiment import Experiment
+from bench.spec.predicates import CLEAR
 from bench.spec.table import Cell, Table
 from datamodules.sources import SOURCES, missing
 
 SHOWN_BUDGETS = ("paper", "laptop")  # a table shows the first of them that has a result
+REPRODUCED = "reproduced"
+ABOVE = "above"
+BELOW = "below"
+INCONCLUSIVE = "inconclusive"
+VERDICTS = (REPRODUCED, ABOVE, BELOW, INCONCLUSIVE)
 
 
 @dataclass(frozen=True)
 class Finding:
     """One cell as measured or, for a fact, computed. ``status``: measured, stale, ready to run, not run (nothing can
     run it yet), not reported, not applicable, data missing. ``text`` is what a fact says.
+
+    ``verdict`` is one of ``VERDICTS``, or a label that says why there is none. ``parted`` says how many seeds learn
+    where they fall into two groups. ``date`` and ``commit`` are those of the newest line, ``epochs`` those trained.
     """
 
     cell: Cell
@@ -40,6 +49,15 @@ class Finding:
     verdict: str = ""
     text: str = ""
     seeds: tuple[int, ...] = ()
+    parted: str = ""
+    epochs: tuple[int, ...] = ()
+    date: str = ""
+    commit: str = ""
+
+    @property
+    def half(self) -> float | None:
+        """Half of the interval; ``None`` without one, or where the seeds fall into two groups."""
+        return None if self.low is None or self.high is None or self.parted else (self.high - self.low) / 2
 
 
 def published_number(cell: Cell) -> float | None:
@@ -167,12 +185,13 @@ def duration(seconds: float) -> str:
 def _measured(
     cell: Cell, budget: str, protocol: str, by_protocol: Mapping[str, Mapping[int, Line]], index: Index
 ) -> Finding:
+    assert cell.measure is not None
     lines = [line for _, line in sorted(by_protocol[protocol].items())]
-    value, low, high = interval(cell, lines)
+    found = interval(cell, lines)
     first = lines[0]
-    digits = cell.measure.digits if cell.measure else 2
+    newest = max(lines, key=lambda line: line.started_utc)
     others = [
-        f"{name} {fmean(line.value for line in by_seed.values() if line.value is not None):.{digits}f}"
+        f"{name} {fmean(line.value for line in by_seed.values() if line.value is not None):.{cell.measure.digits}f}"
         for name, by_seed in by_protocol.items()
         if name != protocol
     ]
@@ -180,16 +199,20 @@ def _measured(
         cell,
         "measured",
         _join(cell.note, _reduction(cell, budget, first, index), *others),
-        value,
-        low,
-        high,
+        found.value,
+        found.low,
+        found.high,
         len(lines),
         budget,
         protocol,
         first.data,
         first.params,
-        _verdict(cell, budget, value, low, high),
+        _verdict(cell, budget, found),
         seeds=tuple(line.seed for line in lines),
+        parted=_parted(cell, found),
+        epochs=tuple(sorted({line.epochs for line in lines if line.epochs is not None})),
+        date=newest.started_utc[:10],
+        commit=newest.git_commit,
     )
 
 
@@ -215,23 +238,59 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _verdict(cell: Cell, budget: str, value: float, low: float | None, high: float | None) -> str:
-    """For the paper's own budget on the real data ``within`` the measure's tolerance, ``in interval`` where the
-    interval alone holds the published value, ``above`` or ``below``; a label for everything else.
+def _parted(cell: Cell, found: Interval) -> str:
+    """``5 of 7 seeds: 99.45`` where the seeds fall into two groups: the better one and its mean."""
+    assert cell.measure is not None
+    parts = groups(list(found.values.values()), cell.measure.tolerance)
+    if parts is None:
+        return ""
+    better = parts[1] if cell.measure.best == "max" else parts[0]
+    return f"{len(better)} of {len(found.values)} seeds: {fmean(better):.{cell.measure.digits}f}"
+
+
+def label(cell: Cell, budget: str) -> str:
+    """Why a value of ``cell`` at ``budget`` gets no verdict, empty where it gets one."""
+    assert cell.task is not None and cell.model is not None
+    source = SOURCES[cell.task.data]
+    departs = Experiment(cell.task, cell.model, 0, budget).departs
+    labels = [
+        f"{budget} budget" if budget != "paper" else "",
+        source.kind if source.kind != "full" else "",
+        "tested on what it was trained on" if source.tested_on_training else "",
+        f"another recipe: {departs}" if departs else "",
+    ]
+    return ", ".join(filter(None, labels))
+
+
+def _verdict(cell: Cell, budget: str, found: Interval) -> str:
+    """For the paper's own budget, recipe and data: whether the interval lies inside the measure's tolerance around the
+    published value (reproduced), outside of it (above, below), or neither (inconclusive). A label for everything else.
+
+    One seed says nothing about others: it is inconclusive unless it lies ``CLEAR`` half-widths outside.
     """
-    assert cell.task is not None and cell.measure is not None
-    kind = SOURCES[cell.task.data].kind
-    labels = [*([f"{budget} budget"] if budget != "paper" else []), *([kind] if kind != "full" else [])]
-    if labels:
-        return ", ".join(labels)
+    assert cell.measure is not None
+    if reason := label(cell, budget):
+        return reason
     published = published_number(cell)
     if published is None:
         return ""
-    if abs(value - published) <= cell.measure.tolerance:
-        return "within"
-    if low is not None and high is not None and low <= published <= high:
-        return "in interval"
-    return "above" if value > published else "below"
+    if found.low is None or found.high is None or groups(list(found.values.values()), cell.measure.tolerance):
+        return INCONCLUSIVE
+    low, high = published - cell.measure.tolerance, published + cell.measure.tolerance
+    if len(found.values) == 1:
+        clear = CLEAR * (found.high - found.low) / 2
+        low, high = low - clear, high + clear
+        return _outside(found.value, found.value, low, high) or INCONCLUSIVE
+    if low <= found.low and found.high <= high:
+        return REPRODUCED
+    return _outside(found.low, found.high, low, high) or INCONCLUSIVE
+
+
+def _outside(low: float, high: float, lowest: float, highest: float) -> str:
+    """The side on which the interval from ``low`` to ``high`` lies outside of ``lowest`` to ``highest``, if any."""
+    if low > highest:
+        return ABOVE
+    return BELOW if high < lowest else ""
 
 
 def _join(*parts: str) -> str:

@@ -35,6 +35,7 @@ class Source:
     citation: str = ""
     samples: Mapping[str, int] = field(default_factory=dict)
     kind: str = "full"  # full | subset | stand-in: the last two never enter a published column without that label
+    tested_on_training: bool = False  # the test samples are training samples: no word on others
     version: int = 1
     # folder below BENCH_DATA where it is not the name: Tonic's own, so that a folder of Tonic's can serve as BENCH_DATA
     place: str = ""
@@ -208,6 +209,7 @@ DVS_CLIPS = Source(
     citation=_AMIR,
     samples={"train": 10, "test": 10},
     kind="subset",
+    tested_on_training=True,
     place="dvs_gesture",
 )
 
