@@ -94,31 +94,37 @@ def _rows(text: str, key: Mapping[str, str]) -> Iterator[tuple[str, str, dict[st
         yield name, " | ".join([name, *parts]), by_column
 
 
-def on_other_data(cells: tuple[Cell, ...], *tasks: Task) -> tuple[Cell, ...]:
-    """``cells``, and after them their copies on each of ``tasks``, which are ``instead_of`` theirs: a stand-in or a
-    subset.
+def on_other_data(cells: tuple[Cell, ...], *tasks: Task, note: str = "") -> tuple[Cell, ...]:
+    """``cells``, and after them their copies on each of ``tasks``, which are ``instead_of`` theirs: a stand-in, a
+    subset or another form of the recipe. One of ``tasks`` may be instead of another one of them.
 
     Only cells that can run or are counted in the data have a value there, and nothing is published for them. The new
-    columns carry the name of the data: "N-MNIST" becomes "N-MNIST (simulated)", "1ms" becomes "1ms, N-MNIST
-    (simulated)".
+    columns carry the name of the task: "N-MNIST" becomes "N-MNIST (simulated)", "1ms" becomes "1ms, N-MNIST
+    (simulated)". ``note`` goes before what the copies say of the published value.
     """
+    by_name = {task.name: task for task in tasks}
+
+    def original(task: Task) -> str:
+        return original(by_name[task.instead_of]) if task.instead_of in by_name else task.instead_of
+
     copies = [
         copy
         for task in tasks
         for cell in cells
         if cell.task is not None
-        and cell.task.name == task.instead_of
-        and (copy := _on_other_data(cell, cell.task, task))
+        and cell.task.name == original(task)
+        and (copy := _on_other_data(cell, cell.task, task, note))
     ]
     return cells + tuple(copies)
 
 
-def _on_other_data(cell: Cell, real: Task, task: Task) -> Cell | None:
+def _on_other_data(cell: Cell, real: Task, task: Task, before: str) -> Cell | None:
     """``cell`` on ``task`` in place of the ``real`` one. ``None`` for a column of settings."""
     if cell.runnable or (cell.fact is not None and cell.fact.name in COUNTED):
         column = task.title if cell.column == real.title else f"{cell.column}, {task.title}"
         data = " on the real data" if task.data != real.data else ""
         note = f"the paper has {cell.published}{data}" if cell.published else cell.note
+        note = "; ".join(filter(None, [before, note]))
         return replace(cell, column=column, published=None, task=task, absent="", note=note, extra=True)
     if cell.column == real.title:  # the other rows have this column, so it needs a cell here
         note = cell.note if cell.absent else "the paper describes its own data"

@@ -11,9 +11,13 @@ from bench.papers.roles.tasks import (
     NMNIST_STANDIN,
     NMNIST_SUBSET,
     SHD,
+    SHD_WHOLE_INPUT,
     SPOKEN_DIGITS,
+    SPOKEN_DIGITS_WHOLE_INPUT,
     SSC,
+    SSC_WHOLE_INPUT,
 )
+from bench.papers.roles.tasks_temporal import INPUT_WHOLE_NOTE
 from bench.spec.grid import grid, on_other_data
 from bench.spec.table import Table
 
@@ -42,6 +46,12 @@ TABLE = Table(
     "roles-7",
     PAPER,
     "Accuracy for fixed leaks k_tau from 0 to 1",
-    on_other_data(PUBLISHED, NMNIST_STANDIN, NMNIST_SUBSET, SPOKEN_DIGITS),
+    on_other_data(
+        on_other_data(PUBLISHED, NMNIST_STANDIN, NMNIST_SUBSET, SPOKEN_DIGITS),
+        SHD_WHOLE_INPUT,
+        SSC_WHOLE_INPUT,
+        SPOKEN_DIGITS_WHOLE_INPUT,
+        note=INPUT_WHOLE_NOTE,
+    ),
     notes=("table_7", "fully_connected"),
 )

@@ -6,7 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from bench.papers.roles.tasks_spatial import CIFAR10, DVS_GESTURE, MNIST, NMNIST
-from bench.papers.roles.tasks_temporal import SHD, SSC, XOR, XOR_SCRIPT
+from bench.papers.roles.tasks_temporal import (
+    SHD,
+    SHD_WHOLE_INPUT,
+    SSC,
+    SSC_WHOLE_INPUT,
+    XOR,
+    XOR_SCRIPT,
+    XOR_WHOLE_INPUT,
+)
 from bench.spec.task import Task
 
 __all__ = [
@@ -19,10 +27,14 @@ __all__ = [
     "NMNIST_STANDIN",
     "NMNIST_SUBSET",
     "SHD",
+    "SHD_WHOLE_INPUT",
     "SPOKEN_DIGITS",
+    "SPOKEN_DIGITS_WHOLE_INPUT",
     "SSC",
+    "SSC_WHOLE_INPUT",
     "XOR",
     "XOR_SCRIPT",
+    "XOR_WHOLE_INPUT",
 ]
 
 
@@ -60,6 +72,14 @@ SPOKEN_DIGITS = _on_data(
     "stand-in: the Free Spoken Digit Dataset through a cochlea model (datamodules/standins), 10 of the 20 outputs used,"
     " not SHD",
     laptop={"epochs": 20},
+)
+SPOKEN_DIGITS_WHOLE_INPUT = replace(
+    SPOKEN_DIGITS,
+    name="spoken-digits-standin-whole-input",
+    title="SHD (spoken digits), input whole",
+    neuron=SHD_WHOLE_INPUT.neuron,
+    instead_of=SHD_WHOLE_INPUT.name,
+    sources={**SPOKEN_DIGITS.sources, "neuron": SHD_WHOLE_INPUT.sources["neuron"]},
 )
 DVS_CLIPS = _on_data(
     DVS_GESTURE,

@@ -8,6 +8,7 @@ from bench.spec.task import Task
 
 _DHSNN_CODE = "code: public DH-SNN scripts of the roles lab, equal to roles Table 5"
 _INPUT_FACTOR = "the script's factor (1-k) on the input, not in the paper's equations: see the notes of roles-6"
+_INPUT_WHOLE = "the input whole: paper eq. 1 (the script multiplies it by 1-k)"
 _LEARNED_LEAK = {
     "learn_leak": True,
     "reset": "hard",
@@ -16,8 +17,23 @@ _LEARNED_LEAK = {
     "surrogate": "multi_gaussian",
     "width": 0.5,
 }
+INPUT_WHOLE_NOTE = "the paper's own equation: the input is not multiplied by 1 - k"
 _UNIFORM_START = {"start": "uniform"}
 _UNIFORM_SOURCE = "code: every state starts from U(0, 1) at every pass"
+
+
+def _whole_input(task: Task) -> Task:
+    """``task`` with the paper's own equation, in which the input reaches the neurons whole."""
+    neuron_source = task.sources["neuron"].replace(_INPUT_FACTOR, _INPUT_WHOLE)
+    return replace(
+        task,
+        name=f"{task.name}-whole-input",
+        title=f"{task.title}, input whole",
+        neuron={**task.neuron, "scale_input": False},
+        instead_of=task.name,
+        sources={**task.sources, "neuron": neuron_source},
+    )
+
 
 XOR = Task(
     name="xor",
@@ -91,6 +107,8 @@ XOR_SCRIPT = replace(
     },
 )
 
+XOR_WHOLE_INPUT = _whole_input(XOR)
+
 SHD = Task(
     name="shd",
     title="SHD",
@@ -163,3 +181,6 @@ SSC = replace(
         "lr_neuron": "code: same rate for the leaks",
     },
 )
+
+SHD_WHOLE_INPUT = _whole_input(SHD)
+SSC_WHOLE_INPUT = _whole_input(SSC)
