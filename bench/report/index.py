@@ -18,9 +18,9 @@ from bench.spec.task import BUDGETS
 from bench.speed import timings
 
 
-def page(lines: Iterable[Line]) -> str:
+def index(lines: Iterable[Line]) -> str:
     """The text of the index."""
-    index = Index.of(lines)
+    ledger = Index.of(lines)
     return "\n".join(
         [
             "# Results",
@@ -29,7 +29,7 @@ def page(lines: Iterable[Line]) -> str:
             "",
             "What the papers claim, and whether it holds: [claims.md](claims.md).",
             "",
-            *(line for paper in PAPERS.values() for line in _paper(paper, index)),
+            *(line for paper in PAPERS.values() for line in _paper(paper, ledger)),
             *_legend(),
             *_speed(),
             *_how_to_read(),
@@ -37,9 +37,9 @@ def page(lines: Iterable[Line]) -> str:
     )
 
 
-def _paper(paper: Paper, index: Index) -> list[str]:
+def _paper(paper: Paper, ledger: Index) -> list[str]:
     tables = [table for table in TABLES.values() if table.paper.id == paper.id]
-    by_table = {table.id: counts.of(table, index) for table in tables}
+    by_table = {table.id: counts.of(table, ledger) for table in tables}
     total = sum(by_table.values(), counts.Counts())
     return [
         f"## {paper.id}: {paper.title}",

@@ -9,12 +9,12 @@ from statistics import fmean
 
 from bench.ledger import series
 from bench.ledger.store import Line
-from bench.spec.estimates import CONFIDENCE, half_of_mean
+from bench.spec.estimates import NORMAL, half_of_mean
 from bench.spec.experiment import Experiment
 from bench.spec.table import Cell
 
 APART = 5  # tolerances between two groups of seeds, at the least
-WIDER = 4  # the gap between two groups is this many times as wide as either group
+WIDER = 4  # the gap is at least this many times as wide as either group, and as the error of the test sample
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:
@@ -25,10 +25,11 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
 
 def sampling_interval(percent: float, n: int) -> tuple[float, float]:
     """95 % Wilson interval in % of an accuracy from ``n`` test samples: what one seed can say."""
-    from scipy.stats import binomtest
-
-    found = binomtest(round(percent * n / 100), n).proportion_ci(CONFIDENCE, method="wilson")
-    return 100 * found.low, 100 * found.high
+    share = percent / 100
+    square = NORMAL**2 / n
+    centre = (share + square / 2) / (1 + square)
+    half = math.sqrt(square * (share * (1 - share) + square / 4)) / (1 + square)
+    return 100 * max(centre - half, 0.0), 100 * min(centre + half, 1.0)
 
 
 @dataclass(frozen=True)
@@ -94,15 +95,15 @@ def _repeats(cell: Cell, line: Line) -> list[float]:
     )
 
 
-def groups(values: Sequence[float], tolerance: float) -> tuple[list[float], list[float]] | None:
+def groups(found: Interval, tolerance: float) -> tuple[list[float], list[float]] | None:
     """The lower and the upper group where three or more seeds fall into two: some learn, some do not. An interval of
-    their mean says nothing then.
+    their mean says nothing then. What the test sample alone can part is no group.
     """
-    if len(values) < 3:
+    ordered = sorted(found.values.values())
+    if len(ordered) < 3:
         return None
-    ordered = sorted(values)
     cut = max(range(1, len(ordered)), key=lambda i: ordered[i] - ordered[i - 1])
     lower, upper = ordered[:cut], ordered[cut:]
     gap = upper[0] - lower[-1]
     widest = max(lower[-1] - lower[0], upper[-1] - upper[0])
-    return (lower, upper) if gap >= max(APART * tolerance, WIDER * widest) else None
+    return (lower, upper) if gap >= max(APART * tolerance, WIDER * widest, WIDER * (found.sample or 0.0)) else None

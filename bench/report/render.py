@@ -13,7 +13,7 @@ from bench.ledger.store import Line
 from bench.report import claims, claims_page, figures
 from bench.report.csv_table import to_csv
 from bench.report.findings import find_results
-from bench.report.index import page
+from bench.report.index import index
 from bench.report.latex import to_latex
 from bench.report.markdown import to_markdown
 from bench.spec.table import Table
@@ -32,7 +32,7 @@ def files(tables: Iterable[Table], lines: Iterable[Line]) -> dict[Path, str]:
         }
         contents |= {paths.results() / "tables" / f"{table.id}.{ending}": text for ending, text in texts.items()}
     contents[paths.results() / "claims.md"] = claims_page.markdown(claims.judgements(lines))
-    contents[paths.results() / "README.md"] = page(lines)
+    contents[paths.results() / "README.md"] = index(lines)
     return contents
 
 

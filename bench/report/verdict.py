@@ -207,7 +207,7 @@ def _measured(
         protocol,
         first.data,
         first.params,
-        _verdict(cell, budget, found),
+        verdict(cell, budget, found),
         seeds=tuple(line.seed for line in lines),
         parted=_parted(cell, found),
         epochs=tuple(sorted({line.epochs for line in lines if line.epochs is not None})),
@@ -241,7 +241,7 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
 def _parted(cell: Cell, found: Interval) -> str:
     """``5 of 7 seeds: 99.45`` where the seeds fall into two groups: the better one and its mean."""
     assert cell.measure is not None
-    parts = groups(list(found.values.values()), cell.measure.tolerance)
+    parts = groups(found, cell.measure.tolerance)
     if parts is None:
         return ""
     better = parts[1] if cell.measure.best == "max" else parts[0]
@@ -262,7 +262,7 @@ def label(cell: Cell, budget: str) -> str:
     return ", ".join(filter(None, labels))
 
 
-def _verdict(cell: Cell, budget: str, found: Interval) -> str:
+def verdict(cell: Cell, budget: str, found: Interval) -> str:
     """For the paper's own budget, recipe and data: whether the interval lies inside the measure's tolerance around the
     published value (reproduced), outside of it (above, below), or neither (inconclusive). A label for everything else.
 
@@ -274,7 +274,7 @@ def _verdict(cell: Cell, budget: str, found: Interval) -> str:
     published = published_number(cell)
     if published is None:
         return ""
-    if found.low is None or found.high is None or groups(list(found.values.values()), cell.measure.tolerance):
+    if found.low is None or found.high is None or groups(found, cell.measure.tolerance):
         return INCONCLUSIVE
     low, high = published - cell.measure.tolerance, published + cell.measure.tolerance
     if len(found.values) == 1:

@@ -104,7 +104,7 @@ def loss(before: Estimate, after: Estimate) -> Estimate:
     paired = len(seeds) == before.n == after.n
     spread = math.hypot(before.spread, after.spread)
     if paired and len(seeds) > 1:
-        spread = half_of_mean(list(differences.values()))
+        spread = max(half_of_mean(list(differences.values())), 10.0**-before.digits / 2)  # as far as the ledger tells
     quantity = total((1.0, before), (-1.0, after))
     return Estimate(
         quantity.value,
