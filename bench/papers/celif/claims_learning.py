@@ -138,7 +138,8 @@ _ADDING = (
             for steps in (500, 800)
             for name, model in (("LSTM", LSTM_256_PLAIN), ("ALIF", ALIF_REC))
         ),
-        reading=f"Do not converge [U]: the test loss ends above half of 0.167, which always answering 1 costs. {PLAIN}",
+        reading="Do not converge [U]: after the paper's iterations the test loss is above half of 0.167, which always"
+        f" answering 1 costs. {PLAIN}",
     ),
     Claim(
         "celif-adding-grows",
