@@ -170,6 +170,20 @@ class LosesLess:
 
 
 @dataclass(frozen=True)
+class OfLosses:
+    """``predicate`` over losses. Of values a, a', b, b', … the losses are those from a to a', from b to b' and so on,
+    each one of the same networks.
+    """
+
+    predicate: Predicate
+
+    def judge(self, values: Sequence[Estimate]) -> tuple[str, str]:
+        pairs = zip(values[::2], values[1::2], strict=True)
+        verdict, text = self.predicate.judge([loss(before, after) for before, after in pairs])
+        return verdict, f"lost: {text}"
+
+
+@dataclass(frozen=True)
 class GainsMore:
     """Of pairs of values a, a', b, b', …: the difference a - a' of the first pair is larger than that of each other."""
 

@@ -103,6 +103,17 @@ LSTM_256 = _lstm(
         "clip": "guess [U]",
     },
 )
+LSTM_256_PLAIN = _lstm(
+    "lstm-256-plain",
+    "LSTM, plain",
+    (256,),
+    {"network_settings": {"cell": "lstm"}},
+    {
+        "layers": "guess [U]: its size is not given",
+        "network": _LSTM_NETWORK_SOURCE,
+        "network_settings": "torch's own cell, without help",
+    },
+)
 LSTM_128 = _lstm(
     "lstm-128",
     "LSTM, 66.5k",
