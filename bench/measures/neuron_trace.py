@@ -41,20 +41,22 @@ def contextual_embedding(neuron: CELIF, recorded: dict[str, Tensor]) -> Tensor:
     """TE[t] V[t-1], or what ``neuron`` has in its place, from the states ``recorded`` over time, each [T, B, N]."""
     drive = neuron.drive(len(recorded["v"]))
     te = drive["te"][:, None] if drive else None
-    before = [torch.cat([torch.zeros_like(recorded[name][:1]), recorded[name][:-1]]) for name in ("v", "s")]
-    state = CELIF.State(*before, theta=recorded["theta"])  # no embedding reads the threshold
+    v, s = (torch.cat([torch.zeros_like(recorded[name][:1]), recorded[name][:-1]]) for name in ("v", "s"))
+    state = CELIF.State(v, s, recorded["theta"])  # no embedding reads the threshold
     return EMBEDDINGS[neuron.config.embedding](te, state).expand_as(recorded["v"])
 
 
 @torch.no_grad()
 def _traces(trained: Trained, protocol: str) -> Iterator[Traces]:
     """The traces of every test batch with a sample decided right. Raises ``NotApplicable`` unless the output layer is
-    CE-LIF.
+    CE-LIF and starts with V = 0.
     """
     module = trained.module(protocol)
     network = module.network
     if not isinstance(network, Dense) or network.head is not None or not isinstance(network.stack[-1].neuron, CELIF):
         raise NotApplicable("the output layer is not CE-LIF")
+    if network.start != "own":
+        raise NotApplicable(f"the neurons start with random states (start {network.start!r})")
     neuron = network.stack[-1].neuron
     first = 0
     for x, target in batches(module, trained.data("test"), dense=True):

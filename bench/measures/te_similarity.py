@@ -122,14 +122,20 @@ def best_period(trained: Trained, protocol: str, shortest: int = SHORTEST, longe
     """
     after = scores(by_lag(_after(trained, protocol)), shortest, longest)
     before = scores(by_lag(_before(trained)), shortest, longest)
-    series = {"period": list(after), "before": list(before.values()), "after": list(after.values())}
+    series: dict[str, list] = {"period": list(after), "before": list(before.values()), "after": list(after.values())}
     return Reading(float(max(after, key=lambda period: after[period])), series=series)
+
+
+def _pairs(matrix: Tensor) -> Tensor:
+    """Rows and columns of the entries above the diagonal, [2, pairs]."""
+    steps = len(matrix)
+    return torch.triu_indices(steps, steps, offset=1)
 
 
 def before_training(trained: Trained, protocol: str) -> Reading:
     """Mean absolute similarity of two different steps before training. Raises ``NotApplicable`` as ``_before``."""
     matrix = _before(trained).abs()
-    i, j = torch.triu_indices(*matrix.shape, offset=1)
+    i, j = _pairs(matrix)
     return Reading(float(matrix[i, j].mean()))
 
 
@@ -137,7 +143,7 @@ def earlier_similarity(matrix: Tensor, first: int, last: int, equal_lags: bool) 
     """Mean similarity of steps ``first`` to ``last`` (not included) with earlier steps; with ``equal_lags`` only with
     those from ``first`` on.
     """
-    i, j = torch.triu_indices(*matrix.shape, offset=1)
+    i, j = _pairs(matrix)
     chosen = (j >= first) & (j < last)
     if equal_lags:
         chosen &= i >= first

@@ -11,10 +11,10 @@ TABLE = Table(
     "celif-fig-2",
     PAPER,
     "Contextual embeddings, thresholds and spikes of all output neurons while an image is read pixel by pixel",
-    figure_cells(MODELS, {"Target neuron": SEQ_MNIST}, NEURON_TRACE)
+    figure_cells(MODELS, {"Traces": SEQ_MNIST}, NEURON_TRACE)
     + figure_cells(
         MODELS,
-        {"TE V below 0": SEQ_MNIST},
+        {"TE V below 0, target minus others": SEQ_MNIST},
         TRACE_SHARE,
         "the text says that target neurons have more of them, and prints no number",
     )

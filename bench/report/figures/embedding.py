@@ -37,7 +37,7 @@ def traces(table: Table, cells: list[PlottedCell]) -> tuple[Figure, Points]:
         columns = cell.first_series("sample", "neuron", "target", "t", "pixel", "spike", "threshold", "embedding")
         points += _plot_image(image, cell, columns)
         points += _plot_neurons(axes, cell, columns)
-        first.set_title("\n".join([cell.row, *values]))
+        first.set_title("; ".join([cell.row, *values]))
     return figure, points
 
 
@@ -46,11 +46,11 @@ def _value_point(cell: PlottedCell) -> dict[str, Any]:
 
 
 def _value_text(cell: PlottedCell) -> str:
-    """Title and value of what ``cell`` measures."""
+    """The name of the column of ``cell`` and its value."""
     measure = cell.finding.cell.measure
     assert measure is not None
     unit = f" {measure.unit}" if measure.unit else ""
-    return f"{measure.title}: {cell.finding.value or 0:.{measure.digits}f}{unit}"
+    return f"{cell.column}: {cell.finding.value or 0:.{measure.digits}f}{unit}"
 
 
 def _plot_image(axis: Any, cell: PlottedCell, columns: dict[str, list[float]]) -> Points:
@@ -169,7 +169,7 @@ def _plot_lags(axis: Any, cell: PlottedCell, values: list[str]) -> None:
         xlabel="lag between time steps (lines: multiples of 28, one row of the image)",
         ylabel="mean cosine similarity",
     )
-    axis.set_title("\n".join([cell.row, _value_text(cell), *values]))
+    axis.set_title("; ".join([cell.row, *values]))
 
 
 def _plot_periods(axis: Any, cell: PlottedCell) -> None:
@@ -183,6 +183,7 @@ def _plot_periods(axis: Any, cell: PlottedCell) -> None:
         ylabel="similarity score",
         xticks=columns["period"][::2],
     )
+    axis.yaxis.labelpad = 7
     axis.set_title(f"{cell.row}: largest score at a period of {cell.finding.value:.0f} steps")
 
 
