@@ -108,20 +108,64 @@ GRADIENT_REACH = Measure(
 TE_SIMILARITY = Measure(
     "te-similarity",
     "",
-    "similarity of the embedding at lags 28k minus 28k + 14",
-    tolerance=0.02,
+    "similarity score of period 28 minus the largest of periods 20 to 40",
+    version=2,
+    tolerance=0.005,
     digits=4,
     reader="te_similarity:te_similarity",
     protocols=("last",),
 )
 TE_MATRIX = replace(TE_SIMILARITY, name="te-similarity-matrix", settings={"block": 7})
+TE_PERIOD_SCORES = replace(
+    TE_SIMILARITY,
+    name="te-period-scores",
+    unit="steps",
+    title="period from 20 to 40 with the largest similarity score",
+    version=1,
+    tolerance=0.5,
+    digits=0,
+    reader="te_similarity:best_period",
+)
+TE_BEFORE = replace(
+    TE_SIMILARITY,
+    name="te-before",
+    title="mean absolute similarity of two steps before training",
+    version=1,
+    tolerance=0.02,
+    reader="te_similarity:before_training",
+    series=False,
+)
+TE_LATE = replace(
+    TE_BEFORE,
+    name="te-late",
+    title="similarity with earlier steps, last quarter of the steps minus the first",
+    reader="te_similarity:late_similarity",
+)
+TE_LATE_EQUAL_LAGS = replace(
+    TE_LATE,
+    name="te-late-equal-lags",
+    title="similarity with earlier steps of the same quarter, last quarter of the steps minus the first",
+    settings={"equal_lags": True},
+)
 NEURON_TRACE = Measure(
     "neuron-trace",
     "",
-    "spikes per step of the most active output neuron",
+    "spikes per step of the target output neuron",
+    version=2,
+    tolerance=0.05,
     digits=4,
     reader="neuron_trace:neuron_trace",
     protocols=("last",),
+)
+TRACE_SHARE = Measure(
+    "trace-share",
+    "",
+    "share of steps with a negative embedding, target output neuron minus the others",
+    tolerance=0.02,
+    digits=4,
+    reader="neuron_trace:negative_share",
+    protocols=("last",),
+    repeats=("difference", "sample"),
 )
 
 # Yin et al. 2024, Table 9 and Figures 3 and 6

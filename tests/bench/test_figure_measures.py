@@ -1,10 +1,7 @@
-"""Learning curves, gradient reach, similarity of the embedding, neuron traces: each against a computation of its
-own.
-"""
+"""Learning curves and gradient reach: each against a computation of its own."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +11,6 @@ from torch import Tensor
 
 from bench.measures.gradient_reach import _unrolled, gradient_reach, hidden_gradient
 from bench.measures.learning_curve import final_loss, plateau
-from bench.measures.neuron_trace import neuron_trace
-from bench.measures.te_similarity import by_lag, score, similarity, te_similarity
 from bench.papers.celif.models import ALIF_REC, CELIF
 from bench.papers.celif.models_baselines import LSTM_256
 from bench.papers.celif.tasks import COPY_100
@@ -103,50 +98,6 @@ def test_the_profile_sums_to_one_and_the_value_is_its_first_ten_steps(places: Pa
     reading = gradient_reach(small(CELIF), "last", samples=8)
     share = reading.series["share"]
     assert len(share) == 24 and sum(share) == pytest.approx(1.0) and reading.value == pytest.approx(sum(share[:10]))
-
-
-def test_similarity_of_a_hand_made_embedding() -> None:
-    te = torch.tensor([[1.0, 0.0, 2.0, 1.0], [0.0, 3.0, 0.0, 1.0]])  # columns along x, y, x and between
-    half = math.sqrt(0.5)
-    expected = torch.tensor(
-        [[1, 0, 1, half], [0, 1, 0, half], [1, 0, 1, half], [half, half, half, 1]], dtype=torch.float64
-    )
-    assert torch.allclose(similarity(te), expected, atol=1e-6)
-    assert by_lag(expected) == pytest.approx([1.0, half / 3 * 1, (1 + half) / 2, half], abs=1e-6)
-
-
-def test_the_score_is_high_where_columns_repeat_with_the_period() -> None:
-    t = torch.arange(784)
-    te = torch.stack([torch.cos(2 * math.pi * t / 28), torch.sin(2 * math.pi * t / 28)])
-    assert score(by_lag(similarity(te)), 28) == pytest.approx(2.0, abs=1e-5)  # 1 at whole periods, -1 half-way
-    assert score(by_lag(similarity(te)), 56) == pytest.approx(0.0, abs=1e-5)
-    with pytest.raises(ValueError, match="needs more than 42 steps"):
-        score([1.0] * 40, 28)
-
-
-def test_before_training_is_what_the_seed_makes(places: Path) -> None:
-    trained_experiment = small(CELIF)
-    reading = te_similarity(trained_experiment, "last", period=4)
-    assert reading.series["before"] == pytest.approx(reading.series["after"]) and len(reading.series["lag"]) == 24
-    trained_experiment.states["last"]["layers.0.neuron.te"].copy_(torch.randn(6, 24))
-    moved = te_similarity(trained_experiment, "last", period=4)
-    assert moved.series["before"] == reading.series["before"] and moved.series["after"] != pytest.approx(
-        reading.series["after"]
-    )
-    matrix = te_similarity(trained_experiment, "last", period=4, block=8).series
-    assert list(zip(matrix["i"], matrix["j"], strict=True)) == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
-    with pytest.raises(trained.NotApplicable, match="without a temporal embedding"):
-        te_similarity(small(ALIF_REC), "last")
-
-
-def test_a_trace_has_the_states_that_give_the_spikes(places: Path) -> None:
-    reading = neuron_trace(small(CELIF), "last")
-    columns = reading.series
-    assert set(columns) == {"neuron", "t", "spike", "v", "s", "theta"} and len(columns["t"]) == 2 * 24
-    assert columns["spike"] == [int(v >= theta) for v, theta in zip(columns["v"], columns["theta"], strict=True)]
-    assert reading.value == pytest.approx(sum(columns["spike"][:24]) / 24) and sum(columns["spike"]) > 0
-    with pytest.raises(trained.NotApplicable):
-        neuron_trace(small(LSTM_256), "last")
 
 
 def test_curves_come_from_the_history(places: Path) -> None:

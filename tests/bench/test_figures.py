@@ -24,6 +24,7 @@ from bench.report.findings import find_results
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
 from bench.spec.table import Table
+from tests.bench.embedding_series import periods, shares, trace
 from tests.conftest import ROOT
 
 FIGURES = {t.id: t for t in TABLES.values() if t.draw}
@@ -73,14 +74,6 @@ def matrix(seed: int) -> dict[str, list]:
     }
 
 
-def trace(seed: int) -> dict[str, list]:
-    t = [*range(784)] * 2
-    v = [math.sin(i / 9 + seed) * 0.5 for i in t]
-    theta = [0.3 + 0.2 * math.sin(i / 60) for i in t]
-    spike = [int(a > b) for a, b in zip(v, theta, strict=True)]
-    return {"neuron": [3] * 784 + [5] * 784, "t": t, "spike": spike, "v": v, "s": spike, "theta": theta}
-
-
 def rates(seed: int) -> dict[str, list]:
     rate = [0.2 * (n / 512) ** (1 + seed % 3) for n in range(512)]
     return {"layer": [1] * 512 + [2] * 10, "neuron": [*range(512), *range(10)], "rate": [*rate, *[0.1] * 10]}
@@ -119,7 +112,12 @@ SERIES = {
     "gradient-reach": profile,
     "te-similarity": lags,
     "te-similarity-matrix": matrix,
+    "te-period-scores": periods,
+    "te-before": lambda seed: {},
+    "te-late": lambda seed: {},
     "neuron-trace": trace,
+    "trace-share": shares,
+    "accuracy": lambda seed: {},
 }
 
 

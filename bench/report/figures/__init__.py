@@ -95,7 +95,7 @@ def plotted_cells(table: Table, findings: list[Finding]) -> list[PlottedCell]:
         for seed in finding.seeds:
             experiment = Experiment(cell.task, cell.model, seed, finding.budget)
             columns = series.read(experiment, cell.measure, finding.protocol)
-            if columns is None and cell.measure.series:
+            if columns is None and cell.measure.reader and cell.measure.series:
                 path = series.path(experiment, cell.measure, finding.protocol)
                 missing.append(str(path.relative_to(paths.results())))
             by_seed.append(columns or {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,57 +14,83 @@ from bench.report.figures.landscapes import Points
 from bench.report.figures.style import COLOURS, SEQUENTIAL, panels
 from bench.spec.table import Table
 
-THRESHOLDS = ("theta", "threshold")
-POTENTIALS = ("v", "u")
+TARGET = COLOURS[2]
+OTHERS = "#aaaaaa"
 IMAGE_ROW = 28  # time steps
 
 
 def traces(table: Table, cells: list[PlottedCell]) -> tuple[Figure, Points]:
-    """Potential, threshold and spikes of two neurons, a column of panels a model (celif Figure 2)."""
-    figure, axes = panels(2, len(cells), width=4.2, height=1.7, sharex=True)
-    points: Points = []
-    for place, cell in enumerate(cells):
-        columns = cell.first_series("neuron", "t", "spike")
-        states = [name for name in columns if name in POTENTIALS + THRESHOLDS]
-        neurons = dict.fromkeys(columns["neuron"])
-        for axis, neuron in zip((row[place] for row in axes), neurons, strict=False):
-            steps = [i for i, n in enumerate(columns["neuron"]) if n == neuron]
-            trace = {name: [columns[name][i] for i in steps] for name in ("neuron", "t", "spike", *states)}
-            _plot_trace(axis, trace, states)
-            axis.set(ylabel=f"neuron {neuron:.0f} (unitless)")
-            points += [
-                {"row": cell.row, "column": cell.column, **dict(zip(trace, values, strict=True))}
-                for values in zip(*trace.values(), strict=True)
-            ]
-        axes[0][place].set_title(cell.row)
-        axes[1][place].set_xlabel("time step")
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center")
+    """Image, contextual embedding, threshold and spikes of all output neurons, the target neuron in colour (celif
+    Figure 2). The image is to the left of a model's three panels.
+    """
+    drawn = [cell for cell in cells if "embedding" in cell.series[0]]
+    others = [cell for cell in cells if cell not in drawn]
+    figure, _ = panels(3 * max(1, len(drawn)), 2, width=3.4, height=1.5)
+    figure.clear()
+    grid = figure.add_gridspec(3 * max(1, len(drawn)), 2, width_ratios=(1, 3.6))
+    points = [_value_point(cell) for cell in others]
+    for place, cell in enumerate(drawn):
+        values = [_value_text(other) for other in others if other.row == cell.row]
+        image = figure.add_subplot(grid[3 * place, 0])
+        first = figure.add_subplot(grid[3 * place, 1])
+        axes = [first, *(figure.add_subplot(grid[3 * place + i, 1], sharex=first) for i in (1, 2))]
+        columns = cell.first_series("sample", "neuron", "target", "t", "pixel", "spike", "threshold", "embedding")
+        points += _plot_image(image, cell, columns)
+        points += _plot_neurons(axes, cell, columns)
+        first.set_title("; ".join([cell.row, *values]))
     return figure, points
 
 
-def _plot_trace(axis: Any, trace: dict[str, list[float]], states: list[str]) -> None:
-    """The ``states`` of one neuron as lines and its spikes as ticks below them."""
-    for name in states:
-        threshold = name in THRESHOLDS
-        axis.plot(
-            trace["t"],
-            trace[name],
-            color=COLOURS[2 if threshold else 1],
-            linestyle="--" if threshold else "-",
-            linewidth=1 if threshold else 0.7,
-            label=r"threshold $\Theta$" if threshold else "potential $V$",
-        )
-    spikes = [t for t, spike in zip(trace["t"], trace["spike"], strict=True) if spike]
-    axis.plot(
-        spikes,
-        [0.04] * len(spikes),
-        "|",
-        color=COLOURS[0],
-        markersize=5,
-        transform=axis.get_xaxis_transform(),
-        label="spike $S$",
-    )
+def _value_point(cell: PlottedCell) -> dict[str, Any]:
+    return {"row": cell.row, "column": cell.column, "value": cell.finding.value}
+
+
+def _value_text(cell: PlottedCell) -> str:
+    """The name of the column of ``cell`` and its value."""
+    measure = cell.finding.cell.measure
+    assert measure is not None
+    unit = f" {measure.unit}" if measure.unit else ""
+    return f"{cell.column}: {cell.finding.value or 0:.{measure.digits}f}{unit}"
+
+
+def _plot_image(axis: Any, cell: PlottedCell, columns: dict[str, list[float]]) -> Points:
+    """The image as it is read: a square where the steps make one, else one line."""
+    steps = int(max(columns["t"])) + 1
+    pixels = columns["pixel"][:steps]
+    side = math.isqrt(steps)
+    shape = (side, side) if side * side == steps else (1, steps)
+    axis.imshow(np.reshape(pixels, shape), cmap="gray_r", aspect="auto" if shape[0] == 1 else "equal")
+    label = next(neuron for neuron, target in zip(columns["neuron"], columns["target"], strict=True) if target)
+    axis.set(title=f"(a) test image {columns['sample'][0]:.0f}, class {label:.0f}", xticks=[], yticks=[])
+    return [{"row": cell.row, "column": cell.column, "t": t, "pixel": pixel} for t, pixel in enumerate(pixels)]
+
+
+def _plot_neurons(axes: list[Any], cell: PlottedCell, columns: dict[str, list[float]]) -> Points:
+    """Embedding and threshold as lines, spikes as ticks, of one neuron after the other, the target neuron last."""
+    names = ("neuron", "target", "t", "spike", "threshold", "embedding")
+    rows = [dict(zip(names, values, strict=True)) for values in zip(*(columns[n] for n in names), strict=True)]
+    target = next(row["neuron"] for row in rows if row["target"])
+    neurons = list(dict.fromkeys(row["neuron"] for row in rows))
+    for neuron in sorted(neurons, key=lambda number: number == target):
+        own = [row for row in rows if row["neuron"] == neuron]
+        colour = TARGET if neuron == target else OTHERS
+        width = 1.0 if neuron == target else 0.5
+        steps = [row["t"] for row in own]
+        for axis, name in zip(axes, ("embedding", "threshold"), strict=False):
+            axis.plot(steps, [row[name] for row in own], color=colour, linewidth=width)
+        spikes = [row["t"] for row in own if row["spike"]]
+        axes[2].plot(spikes, [neuron] * len(spikes), "|", color=colour, markersize=4, markeredgewidth=0.5)
+    axes[0].plot([], [], color=TARGET, label="target neuron")
+    axes[0].plot([], [], color=OTHERS, label="other output neurons")
+    axes[0].legend(loc="upper right", ncols=2)
+    axes[0].axhline(0, color="#000000", linewidth=0.4)
+    axes[0].set_ylabel("(b) TE[t] V[t-1]")
+    axes[1].set_ylabel(r"(c) threshold $\Theta$")
+    axes[2].set(ylabel="(d) spikes, by neuron", yticks=neurons, xlabel="time step")
+    axes[2].invert_yaxis()
+    for axis in axes[:2]:
+        axis.tick_params(labelbottom=False)
+    return [{"row": cell.row, "column": cell.column, **row} for row in rows]
 
 
 def reach(table: Table, cells: list[PlottedCell]) -> tuple[Figure, Points]:
@@ -90,23 +117,28 @@ def reach(table: Table, cells: list[PlottedCell]) -> tuple[Figure, Points]:
 
 
 def similarity(table: Table, cells: list[PlottedCell]) -> tuple[Figure, Points]:
-    """Similarity between the columns of TE before and after training: matrices above, means by lag below (celif
-    Figure 7).
+    """Similarity between the columns of TE before and after training: matrices above, then means by lag, then the
+    scores of periods (celif Figure 7).
     """
     matrices = [cell for cell in cells if "i" in cell.series[0]]
     lags = [cell for cell in cells if "lag" in cell.series[0]]
-    figure, _ = panels(1 + len(matrices), 2, width=2.9, height=2.3)
+    periods = [cell for cell in cells if "period" in cell.series[0]]
+    figure, _ = panels(max(1, len(matrices) + len(lags) + len(periods)), 2, width=2.9, height=2.3)
     figure.clear()
-    grid = figure.add_gridspec(len(matrices) + len(lags), 2)
+    grid = figure.add_gridspec(max(1, len(matrices) + len(lags) + len(periods)), 2)
     points: Points = []
     for place, cell in enumerate(matrices):
-        for side, name in enumerate(("before", "after")):
-            _plot_matrix(figure, grid[place, side], cell, name)
+        for column, name in enumerate(("before", "after")):
+            _plot_matrix(figure, grid[place, column], cell, name)
         points += cell.points("i", "j", "before", "after")
     for place, cell in enumerate(lags, start=len(matrices)):
-        _plot_lags(figure.add_subplot(grid[place, :]), cell)
+        values = [_value_text(other) for other in cells if not other.series[0] and other.row == cell.row]
+        _plot_lags(figure.add_subplot(grid[place, :]), cell, values)
         points += cell.points("lag", "before", "after")
-    return figure, points
+    for place, cell in enumerate(periods, start=len(matrices) + len(lags)):
+        _plot_periods(figure.add_subplot(grid[place, :]), cell)
+        points += cell.points("period", "before", "after")
+    return figure, points + [_value_point(cell) for cell in cells if not cell.series[0]]
 
 
 def _plot_matrix(figure: Figure, place: Any, cell: PlottedCell, name: str) -> None:
@@ -126,18 +158,36 @@ def _plot_matrix(figure: Figure, place: Any, cell: PlottedCell, name: str) -> No
     figure.colorbar(image, ax=axis, shrink=0.8, label="cosine similarity")
 
 
-def _plot_lags(axis: Any, cell: PlottedCell) -> None:
-    """The mean similarity by lag, before and after training."""
+def _plot_lags(axis: Any, cell: PlottedCell, values: list[str]) -> None:
+    """The mean similarity by lag, before and after training; ``values`` stand in the title."""
     columns = cell.first_series("lag", "before", "after")
     for lag in range(IMAGE_ROW, len(columns["lag"]), IMAGE_ROW):
         axis.axvline(lag, color="#cccccc", linewidth=0.4, zorder=0)
     length = len(columns["lag"]) - IMAGE_ROW  # the longest lags are means of few pairs
-    lags = columns["lag"][:length]
-    axis.plot(lags, columns["before"][:length], color=COLOURS[0], linestyle="--", label="before training")
-    axis.plot(lags, columns["after"][:length], color=COLOURS[1], label="after training")
+    _plot_before_and_after(axis, {name: column[:length] for name, column in columns.items()}, "lag")
     axis.set(
         xlabel="lag between time steps (lines: multiples of 28, one row of the image)",
         ylabel="mean cosine similarity",
     )
-    axis.set_title(f"{cell.row}: {cell.finding.value:.3f} more at lags 28k than at 28k + 14")
+    axis.set_title("; ".join([cell.row, *values]))
+
+
+def _plot_periods(axis: Any, cell: PlottedCell) -> None:
+    """The score of each period, before and after training."""
+    columns = cell.first_series("period", "before", "after")
+    axis.axvline(IMAGE_ROW, color="#cccccc", linewidth=0.4, zorder=0)
+    axis.axhline(0, color="#000000", linewidth=0.4, zorder=0)
+    _plot_before_and_after(axis, columns, "period")
+    axis.set(
+        xlabel="period (time steps; line: 28, one row of the image)",
+        ylabel="similarity score",
+        xticks=columns["period"][::2],
+    )
+    axis.yaxis.labelpad = 7
+    axis.set_title(f"{cell.row}: largest score at a period of {cell.finding.value:.0f} steps")
+
+
+def _plot_before_and_after(axis: Any, columns: dict[str, list[float]], x: str) -> None:
+    axis.plot(columns[x], columns["before"], color=COLOURS[0], linestyle="--", label="before training")
+    axis.plot(columns[x], columns["after"], color=COLOURS[1], label="after training")
     axis.legend()
