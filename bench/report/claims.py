@@ -21,6 +21,7 @@ from datamodules.sources import SOURCES
 
 UNTESTED = "untested"
 NOT_COMPARABLE = "not comparable"  # trained for different numbers of epochs
+TOO_SHORT = "the claim is about trainings to the end of the paper's budget"
 VERDICTS = (FAILS, UNDECIDED, ONE_SEED, NOT_COMPARABLE, UNTESTED, HOLDS)  # the first that a part has is the claim's
 DATA = ("published", "full", "subset", "stand-in")
 
@@ -66,7 +67,7 @@ def judge(claim: Claim, lines: Iterable[Line]) -> list[Judgement]:
         judgements.append(Judgement(claim, "published", printed, left_out))
     for data in DATA[1:]:
         parts = [(part, moved) for part in claim.parts if (moved := on_data(part, data))]
-        judged = tuple(_judge_measured(moved, index) for _, moved in parts)
+        judged = tuple(_judge_measured(moved, index, claim.to_the_end) for _, moved in parts)
         if data == "full" or any(p.verdict != UNTESTED for p in judged):
             kept = [part for part, _ in parts]
             left_out = tuple(part.name for part in claim.parts if part not in kept)
@@ -146,7 +147,7 @@ def _judge_published(part: Part) -> PartJudgement | None:
     return PartJudgement(part.name, verdict, text)
 
 
-def _judge_measured(part: Part, index: Index) -> PartJudgement:
+def _judge_measured(part: Part, index: Index, to_the_end: bool) -> PartJudgement:
     values = comparable.values(part.cells, index)
     if values.missing:
         names = list(dict.fromkeys(cell_name(cell) for cell in values.missing))
@@ -157,6 +158,9 @@ def _judge_measured(part: Part, index: Index) -> PartJudgement:
         commands = deciding_commands(values.shortest, index.data)
         return PartJudgement(part.name, NOT_COMPARABLE, values.unequal, "", commands)
     verdict, text = part.predicate.judge(values.estimates)
+    if to_the_end and not all(estimate.ended for estimate in values.estimates if estimate.n):
+        commands = deciding_commands(part.cells, index.data)
+        return PartJudgement(part.name, UNDECIDED, f"{text}; {TOO_SHORT}", values.training, commands)
     commands = () if verdict in (HOLDS, FAILS) else _more_seeds(part, values, index)
     return PartJudgement(part.name, verdict, text, values.training, commands)
 

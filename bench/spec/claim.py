@@ -34,7 +34,8 @@ class Claim:
     """One sentence, which holds if all ``parts`` hold.
 
     ``section`` is the place in the paper and ``source`` a key of ``SOURCES``. ``reading`` says how the sentence became
-    a predicate: tolerances, thresholds, what stands for a word.
+    a predicate: tolerances, thresholds, what stands for a word. ``to_the_end``: it is about trainings that ran to the
+    end of the paper's budget, and a shorter training makes it true too easily.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Claim:
     parts: tuple[Part, ...]
     source: str = "text"
     reading: str = ""
+    to_the_end: bool = False
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:

@@ -162,6 +162,15 @@ def test_what_is_read_from_weights_is_not_compared_after_unequal_training(places
     assert judged([replace(line, epochs=1) for line in lines], claim).verdict == "holds"
 
 
+def test_a_claim_about_trainings_to_the_end_is_not_decided_by_shorter_ones() -> None:
+    claim = replace(CLAIM, to_the_end=True)
+    lines = [*results_of(A, 95, "laptop"), *results_of(B, 90, "laptop")]
+    part = judged(lines, claim).parts[0]
+    assert (judged(lines).verdict, part.verdict) == ("holds", "undecided")
+    assert "to the end of the paper's budget" in part.text and "--budget paper" in part.commands[0]
+    assert judged([*results_of(A, 95), *results_of(B, 90)], claim).verdict == "holds"
+
+
 def test_seeds_of_one_value_that_were_trained_unequally_are_not_taken_together() -> None:
     first, second, third = results_of(A, 95, "laptop")
     lines = [

@@ -221,7 +221,7 @@ def test_subsets_and_stand_ins_are_counted_in_columns_of_their_own_labelled_and_
         assert {f.verdict for r, f in found.items() if r not in described} == {
             kind
         }  # N-MNIST's 70,000, 10 classes and pixels too
-        assert cell_text(found[row]) == f"{samples} * (–)"
+        assert cell_text(found[row]) == f"{samples} (–) *"
     words = legend([find_result(table, c, []) for c in table.cells])
     assert "Nothing measured" not in words and "not its data" in words
 

@@ -22,7 +22,7 @@ TABLE = (
 )
 TASK = 'from bench.spec.task import Task\nXOR = Task("{}", "{}", "delayed-xor", (20, 16, 2))\n'
 MODEL = 'from bench.spec.model import Model\nLIF = Model("{}", "{}")\n'
-CLAIMS = 'from bench.spec.claim import Claim\nCLAIMS = (Claim("{}", "1", "Sentence", (), "Table 1"),)\n'
+CLAIMS = 'from bench.spec.claim import Claim\nCLAIMS = (Claim("{}", "1", "Sentence", (), "table"),)\n'
 COMPLETE = {
     "paper.py": PAPER.format("own"),
     "table_1.py": TABLE.format(folder="own", id="own-1"),

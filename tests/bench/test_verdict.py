@@ -357,7 +357,10 @@ def test_a_unit_is_in_the_header_where_the_whole_column_has_it_and_else_in_the_c
         f"| | {header} |", "| --- | --- |", *(f"| row {n} | {cell} |" for n, cell in enumerate(cells)),
     ]  # fmt: skip
     latex = to_latex(table, found)
-    assert f" & {header.replace('%', chr(92) + '%')} " in latex and f"row 0 & {cells[0].replace('†', chr(92) + 'dag{}')} " in latex
+    assert (
+        f" & {header.replace('%', chr(92) + '%')} " in latex
+        and f"row 0 & {cells[0].replace('†', chr(92) + 'dag{}')} " in latex
+    )
 
 
 def test_networks_without_spikes_have_no_synaptic_operations_in_roles_8_and_keep_their_energy() -> None:

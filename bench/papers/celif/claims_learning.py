@@ -62,6 +62,7 @@ _FIGURE_4 = (
         (Part(AtMost(10), (value(SEQ_MNIST, CELIF_154K, LEARNING_CURVE),)),),
         reading="Converges [U]: its test accuracy is within 1 point of its best. The training must be long enough to"
         " have a plateau.",
+        to_the_end=True,
     ),
     Claim(
         "celif-others-hundred",
@@ -73,6 +74,7 @@ _FIGURE_4 = (
         ),
         reading="Need [U]: to come within 1 point of their best test accuracy. The training must be long enough to"
         " have a plateau.",
+        to_the_end=True,
     ),
     Claim(
         "celif-smooth-landscape",
@@ -140,6 +142,7 @@ _ADDING = (
         ),
         reading="Do not converge [U]: after the paper's iterations the test loss is above half of 0.167, which always"
         f" answering 1 costs. {PLAIN}",
+        to_the_end=True,
     ),
     Claim(
         "celif-adding-grows",
@@ -171,6 +174,7 @@ _COPY = (
             for name, model in (("LSTM", LSTM_256_PLAIN), ("ALIF", ALIF_REC))
         ),
         reading=f"Below [U]: under 95 % of 10 ln 8 / 120, which guessing the digits costs. {PLAIN}",
+        to_the_end=True,
     ),
     Claim(
         "celif-copy-lstm-helped",
@@ -190,6 +194,7 @@ _REACH = (
         " ALIF's hardly, ALIF's slightly farther than LSTM's",
         _reach_parts(400, LSTM_256_PLAIN),
         reading=f"{_REACH_READING} {PLAIN}",
+        to_the_end=True,
     ),
     Claim(
         "celif-gradient-reach-100",

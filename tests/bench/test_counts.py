@@ -1,0 +1,79 @@
+"""Coverage: published numbers by what is known of them, and everything else apart."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from bench import paths
+from bench.ledger import store
+from bench.ledger.index import Index
+from bench.measures import ACCURACY
+from bench.papers.registry import PAPERS, TABLES
+from bench.papers.roles.models import LIF
+from bench.papers.roles.paper import PAPER
+from bench.papers.roles.tasks import DVS_GESTURE, MNIST, NMNIST_STANDIN
+from bench.report import counts
+from bench.report.counts import Counts
+from bench.report.findings import find_results
+from bench.spec.table import Cell, Fact, Table
+from tests.bench.test_verdict import CELL, result
+
+
+def table(*cells: Cell) -> Table:
+    return Table("roles-6", PAPER, "title", cells)
+
+
+@pytest.mark.parametrize(
+    ("values", "budget", "counted"),
+    [
+        ((94.8, 94.9, 95.0), "paper", Counts(published=1, reproduced=1)),
+        ((98.0, 98.1, 98.2), "paper", Counts(published=1, above=1)),
+        ((90.0, 90.1, 90.2), "paper", Counts(published=1, below=1)),
+        ((94.85,), "paper", Counts(published=1, inconclusive=1)),
+        ((94.8, 94.9, 95.0), "laptop", Counts(published=1, reduced=1)),
+    ],
+)
+def test_a_published_number_is_counted_by_its_verdict_or_its_budget(
+    values: tuple[float, ...], budget: str, counted: Counts
+) -> None:
+    lines = [result(value, seed, budget) for seed, value in enumerate(values)]
+    assert counts.of(table(CELL), lines) == counted
+    assert counted.at_paper_budget == (budget == "paper")
+
+
+def test_what_is_no_published_number_that_needs_training_is_counted_apart() -> None:
+    other_recipe = replace(CELL, column="a", task=replace(MNIST, departs="another rate"))
+    standin = Cell("Baseline", "b", None, "%", NMNIST_STANDIN, LIF, ACCURACY, extra=True)
+    fact = Cell("Epochs", "c", "100", "", MNIST, LIF, fact=Fact("setting", ("epochs",)))
+    absent = Cell("Baseline", "d", None, "%", MNIST, LIF, ACCURACY, "not applicable", "left out")
+    no_data = Cell("Baseline", "e", "94.09", "%", DVS_GESTURE, LIF, ACCURACY)
+    lines = [result(94.85), result(94.85, task="nmnist-standin", data="nmnist-standin")]
+    found = counts.of(table(other_recipe, standin, fact, absent, no_data), lines)
+    assert found == Counts(published=2, another_recipe=1, no_data=1, computed=1)
+    assert found.at_paper_budget == 1
+
+
+def test_all_209_published_numbers_are_counted_once() -> None:
+    ledger = Index(store.read(paths.COMMITTED))
+    by_table = {name: counts.of(t, ledger) for name, t in TABLES.items()}
+    total = sum(by_table.values(), Counts())
+    assert total.published == 209
+    assert total.at_paper_budget + total.reduced + total.no_data + total.not_run == 209
+    assert {name: n.published for name, n in by_table.items() if n.published} == {
+        "celif-1": 27,
+        "celif-2": 12,
+        "celif-3": 6,
+        "celif-4": 4,
+        "roles-6": 34,
+        "roles-7": 66,
+        "roles-8": 50,
+        "roles-9": 5,
+        "roles-10": 5,
+    }
+    measured = sum(f.status == "measured" for t in TABLES.values() for f in find_results(t, ledger))
+    counted = {"beside", "computed", "reduced"}
+    assert measured == total.at_paper_budget + sum(getattr(total, name) for name in counted)
+    assert counts.NAMES.keys() == {*asdict(total), "at_paper_budget"}
+    assert {t.paper.id for t in TABLES.values()} == set(PAPERS)
