@@ -12,7 +12,7 @@ from datamodules.base import Batch, Batches
 from datamodules.mnist import MNIST
 
 PIXELS = 784
-LEVELS = 40  # grey levels whose crossings are spikes
+LEVELS = 40  # grey levels from 0 to 1 whose crossings are spikes
 CUE = 56  # steps after the last pixel in which only the cue line is active
 
 
@@ -53,17 +53,17 @@ def _summary(value: object) -> str:
 def crossings(pixels: Tensor) -> Tensor:
     """Spikes of LSNN's input code (Bellec et al. 2018, public code), uint8 [B, 784] -> float [840, B, 80].
 
-    Lines 0..38 fire where the intensity rises above one of 39 levels, lines 39..77 where it falls back, line 78 while
-    it is at the top level; line 79, the cue, in the 56 steps after the last pixel. Before the first pixel the intensity
-    is 0 [U].
+    Lines 0..38 fire at a pixel below one of 39 levels if the next pixel is at it or above, lines 39..77 at a pixel that
+    is not below it if the next one is. Nothing is below level 0: its two lines never fire. Line 78 fires at pixels of
+    intensity 1, and line 79, the cue, in the 56 steps after the last pixel.
     """
-    x = pixels.t().float() / 255
-    before = torch.cat([torch.zeros_like(x[:1]), x[:-1]])
-    levels = torch.linspace(0, 1, LEVELS)[:-1]
-    above, above_before = (v[..., None] > levels for v in (x, before))
-    lines = torch.cat([above & ~above_before, above_before & ~above, (x >= 1)[..., None]], -1).float()
+    x = pixels.t().int()[..., None]
+    high = x * (LEVELS - 1) >= 255 * torch.arange(LEVELS - 1)  # whether x / 255 >= level / 39, without rounding
+    last = torch.zeros_like(high[:1])  # the last pixel has no next one
+    rises = torch.cat([~high[:-1] & high[1:], last])
+    falls = torch.cat([high[:-1] & ~high[1:], last])
     spikes = torch.zeros(len(x) + CUE, x.shape[1], 2 * LEVELS)
-    spikes[: len(x), :, :-1] = lines
+    spikes[: len(x), :, :-1] = torch.cat([rises, falls, x == 255], -1).float()
     spikes[len(x) :, :, -1] = 1
     return spikes
 
@@ -82,8 +82,9 @@ class SequentialMNIST(MNIST):
     """Images as 784 steps x batch x 1, intensities in 0..1 (Chen et al. 2023: a current, neither normalised nor made
     into spikes).
 
-    ``permutation`` as ``order`` takes it, the same for training and test. ``coding`` "pixels", or "crossings", the 80
-    spike lines of LSNN over 840 steps. ``window`` shows that many pixels at once; ``scale`` is a key of ``SCALES``.
+    ``permutation`` as ``order`` takes it, the same for training and test. ``coding`` "pixels", or "lsnn", the 80
+    spike lines of ``crossings`` over 840 steps. ``window`` shows that many pixels at once; ``scale`` is a key of
+    ``SCALES``.
     """
 
     def __init__(
@@ -99,14 +100,14 @@ class SequentialMNIST(MNIST):
         test: int | None = None,
     ) -> None:
         super().__init__(batch_size, seed, "current", PIXELS, validation, train, test)
-        if coding not in ("pixels", "crossings"):
-            raise ValueError(f"coding {coding!r} is not one of pixels, crossings")
+        if coding not in ("pixels", "lsnn"):
+            raise ValueError(f"coding {coding!r} is not one of pixels, lsnn")
         if scale not in SCALES:
             raise ValueError(f"scale {scale!r} is not one of {', '.join(SCALES)}")
         if not 1 <= window <= PIXELS:
             raise ValueError(f"a window holds 1 to {PIXELS} pixels, got {window}")
-        if coding == "crossings" and (window > 1 or scale != "unit"):
-            raise ValueError("the crossings are of single pixels in 0..1: window and scale do not go with them")
+        if coding == "lsnn" and (window > 1 or scale != "unit"):
+            raise ValueError("LSNN's code is of single pixels in 0..1: window and scale do not go with it")
         self.order = torch.from_numpy(order(permutation))
         self.coding = coding
         self.window = window
@@ -118,7 +119,7 @@ class SequentialMNIST(MNIST):
         def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
             chosen = torch.from_numpy(indices)
             pixels = images[chosen][:, self.order]
-            if self.coding == "crossings":
+            if self.coding == "lsnn":
                 return crossings(pixels), labels[chosen]
             x = SCALES[self.scale](pixels.t().contiguous().float() / 255)[..., None]
             return windows(x, self.window) if self.window > 1 else x, labels[chosen]

@@ -11,6 +11,7 @@ weight.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from bench.measures.evaluation import batches
 from bench.measures.operations import CELLS, NEURONS
+from bench.spec.measure import Measure
 from bench.training.trained import NotApplicable, Reading, Trained
 from lightning_modules.networks import Network
 from lightning_modules.networks.rnn import RNN
@@ -58,6 +60,28 @@ def layer(form: str, m: int, n: int, rate_in: float = 0.0, rate_out: float = 0.0
     acs, macs = NEURONS[form]
     synops = m * n * rate_in + (n * n * rate_out if recurrent else 0.0)
     return Counts(synops, acs * n * rate_out, macs * n, n * rate_out)
+
+
+def by_formula(form: str, widths: Sequence[int], rates: Sequence[float], recurrent: bool) -> Counts:
+    """Operations of a network in a time step, by the formulas of Table 4 from given ``rates`` of its hidden layers.
+
+    ``widths`` go from the inputs, which are analog and free, to the classes. A ``recurrent`` network recurs in every
+    hidden layer, as the formulas have it.
+    """
+    sources = [0.0, *rates]
+    hidden = zip(widths[:-2], widths[1:-1], sources, rates, strict=False)
+    layers = [layer(form, m, n, rate_in, rate_out, recurrent) for m, n, rate_in, rate_out in hidden]
+    classifier = Counts(widths[-2] * widths[-1] * rates[-1], 0.0, 0.0)
+    return Counts(*map(sum, zip(*layers, classifier, strict=True)))
+
+
+def value_of(measure: Measure, step: Counts, steps: int) -> float:
+    """What ``measure``, one of this module, reads of the operations of a time ``step`` of an input of ``steps``."""
+    quantity = measure.settings.get("quantity")
+    if quantity:
+        return float(getattr(step, quantity))
+    factor = 1 if measure.settings["per"] == "step" else steps
+    return step.times(factor).picojoules / 1000
 
 
 def total(network: Network, rates: list[float], synops: float, steps: int, analog: bool, convention: str) -> Counts:

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from bench.errors import BenchError
+from bench.measures import MEASURES, energy
 from bench.papers.registry import MODELS, TABLES, TASKS
 from bench.report import facts, terms
 from bench.report.facts import Question
@@ -14,6 +16,7 @@ from bench.spec.experiment import Experiment
 from bench.spec.table import COUNTED
 from datamodules import census, sources
 from lightning_modules import networks
+from lightning_modules.networks import Network
 from lightning_modules.networks.base import neuron_of
 
 
@@ -38,15 +41,41 @@ def _network_value(question: Question) -> str:
     config = Experiment(TASKS[task], MODELS[model], 0, "paper").config
     if question.fact == "setting":
         return _default_setting(question.of, config["neuron"])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = networks.build(config)
+    if question.fact == "energy":
+        return _energy(question.of, config)
+    network = _built(config)
     if question.of == facts.WHOLE_NETWORK:
         return str(sum(p.numel() for p in network.parameters() if p.requires_grad))
     if question.fact == "parameters":
         return str(network.parameter_count)
     te = next(p for name, p in network.named_parameters() if name.endswith(".te"))
     return f"N({te.mean():.2f}, {te.std():.2f})"
+
+
+def _built(config: dict[str, Any]) -> Network:
+    """The network of ``config``, with seed 0."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return networks.build(config)
+
+
+def _energy(of: str, config: dict[str, Any]) -> str:
+    """An energy or a count of operations that needs no training: ``of`` names the measure, the number of time steps and
+    then the firing rates of the hidden layers, if any, by which the formulas of celif Table 4 are filled in.
+    """
+    name, number, *rates = of.split()
+    measure = MEASURES[name]
+    steps = int(number)
+    if rates:
+        neuron = config["neuron"]["name"]
+        step = energy.by_formula(neuron, config["layers"], [float(rate) for rate in rates], config["recurrent"])
+    else:
+        network = _built(config)
+        if any(neuron.spiking for neuron in network.neurons):
+            raise BenchError(f"{name}: the energy of a spiking network depends on its firing rates, and none are given")
+        inference = energy.total(network, [], 0.0, steps, True, measure.settings.get("convention", "celif"))
+        step = inference.times(1 / steps)
+    return f"{energy.value_of(measure, step, steps):.4f}"
 
 
 def _default_setting(path: str, neuron: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 from bench import paths
 from bench.errors import BenchError
 from bench.ledger.store import write
+from bench.measures import MEASURES
 from bench.papers.registry import MODELS
 from bench.report import terms
 from bench.spec.experiment import Experiment, canonical_hash
@@ -47,6 +48,7 @@ class Answer:
     """``text`` is printed beside the published value; where it is empty, ``status`` and ``note`` give the reason.
 
     ``verdict`` is equal or differs where a value is published, and the kind of data for a subset or a stand-in.
+    ``number`` is the value of a parameter count or an energy, ``params`` of a parameter count alone.
     """
 
     text: str
@@ -54,6 +56,7 @@ class Answer:
     verdict: str = ""
     note: str = ""
     params: int | None = None
+    number: float | None = None
 
 
 def path() -> Path:
@@ -111,8 +114,10 @@ def questions(cell: Cell) -> list[Question]:
         return [data_question(fact.name, cell.task.data)]
     if fact.name == "parameters":  # as the paper counts them
         return [network_question("parameters", "", cell.task, model) for model in _models(cell)]
-    if fact.name == "network":  # all that is trained
+    if fact.name in ("network", "all parameters"):  # all that is trained
         return [network_question("parameters", WHOLE_NETWORK, cell.task, model) for model in _models(cell)]
+    if fact.name == "energy" and cell.model is not None:
+        return [network_question("energy", " ".join(fact.of), cell.task, cell.model)]
     if fact.name == "te" and cell.model is not None:
         return [network_question("te", "", cell.task, cell.model)]
     if fact.name == "setting" and cell.model is not None:
@@ -146,7 +151,12 @@ def answer(cell: Cell) -> Answer:
         return _data_answer(cell)
     if cell.task is None or cell.model is None:
         return Answer("", "not run")
-    return _parameters_answer(cell) if fact.name == "parameters" else _recipe_answer(cell)
+    special = {
+        "parameters": _parameters_answer,
+        "all parameters": _parameters_answer,
+        "energy": _energy_answer,
+    }
+    return special.get(fact.name, _recipe_answer)(cell)
 
 
 def _data_answer(cell: Cell) -> Answer:
@@ -182,16 +192,37 @@ def _parameters_answer(cell: Cell) -> Answer:
     count = next(iter(counts.values()))
     text = f"{count:,}"
     if cell.published is None:
-        return Answer(text, params=count)
-    digits = len(cell.published.partition(".")[2])
+        return Answer(text, params=count, number=count)
+    digits = _digits(cell.published)
     printed = count / 1000 if cell.unit == "k" else count
     if f"{printed:.{digits}f}" == cell.published:
-        return Answer(text, verdict="equal", params=count)
+        return Answer(text, verdict="equal", params=count, number=count)
     if f"{math.floor(printed * 10**digits) / 10**digits:.{digits}f}" == cell.published:
-        return Answer(text, verdict="equal", note="the paper rounds down", params=count)
+        return Answer(text, verdict="equal", note="the paper rounds down", params=count, number=count)
     assert cell.fact is not None
     source = cell.model.sources.get("parameters", "") if cell.model else ""
-    return Answer(text, verdict="differs", note=cell.fact.why or source, params=count)
+    return Answer(text, verdict="differs", note=cell.fact.why or source, params=count, number=count)
+
+
+def _digits(published: str) -> int:
+    """Digits after the point of a published number."""
+    return len(published.partition(".")[2])
+
+
+def _energy_answer(cell: Cell) -> Answer:
+    """An energy or a count of operations, compared as the paper rounds it."""
+    assert cell.fact is not None
+    (question,) = questions(cell)
+    value = read().get(question)
+    if value is None:
+        return Answer("", "ready to run", note=COMMAND)
+    number = float(value)
+    text = f"{number:,.{MEASURES[cell.fact.of[0]].digits}f}"
+    if cell.published is None:
+        return Answer(text, number=number)
+    if f"{number:.{_digits(cell.published)}f}" == cell.published:
+        return Answer(text, verdict="equal", number=number)
+    return Answer(text, verdict="differs", note=cell.fact.why, number=number)
 
 
 def _recipe_answer(cell: Cell) -> Answer:
@@ -201,12 +232,13 @@ def _recipe_answer(cell: Cell) -> Answer:
     if text is None:
         return Answer("", "ready to run", note=COMMAND)
     counts = _parameter_counts(cell)
+    count = next(iter(counts.values()), None)
     verdict = _verdict(cell, text)
     notes = [_reason(cell)] if verdict == "differs" else []
     notes += [f"{count:,} parameters ({MODELS[name].title})" for name, count in counts.items()]
     if cell.fact.name == "network" and len(counts) < len(_models(cell)):
         notes.append(f"parameters: {COMMAND}")
-    return Answer(text, verdict=verdict, note="; ".join(notes), params=next(iter(counts.values()), None))
+    return Answer(text, verdict=verdict, note="; ".join(notes), params=count, number=count)
 
 
 def _text(cell: Cell) -> str | None:

@@ -79,7 +79,9 @@ def _speed() -> list[str]:
         rows = list(csv.DictReader(file))
     about = (
         f"Median of whole training steps, {rows[0]['threads']} CPU threads; `make speed` measures again. Raw:"
-        " [speed.csv](speed.csv)."
+        " [speed.csv](speed.csv). loop: the same step in plain PyTorch. floor: the dense matrix products alone, which"
+        " sparse input can beat. sparing: with fewer saved states, to save memory. memory / loop: the largest memory,"
+        " as a share of the loop's."
     )
     return ["## Speed", "", about, "", timings.markdown(rows), ""]
 
@@ -102,6 +104,7 @@ def _how_to_read() -> list[str]:
         "- `†`: one seed. Its interval is that of the test sample, and says nothing about other seeds.",
         *(f"- protocol `{name}`: {text}." for name, text in PROTOCOLS.items()),
         *(f"- budget `{name}`: {text}." for name, text in BUDGETS.items()),
+        "- `[U]` (unknown): the paper does not give the value. It is our guess.",
         (
             "- Interval: Student t over seeds, joined with the error of the test sample (Wilson for an accuracy; of a"
             " landscape that of its pairs of directions, of an attack that of its samples). It ends at 0 and 100 %."

@@ -116,6 +116,8 @@ def network(config: Config) -> str:
 
 def embedding(config: Config) -> str:
     """The contextual embedding of CE-LIF's threshold (celif Table 2)."""
+    if config["neuron"]["name"] == "alif-celif":
+        return "gamma S[t-1]"
     symbols = {"te": "TE[t]", "v": "V[t-1]", "s": "S[t-1]"}
     form = config["neuron"].get("embedding", "te*v")
     for sign, text in (("*", " (Hadamard) "), ("+", " + ")):

@@ -21,7 +21,8 @@ from lightning_modules.versions import NEURON_VERSIONS, neuron_version
 # configuration, so that the ids of older experiments stay valid.
 ADDED_LATER = ("weight_decay", "clip", "network_settings")
 DEFAULTS = {f.name: f.default if f.default is not MISSING else {} for f in fields(Task) if f.name in ADDED_LATER}
-NOT_IN_CONFIG = ("name", "title", "budgets", "sources", "instead_of", "version")  # fields that decide no weights
+# Fields of Task that decide no weights.
+NOT_IN_CONFIG = ("name", "title", "budgets", "sources", "instead_of", "departs", "version")
 
 
 def canonical_hash(value: Any) -> str:
@@ -95,6 +96,11 @@ class Experiment:
         for path, _ in self.overrides:
             sources[path.split(".")[0]] = "--set: exploratory"
         return {name: sources.get(name, "") for name in self.config}
+
+    @property
+    def departs(self) -> str:
+        """Where task and model depart from what the paper prints; empty where they do not."""
+        return "; ".join(filter(None, [self.task.departs, self.model.departs]))
 
     @property
     def _row_changes(self) -> dict[str, Any]:

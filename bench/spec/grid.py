@@ -1,18 +1,14 @@
-"""Builds cells in bulk: from a published table typed as text, on other data, with another measure, or with tuned
-settings.
-"""
+"""Builds cells in bulk: from a published table typed as text, on other data, or with another measure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from bench.errors import BenchError
-from bench.spec import best_settings
-from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
-from bench.spec.model import Model, tuned
+from bench.spec.model import Model
 from bench.spec.table import COUNTED, Cell, Fact
 from bench.spec.task import Task
 
@@ -142,35 +138,3 @@ def read_by(cells: tuple[Cell, ...], of: str, column: str, measure: Measure, not
         for cell in cells
         if cell.column == of and cell.runnable
     )
-
-
-def tuned_row(cells: Iterable[Cell], model: Model) -> tuple[Cell, ...]:
-    """A row for ``model`` with its best settings, in the columns of the tasks for which a search has found them.
-
-    Nothing is published for it. If a file of best settings is of another version, its cell cannot run until the search
-    is repeated.
-    """
-    row = []
-    for cell in cells:
-        if cell.model != model or cell.task is None or not best_settings.path(model.name, cell.task.name).exists():
-            continue
-        runnable: Model | None = tuned(model)
-        try:
-            note = _search_note(model, cell.task)
-        except BenchError as error:
-            note = str(error)
-            runnable = None
-        title = tuned(model).title
-        row.append(replace(cell, row=title, model=runnable, published=None, absent="", note=note, extra=True))
-    return tuple(row)
-
-
-def _search_note(model: Model, task: Task) -> str:
-    """Which trial gave the best settings of ``model`` on ``task``. Raises ``BenchError`` as ``best_settings.read``."""
-    recipe = Experiment(task, model, 0, "paper")
-    best = best_settings.read(model.name, task.name, recipe.versions)
-    if best["neuron"].items() - recipe.config["neuron"].items():
-        trial = f"settings of trial {best['trial']} of {best['trials']} at {best['budget']} budget"
-    else:
-        trial = f"none of {best['trials']} trials at {best['budget']} budget did better than the recipe's own settings"
-    return f"{model.name}-{task.name}.toml: {trial}"

@@ -16,7 +16,8 @@ class Model:
 
     ``settings`` are those of the neuron; ``by_task`` may change them under "neuron". The task's own neuron settings are
     LIF's and apply to LIF only: another neuron starts from its defaults. A network without neurons has ``neuron=""``.
-    ``sources`` says for every changed field where its value comes from.
+    ``sources`` says for every changed field where its value comes from, ``departs`` where the row departs from what the
+    paper prints, as a task's.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Model:
     by_task: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    departs: str = ""
     tuned: str = ""  # name of the model whose best settings are used (``bench.spec.best_settings``)
 
 

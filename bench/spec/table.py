@@ -32,8 +32,9 @@ class Fact:
     """A value that needs no training, such as a number of parameters: the function ``name`` of ``bench.report.facts``
     computes it.
 
-    ``of`` are the settings or models that it is computed from. ``why`` is the reason if the value differs from the
-    published one; a setting has its reason in the recipe's ``sources``.
+    ``of`` are the settings or models that it is computed from. Of an "energy" they are the name of its measure, the
+    number of time steps and, if it needs any, the published firing rates of the hidden layers. ``why`` is the reason if
+    the value differs from the published one; a setting has its reason in the recipe's ``sources``.
     """
 
     name: str

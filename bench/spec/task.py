@@ -11,7 +11,7 @@ from bench.errors import BenchError, unknown
 BUDGETS = {
     "smoke": "seconds on tiny data; never enters results",
     "laptop": "less training than in the paper",
-    "paper": "the paper's own settings",
+    "paper": "the paper's epochs and batch size, the recipe as shown",
 }
 
 
@@ -20,6 +20,8 @@ class Task:
     """A data set with its preprocessing, network, loss, optimiser and schedule: the recipe of a column.
 
     ``sources`` says for every field where its value comes from: "paper …", "code …", "search …" or "guess …".
+    ``departs`` says in a few words where the recipe has another value than the paper prints, or that it was chosen
+    after results were seen. It stands in the place of a verdict and is empty for a recipe with the printed values.
     ``budgets`` holds the fields that a reduced budget replaces. ``version`` is raised when the code behind the recipe
     computes something else.
     """
@@ -50,6 +52,7 @@ class Task:
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     instead_of: str = ""  # name of the task that this one replaces on a stand-in, on a subset or in an easier form
+    departs: str = ""
     version: int = 1
 
     def at(self, budget: str) -> Task:

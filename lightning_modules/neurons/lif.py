@@ -18,7 +18,8 @@ class LIF(Neuron, name="lif"):
 
     ``reset="none"`` drops the factor (1 - o[t-1]), ``"soft"`` subtracts threshold o[t-1] from u[t] instead, and
     ``"subtract"`` from u[t-1] before it leaks (TC-LIF, SpikingJelly). ``scale_input`` multiplies I[t] by (1 - k), the
-    form of the public DH-SNN code. Membrane and threshold are unitless; starts at u = o = 0.
+    form of the public DH-SNN code: at k = 1 no input reaches the neuron then. Membrane and threshold are unitless;
+    starts at u = o = 0.
     """
 
     @dataclass(frozen=True)

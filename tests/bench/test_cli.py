@@ -18,6 +18,7 @@ from bench.papers.registry import TABLES
 from datamodules.sources import MNIST as MNIST_SOURCE
 from tests.conftest import ROOT, bench
 
+PLAIN = "Plain LSTM / Recurrent / 66.5k"  # a row that has cells in some columns only
 HEAVY = {"torch", "optuna", "wandb", "pytorch_lightning", "pandas"}
 RENDERERS = {"pandas"}  # LaTeX goes through its Styler
 
@@ -80,8 +81,8 @@ def test_list_shows_every_table_of_both_papers(places: Path) -> None:
             )
         ),
         (["show", "roles-6", "Baseline"], "name the column too"),
-        (["show", "roles-6", "Baseline, tuned", "XOR"], "no such cell; columns of row 'Baseline, tuned': MNIST"),
-        (["run", "roles-6", "--row", "Baseline, tuned", "--column", "XOR"], "columns of row 'Baseline, tuned': MNIST"),
+        (["show", "celif-1", PLAIN, "SNN"], "columns of row 'Plain LSTM | Recurrent | 66.5k': Parameters, Seq-MNIST"),
+        (["run", "celif-1", "--row", PLAIN, "--column", "SNN"], "columns of row 'Plain LSTM | Recurrent | 66.5k'"),
         (["plan", "roles-6", "--measure", "silhouette"], "roles-6 has no measure silhouette; tables with it: roles-9"),
         (["run", "roles-6", "--column", "MNIST", "--measure", "silhouette"], "none of these cells has the measure"),
         (["list", "model"], "did you mean models"),
@@ -151,7 +152,7 @@ def test_check_fails_when_a_table_was_edited(places: Path) -> None:
 
 def test_planning_a_table_without_its_data_says_so_and_plans_the_rest(places: Path) -> None:
     made = json.loads(bench("plan", "roles-6", "--json").stdout)
-    assert {job["name"].split(" / ")[0] for job in made["jobs"]} == {"xor", "xor-script"}
+    assert {job["name"].split(" / ")[0] for job in made["jobs"]} == {"xor", "xor-script", "xor-whole-input"}
     assert {job["data"] for job in made["no_data"]} >= {
         "shd",
         "ssc",

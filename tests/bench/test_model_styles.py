@@ -52,8 +52,14 @@ def test_a_model_looks_the_same_in_two_figures(places: Path, monkeypatch: pytest
         for line in axis.lines:
             neuron = line.get_label().replace(":", ",").split(",")[0]
             looks.setdefault(neuron, set()).add((line.get_color(), line.get_marker(), line.get_linestyle()))
-    assert {neuron: len(found) for neuron, found in looks.items()} == {"LIF": 1, "ALIF": 1, "CE-LIF": 1, "LSTM": 1}
-    assert len({look for found in looks.values() for look in found}) == 4
+    assert {neuron: len(found) for neuron, found in looks.items()} == {
+        "LIF": 1,
+        "ALIF": 1,
+        "CE-LIF": 1,
+        "LSTM": 1,
+        "Plain LSTM": 1,
+    }
+    assert len({look for found in looks.values() for look in found}) == 5
 
 
 def test_the_baseline_is_black_and_what_two_papers_draw_looks_the_same_in_both() -> None:

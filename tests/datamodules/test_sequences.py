@@ -74,20 +74,29 @@ def test_a_permutation_of_one_s_own_is_taken() -> None:
     assert order(own).tolist() == own
 
 
-def test_the_crossing_code_has_79_lines_and_a_cue() -> None:
+def test_lsnn_s_code_has_79_lines_and_a_cue_and_spikes_one_step_before_a_rise() -> None:
     pixels = torch.zeros(2, 784, dtype=torch.uint8)
-    pixels[0, 5:7] = 255  # up through all levels at step 5, down at step 7; at the top in between
-    pixels[1, 9] = 128  # 0 .. 19 of 39 levels are at most 128/255
+    pixels[0, 5:7] = 255  # above all levels at steps 5 and 6
+    pixels[1, 9] = 128  # levels 0 .. 19 of 39 are at most 128/255
     x = crossings(pixels)
     assert x.shape == (840, 2, 80) and set(x.unique().tolist()) == {0.0, 1.0}
-    assert torch.equal(
-        x[:, 0].nonzero()[:79],
-        torch.tensor([[5, n] for n in (*range(39), 78)] + [[6, 78]] + [[7, n] for n in range(39, 77)]),
-    )
-    assert x[9, 1].nonzero().flatten().tolist() == list(range(20)) and x[10, 1].nonzero().flatten().tolist() == list(
-        range(39, 59)
-    )
+    spikes = {step: x[step, 0].nonzero().flatten().tolist() for step in range(784)}
+    assert {step: lines for step, lines in spikes.items() if lines} == {
+        4: list(range(1, 39)),  # nothing is below level 0, so that it is never crossed
+        5: [78],
+        6: [*range(40, 78), 78],
+    }
+    assert x[8, 1].nonzero().flatten().tolist() == list(range(1, 20))
+    assert x[9, 1].nonzero().flatten().tolist() == list(range(40, 59))
     assert torch.equal(x[:, :, 79], (torch.arange(840) >= 784).float()[:, None].expand(840, 2))
+
+
+def test_a_pixel_at_a_level_has_crossed_it() -> None:
+    pixels = torch.zeros(1, 784, dtype=torch.uint8)
+    pixels[0, 3] = 85  # 85/255 = 13/39
+    x = crossings(pixels)
+    assert x[2, 0].nonzero().flatten().tolist() == list(range(1, 14))
+    assert x[3, 0].nonzero().flatten().tolist() == list(range(40, 53))
 
 
 def test_windows_slide_by_one_pixel_and_stay_at_the_end() -> None:
@@ -101,10 +110,10 @@ def test_windows_slide_by_one_pixel_and_stay_at_the_end() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"coding": "rate"}, "pixels, crossings"),
+        ({"coding": "rate"}, "pixels, lsnn"),
         ({"scale": "log"}, "unit, bipolar, standard, binary"),
         ({"window": 0}, "1 to 784 pixels"),
-        ({"coding": "crossings", "window": 4}, "do not go with them"),
+        ({"coding": "lsnn", "window": 4}, "do not go with it"),
     ],
 )
 def test_unknown_codings_are_refused(settings: dict, message: str) -> None:

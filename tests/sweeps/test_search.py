@@ -23,11 +23,10 @@ import yaml
 from bench.errors import BenchError
 from bench.papers.registry import MODELS, TABLES, TASKS, find_model
 from bench.spec.experiment import Experiment
-from bench.spec.grid import tuned_row
 from bench.spec.model import tuned as tuned_model
 from sweeps import wandb_sweeps
 from sweeps.search import Search, Subject, experiment, space, trial_text
-from tests.conftest import ROOT, bench
+from tests.conftest import ROOT
 from tests.sweeps import soak
 
 
@@ -78,7 +77,7 @@ def searched(*trials: tuple[float, float]) -> Search:
     return search
 
 
-def test_the_best_settings_are_exported_and_make_a_tuned_row(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_settings_are_exported_for_tuned_models(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_BEST", str(places / "best"))
     assert set(Subject.of("mnist", "lif", "smoke").space) == {"threshold", "width", "leak"}
     assert set(Subject.of("mnist", "lif-no-leak", "smoke").space) == {"threshold", "width"}
@@ -96,22 +95,12 @@ def test_the_best_settings_are_exported_and_make_a_tuned_row(places: Path, monke
     assert row.config["neuron"] == {**plain.config["neuron"], "threshold": 0.25}
     assert row.id != plain.id
     assert find_model("lif-tuned") == tuned_model(MODELS["lif"])
-    (cell,) = tuned_row(TABLES["roles-6"].cells, MODELS["lif"])  # beside the paper's row, where a search was made
-    assert (cell.row, cell.column, cell.published, cell.runnable) == ("Baseline, tuned", "XOR", None, True)
-    assert "settings of trial 1 of 3 at laptop budget" in cell.note
-    plan = json.loads(bench("plan", "roles-6", "--row", "Baseline, tuned", "--budget", "smoke", "--json").stdout)
-    assert [job["experiment"] for job in plan["jobs"]] == [row.id]
 
     file.write_text(re.sub("threshold = .*", "threshold = 0.5", file.read_text()))  # as the recipe has it
     assert Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke").id == plain.id
-    (cell,) = tuned_row(TABLES["roles-6"].cells, MODELS["lif"])
-    assert "none of 3 trials at laptop budget did better" in cell.note
     file.write_text(file.read_text().replace("task=1", "task=99"))
-    with pytest.raises(BenchError, match="is for task=99"):
+    with pytest.raises(BenchError, match=r"is for task=99.*sweeps search xor lif"):
         _ = Experiment(TASKS["xor"], tuned_model(MODELS["lif"]), 0, "smoke").config
-    (cell,) = tuned_row(TABLES["roles-6"].cells, MODELS["lif"])
-    assert not cell.runnable
-    assert "is for task=99" in cell.note and "sweeps search xor lif" in cell.note
 
 
 def test_a_trial_that_does_worse_than_the_others_is_pruned(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:

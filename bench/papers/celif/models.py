@@ -71,6 +71,18 @@ CELIF_EMBEDDINGS = tuple(
     for name, form in (("s", "s"), ("v", "v"), ("te", "te"), ("te-plus-v", "te+v"), ("te-s", "te*s"), ("te-v", "te*v"))
 )
 
+# Row 1 again: that equation is ALIF's, whose gain on S[t-1] the rows of Table 2 do not have
+EMBEDDING_S_GAIN = Model(
+    "celif-embedding-s-gain",
+    "CE-LIF with s, ALIF's gain",
+    neuron="alif-celif",
+    changes={"layers": (1, 64, 152, 152, 10)},
+    sources={
+        "layers": "paper, supplement",
+        "neuron": "paper eq. 3: gain gamma, not given [U]: the neuron's own, 0.018; all else as row 1",
+    },
+)
+
 
 def _dense(
     name: str, title: str, neuron: str, recurrent: bool, settings: Mapping[str, Any] | None = None, **changes: Any

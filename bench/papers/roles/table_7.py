@@ -1,6 +1,7 @@
 """Roles Table 7: accuracy for fixed leaks from complete (k_tau = 0) to none (k_tau = 1)."""
 
 from bench.measures import ACCURACY
+from bench.papers.roles.input_factor import INPUT_WHOLE, without_input_noted
 from bench.papers.roles.models import LIF_LEAK
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import (
@@ -17,7 +18,6 @@ from bench.papers.roles.tasks import (
     SSC,
     SSC_WHOLE_INPUT,
 )
-from bench.papers.roles.tasks_temporal import INPUT_WHOLE_NOTE
 from bench.spec.grid import grid, on_other_data
 from bench.spec.table import Table
 
@@ -41,17 +41,20 @@ k_tau = 1.0 | 13.69 | 3.22  | 95.18   | 89.23          | 94.38 | 92.97
     measure=ACCURACY,
     unit="%",
 )
-
-TABLE = Table(
-    "roles-7",
-    PAPER,
-    "Accuracy for fixed leaks k_tau from 0 to 1",
+CELLS = without_input_noted(
     on_other_data(
         on_other_data(PUBLISHED, NMNIST_STANDIN, NMNIST_SUBSET, SPOKEN_DIGITS),
         SHD_WHOLE_INPUT,
         SSC_WHOLE_INPUT,
         SPOKEN_DIGITS_WHOLE_INPUT,
-        note=INPUT_WHOLE_NOTE,
-    ),
+        note=INPUT_WHOLE,
+    )
+)
+
+TABLE = Table(
+    "roles-7",
+    PAPER,
+    "Accuracy for fixed leaks k_tau from 0 to 1",
+    CELLS,
     notes=("table_7", "fully_connected"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bench.papers.roles.tasks_spatial import CIFAR10, DVS_GESTURE, MNIST, NMNIST
+from bench.papers.roles.tasks_spatial import CIFAR10, DVS_GESTURE, MNIST, NMNIST, NMNIST_WHOLE
 from bench.papers.roles.tasks_temporal import (
     SHD,
     SHD_WHOLE_INPUT,
@@ -26,6 +26,9 @@ __all__ = [
     "NMNIST",
     "NMNIST_STANDIN",
     "NMNIST_SUBSET",
+    "NMNIST_WHOLE",
+    "NMNIST_WHOLE_STANDIN",
+    "NMNIST_WHOLE_SUBSET",
     "SHD",
     "SHD_WHOLE_INPUT",
     "SPOKEN_DIGITS",
@@ -65,6 +68,22 @@ NMNIST_SUBSET = _on_data(
     "subset: first 1,000 training and 100 test recordings",
     laptop={"epochs": 60, "batch_size": 64},  # batches of 512 would give only two steps an epoch
 )
+NMNIST_WHOLE_STANDIN = replace(
+    NMNIST_STANDIN,
+    name="nmnist-standin-whole",
+    title="N-MNIST (simulated), whole recordings",
+    data_settings=NMNIST_WHOLE.data_settings,
+    instead_of=NMNIST_WHOLE.name,
+    sources={**NMNIST_STANDIN.sources, "data_settings": NMNIST_WHOLE.sources["data_settings"]},
+)
+NMNIST_WHOLE_SUBSET = replace(
+    NMNIST_SUBSET,
+    name="nmnist-subset-whole",
+    title="N-MNIST (1,100 recordings), whole recordings",
+    data_settings=NMNIST_WHOLE.data_settings,
+    instead_of=NMNIST_WHOLE.name,
+    sources={**NMNIST_SUBSET.sources, "data_settings": NMNIST_WHOLE.sources["data_settings"]},
+)
 SPOKEN_DIGITS = _on_data(
     SHD,
     "spoken-digits-standin",
@@ -79,6 +98,7 @@ SPOKEN_DIGITS_WHOLE_INPUT = replace(
     title="SHD (spoken digits), input whole",
     neuron=SHD_WHOLE_INPUT.neuron,
     instead_of=SHD_WHOLE_INPUT.name,
+    departs=SHD_WHOLE_INPUT.departs,
     sources={**SPOKEN_DIGITS.sources, "neuron": SHD_WHOLE_INPUT.sources["neuron"]},
 )
 DVS_CLIPS = _on_data(
