@@ -69,12 +69,17 @@ class SpikingModule(pl.LightningModule):
         self.history: list[dict[str, Any]] = []  # one record an epoch, kept in the checkpoint
         # weights after the epoch with the best value, by protocol (best_test, best_val)
         self.best: dict[str, dict[str, Tensor]] = {}
+        # which test samples are decided right, in the order of the test set, by protocol (last, best_test, best_val)
+        self.correctness: dict[str, Tensor] = {}
         self.constrained = [m for m in self.network.modules() if hasattr(m, "constrain")]
+        self.train_loss = torch.zeros(())  # sum over the samples of the epoch
+        self.train_samples = 0
         self._clear()
 
     def _clear(self) -> None:
         self.tallies = {"test": Tally(), "val": Tally()}
         self.activity: list[Tensor] = []
+        self.right: list[Tensor] = []  # of the test batches; none without one class a sample
 
     def forward(self, x: Tensor) -> Tensor:
         return self.network(x)
@@ -89,6 +94,8 @@ class SpikingModule(pl.LightningModule):
             if value != value or value in (float("inf"), float("-inf")):
                 raise Diverged(f"loss {value} in epoch {self.current_epoch}, batch {index}")
             self.log("train/loss", value)
+        self.train_loss = self.train_loss.to(loss.device) + loss.detach() * len(target)
+        self.train_samples += len(target)
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, index: int) -> None:
@@ -98,6 +105,8 @@ class SpikingModule(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         # whatever is random in the network (dropout, …) follows from seed and epoch: resuming repeats it
         torch.manual_seed((self.config.get("seed", 0) * 100_003 + self.current_epoch) % 2**31)
+        self.train_loss = torch.zeros(())
+        self.train_samples = 0
 
     def on_train_epoch_end(self) -> None:
         for name, parameter in self.named_parameters():  # spikes of NaN are 0: the loss alone would not show it
@@ -115,6 +124,8 @@ class SpikingModule(pl.LightningModule):
         self.tallies[split].add(loss, scores, target)
         if split == "test":
             self.activity.append(torch.stack([*activity.rates, activity.synops]) * len(target))
+            if target.dim() == 1 and not target.is_floating_point():
+                self.right.append((scores.argmax(-1) == target).cpu())
 
     def on_validation_epoch_end(self) -> None:
         count = self.tallies["test"].samples
@@ -129,13 +140,15 @@ class SpikingModule(pl.LightningModule):
                 "spike_rate": sum(r * n for r, n in zip(rates, sizes, strict=True)) / sum(sizes),
                 "synops": synops,
             }
-        for split in watched:
-            if not self.history or better(record, self.history, split):
-                weights = {
-                    name: value.detach().to("cpu", copy=True) for name, value in self.network.state_dict().items()
-                }
-                self.best[f"best_{split}"] = weights
-        self.history.append({"epoch": self.current_epoch + 1, **record, "n_test": count})
+        best = [f"best_{split}" for split in watched if not self.history or better(record, self.history, split)]
+        for protocol in best:
+            self.best[protocol] = {
+                name: value.detach().to("cpu", copy=True) for name, value in self.network.state_dict().items()
+            }
+        if self.right:
+            self.correctness |= dict.fromkeys(["last", *best], torch.cat(self.right))
+        mean = {"train/loss": float(self.train_loss) / self.train_samples} if self.train_samples else {}
+        self.history.append({"epoch": self.current_epoch + 1, **mean, **record, "n_test": count})
         self.log_dict({**record, **{f"spike_rate/layer{i + 1}": r for i, r in enumerate(rates)}})
 
     def configure_optimizers(self) -> Any:
@@ -167,11 +180,13 @@ class SpikingModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["history"] = self.history
         checkpoint["best"] = self.best
+        checkpoint["correctness"] = self.correctness
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         check_fit(self, checkpoint["state_dict"])
         self.history = checkpoint["history"]
         self.best = checkpoint["best"]
+        self.correctness = checkpoint.get("correctness", {})  # not in a checkpoint of an earlier version
 
 
 def correct(scores: Tensor, target: Tensor) -> float:

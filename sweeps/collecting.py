@@ -42,15 +42,16 @@ def collect(study: Study) -> list[Record]:
     stored = [record for trial_id, _ in new if (record := _stored_record(study, trial_id))]
     for row in (row for record in stored for row in record["environments"]):
         provenance.add(row)
-    for name, text in (file for record in stored for file in record["series"] or ()):
-        store.write(paths.results() / name, text)
+    series = {paths.results() / name: text for record in stored for name, text in record["series"] or ()}
+    for path, text in series.items():
+        store.write(path, text)
     records = [
         Record(r["lines"][0]["experiment"], tuple(Line(**fields) for fields in r["lines"]), r["profile"])
         for r in stored
     ]
     lines = [line for record in records for line in record.lines]
     known_lines = {tuple(line.texts()) for line in store.read(only={line.task for line in lines})}
-    store.append(line for line in lines if tuple(line.texts()) not in known_lines)
+    store.append((line for line in lines if tuple(line.texts()) not in known_lines), series)
     study.storage.set_study_system_attr(study.study_id, _ledger_key(), _runs(known_trials | {n for _, n in new}))
     return records
 

@@ -14,9 +14,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from bench import paths
 from bench.errors import BenchError
-from bench.ledger import series
+from bench.ledger import correct, histories, series
 from bench.ledger.locks import folder_key
-from bench.ledger.store import Line
+from bench.ledger.store import SETTLED, Line
 from bench.measures import MEASURES
 from bench.papers.registry import TASKS, find_model
 from bench.plan import Job
@@ -89,11 +89,13 @@ def read_job(trial: FrozenTrial, check_data: bool = True) -> Job:
 
 
 def series_files(job: Job, lines: list[Line]) -> list[list[str]]:
-    """[path below results, text] of the curves that the measures left behind."""
+    """[path below results, text] of the series that the measures left behind, and of history and correctness."""
     measures = {m.name: m for m in job.measures}
     files = [
         series.path(job.experiment, measures[line.measure], line.protocol) for line in lines if line.status == "ok"
     ]
+    if any(line.status in SETTLED for line in lines):
+        files += [histories.path(job.experiment), correct.path(job.experiment)]
     return [
         [str(file.relative_to(paths.results())), file.read_text(encoding="utf-8")] for file in files if file.exists()
     ]

@@ -116,6 +116,7 @@ def run(job: Job, threads: int) -> list[store.Line]:
     from bench.training import run as training
     from bench.training import tracking
     from sweeps.closing import experiment_lock
+    from sweeps.trials import series_files
 
     with experiment_lock(job.experiment.id) as free:
         if not free:
@@ -133,7 +134,7 @@ def run(job: Job, threads: int) -> list[store.Line]:
             new, _ = training.run(job.experiment, missing, threads)
             if os.environ.get("WANDB_SWEEP_ID"):  # in a sweep W&B names the run
                 new = [replace(line, wandb_run=os.environ.get("WANDB_RUN_ID", line.wandb_run)) for line in new]
-            store.append(new)
+            store.append(new, {paths.results() / name for name, _ in series_files(job, new)})
             return [*lines, *new]
         with tracking.start(job.experiment) as tracked:  # the sweep gets the known value
             tracked.log({"test/accuracy": next((x.value for x in lines if x.measure == "accuracy"), None)})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import paths
 from bench.errors import BenchError
-from bench.ledger import provenance, store
+from bench.ledger import correct, histories, provenance, store
 from bench.ledger.store import Line
 
 Result = tuple[str, str, str, str]  # experiment, measure, protocol and version of a finished line
@@ -51,22 +52,28 @@ def plan(other: Path) -> Merge:
     own = store.read()
     texts = {tuple(line.texts()) for line in own}
     finished = {_result(line): line for line in own if line.status == "ok"}
-    weights = defaultdict(set)
+    weights: dict[str, set[str]] = defaultdict(set)
     for line in finished.values():
         weights[line.experiment].add(line.checkpoint_sha256)
+    trained_here = frozenset(weights)
+    weights_there: dict[str, set[str]] = defaultdict(set)
     for line in store.read(other):
+        if from_weights := line.status == "ok" or (line.status in store.SETTLED and line.checkpoint_sha256 != ""):
+            weights_there[line.experiment].add(line.checkpoint_sha256)
+        known_weights = weights[line.experiment]
         present = finished.get(_result(line)) if line.status == "ok" else None
         if tuple(line.texts()) in texts or (present and _same(present, line)):
             merge.known += 1
         elif present:
             merge.conflicts.append(f"{_name(line)}: {present.value} here, {line.value} there")
-        elif (
-            line.status == "ok" and weights[line.experiment] and line.checkpoint_sha256 not in weights[line.experiment]
-        ):
+        elif from_weights and known_weights and line.checkpoint_sha256 not in known_weights:
             merge.conflicts.append(f"{_name(line)}: read from other weights than those known here")
         else:
             merge.lines.append(line)
-    _add_series(merge, other)
+            if from_weights:
+                known_weights.add(line.checkpoint_sha256)
+    same = {experiment for experiment, found in weights_there.items() if found <= weights[experiment]}
+    _add_series(merge, other, same, trained_here)
     return merge
 
 
@@ -74,19 +81,25 @@ def _same(line: Line, other: Line) -> bool:
     return (line.value, line.checkpoint_sha256) == (other.value, other.checkpoint_sha256)
 
 
-def _add_series(merge: Merge, other: Path) -> None:
-    """Series of the lines that are new here; one that differs from a series of the same name is a conflict."""
-    new = {(line.measure, line.task, line.experiment) for line in merge.lines if line.status == "ok"}
+def _add_series(merge: Merge, other: Path, same: Set[str], trained_here: Set[str]) -> None:
+    """Series of the lines that are new here, and histories and correctness of experiments that have the ``same``
+    weights there.
+
+    One that differs from a file of the same name is a conflict. An experiment ``trained_here`` keeps its history.
+    """
+    new = {(line.measure, line.experiment) for line in merge.lines if line.status == "ok"}
     folder = other / "series"
     for path in sorted(folder.glob("*/*/*.csv")):
-        measure, task, name = path.relative_to(folder).parts
-        if (measure, task, name.removesuffix(".csv").rsplit("_", 1)[-1]) not in new:
+        measure, _, name = path.relative_to(folder).parts
+        experiment = name.removesuffix(".csv").rsplit("_", 1)[-1]
+        of_training = measure in (histories.FOLDER, correct.FOLDER) and experiment in same
+        if not of_training and (measure, experiment) not in new:
             continue
         content = path.read_bytes()
         present = paths.results() / "series" / path.relative_to(folder)
         if not present.exists():
             merge.series[path.relative_to(folder)] = content
-        elif present.read_bytes() != content:
+        elif present.read_bytes() != content and not (of_training and experiment in trained_here):
             merge.conflicts.append(f"series/{path.relative_to(folder)}: another content here")
 
 

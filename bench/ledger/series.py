@@ -23,6 +23,18 @@ def path(experiment: Experiment, measure: Measure, protocol: str) -> Path:
     return paths.results() / "series" / measure.name / experiment.task.name / name
 
 
+def training_file(kind: str, experiment: Experiment) -> Path:
+    """File of what a training leaves behind beside its measures, of the ``kind`` "history" or "correct"."""
+    name = f"{experiment.model.name}_{experiment.budget}_{experiment.seed}_{experiment.id}.csv"
+    return paths.results() / "series" / kind / experiment.task.name / name
+
+
+def training_file_present(kind: str, experiment: Experiment) -> Path | None:
+    """Such a file that exists. The same training may have another model's or budget's name in it, but has one id."""
+    file = training_file(kind, experiment)
+    return file if file.exists() else next(iter(sorted(file.parent.glob(f"*_{experiment.id}.csv"))), None)
+
+
 def write_series(experiment: Experiment, measure: Measure, protocol: str, columns: dict[str, list]) -> None:
     """Write ``columns`` of equal length (numbers to 6 digits), whole or not at all; nothing where there are none."""
     if not columns:

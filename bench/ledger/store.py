@@ -8,7 +8,7 @@ import csv
 import io
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,6 +21,7 @@ from datamodules import files
 
 SCHEMA = 1
 STATUSES = ("ok", "failed", "timeout", "oom", "diverged", "preempted", "data missing", "not applicable")
+SETTLED = ("ok", "not applicable")  # statuses of what was read off trained weights
 
 
 @dataclass(frozen=True)
@@ -194,16 +195,55 @@ def _whole(path: Path) -> str:
     return text
 
 
-def append(lines: Iterable[Line]) -> None:
+def append(lines: Iterable[Line], series: Collection[Path] = ()) -> None:
     """Append under a lock, with fsync; a write that fails half-way (disk full) is taken back and raises
     ``BenchError``.
+
+    Lines replace the finished lines of their experiment that were read off other weights, and the series of these.
+    ``series``: files that came with the lines and stay.
     """
     by_task: dict[str, list[Line]] = {}
     for line in lines:
         by_task.setdefault(line.task, []).append(line)
     with results_lock("ledger"):
         for task, group in by_task.items():
-            append_to(folder() / f"{task}.csv", group)
+            path = folder() / f"{task}.csv"
+            if outdated := _outdated(path, group):
+                _replace(path, outdated, group, series)
+            else:
+                append_to(path, group)
+
+
+def _outdated(path: Path, lines: Iterable[Line]) -> set[Line]:
+    """The finished lines in ``path`` that were read off other weights of an experiment than ``lines``."""
+    weights = {line.experiment: line.checkpoint_sha256 for line in lines if line.status in SETTLED}
+    if not any(weights.values()) or not path.exists():
+        return set()
+    return {
+        line
+        for line in read_file(path)
+        if line.status == "ok" and weights.get(line.experiment) not in (None, "", line.checkpoint_sha256)
+    }
+
+
+def _replace(path: Path, outdated: set[Line], lines: list[Line], series: Collection[Path]) -> None:
+    """Write ``path`` with ``lines`` in the place of those ``outdated``, then delete series that no line stems from."""
+    current = [*(line for line in read_file(path) if line not in outdated), *lines]
+    _write_lines(path, (line.texts() for line in current))
+    finished = {(line.experiment, line.measure) for line in current if line.status == "ok"}
+    for task, experiment in {(line.task, line.experiment) for line in outdated}:
+        for file in (paths.results() / "series").glob(f"*/{task}/*_{experiment}.csv"):
+            if (experiment, file.parent.parent.name) not in finished and file not in series:
+                file.unlink()
+
+
+def _write_lines(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    """Replace a file of the ledger whole. Raises ``BenchError`` as ``write``."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(HEADER)
+    writer.writerows(rows)
+    write(path, out.getvalue())
 
 
 def append_to(path: Path, lines: list[Line]) -> None:
@@ -240,13 +280,8 @@ def sort() -> None:
     """Sort every file and drop exact repetitions, so that diffs read well."""
     with results_lock("ledger"):
         for path in sorted(folder().glob("*.csv")):
-            out = io.StringIO()
-            writer = csv.writer(out, lineterminator="\n")
-            writer.writerow(HEADER)
-            writer.writerows(
-                dict.fromkeys(tuple(line.texts()) for line in sorted(read_file(path), key=lambda line: line.key))
-            )
-            write(path, out.getvalue())
+            lines = sorted(read_file(path), key=lambda line: line.key)
+            _write_lines(path, dict.fromkeys(tuple(line.texts()) for line in lines))
 
 
 def write(path: Path, text: str | bytes) -> None:

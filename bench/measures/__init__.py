@@ -82,8 +82,10 @@ LEARNING_CURVE = Measure(
     "learning-curve",
     "epochs",
     "epochs to within 1 point of the best",
+    version=2,
     reader="learning_curve:plateau",
     protocols=("last",),
+    series=False,
     history=True,
 )
 LOSS_CURVE = Measure(
@@ -92,8 +94,10 @@ LOSS_CURVE = Measure(
     "test loss after the last epoch",
     tolerance=0.005,
     digits=4,
-    reader="learning_curve:final_loss",
+    key="test/loss",
+    best="min",
     protocols=("last",),
+    series=False,
     history=True,
 )
 GRADIENT_REACH = Measure(

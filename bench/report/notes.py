@@ -20,7 +20,7 @@ number that stems from the ledger is a reference, which rendering fills in and `
 Rows and columns are named as in ``python -m bench show``: case does not count, and "/" stands for "|". ``;`` separates
 several, ``*`` stands for all rows of the published table. A line end counts as a blank. The budget is the paper's where
 it is measured, else laptop; the protocol is that of the table. ``seed=*`` takes the values of all seeds one by one.
-``epoch`` reads the stored learning curve (``bench.ledger.series``). ``show=seeds`` is their number; its other values
+``epoch`` reads the stored history (``bench.ledger.histories``). ``show=seeds`` is their number; its other values
 are fields of the ledger's lines: epoch, epochs (trained), n_test, params, spike_rate. A cell without training
 (``Fact``) prints its text.
 

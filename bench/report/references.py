@@ -9,10 +9,10 @@ from statistics import fmean
 
 from bench import plan
 from bench.errors import BenchError, unknown
-from bench.ledger import series
+from bench.ledger import histories
 from bench.ledger.index import Index
 from bench.ledger.store import Line
-from bench.measures import LEARNING_CURVE, MEASURES
+from bench.measures import ACCURACY, MEASURES
 from bench.report import facts
 from bench.report.verdict import published_number, results
 from bench.spec.experiment import Experiment
@@ -125,15 +125,13 @@ def _form(reference: Reference, measure: Measure) -> Form:
 def _numbers(table: Table, cell: Cell, reference: Reference, index: Index) -> list[float]:
     """What a reference takes of a cell: one number, or with ``seed=*`` one a seed; none where it is not measured."""
     options = reference.options
-    budgets = [options["budget"]] if "budget" in options else ["paper", "laptop"]
-    current = next(filter(None, (results(cell, budget, index) for budget in budgets)), {})
-    protocol = table.protocol if table.protocol in current else min(current, default="")
-    lines = [line for _, line in sorted(current.get(options.get("protocol", protocol), {}).items())]
-    if options.get("seed", "*") != "*":
-        lines = [line for line in lines if line.seed == int(options["seed"])]
-    if options.get("show") == "seeds":
-        return [len(lines)] if lines else []
-    numbers = [number for line in lines if (number := _number(cell, line, options)) is not None]
+    if "epoch" in options:
+        numbers = _at_epoch(cell, options)
+    else:
+        lines = _lines(table, cell, options, index)
+        if options.get("show") == "seeds":
+            return [len(lines)] if lines else []
+        numbers = [x for line in lines if (x := getattr(line, options.get("show", "value"))) is not None]
     if "minus" in options:
         published = published_number(cell)
         if published is None:
@@ -142,14 +140,33 @@ def _numbers(table: Table, cell: Cell, reference: Reference, index: Index) -> li
     return numbers if options.get("seed") == "*" or not numbers else [fmean(numbers)]
 
 
-def _number(cell: Cell, line: Line, options: dict[str, str]) -> float | None:
-    if "epoch" not in options:
-        return getattr(line, options.get("show", "value"))
-    assert cell.task is not None and cell.model is not None
-    experiment = Experiment(cell.task, cell.model, line.seed, line.budget)
-    curve = series.read(experiment, LEARNING_CURVE, "last") or {}
-    by_epoch = dict(zip(curve.get("epoch", ()), curve.get("test_accuracy", ()), strict=False))
-    return by_epoch.get(float(options["epoch"]))
+def _lines(table: Table, cell: Cell, options: dict[str, str], index: Index) -> list[Line]:
+    """Current finished lines of a cell, one a seed, of the first budget that has any."""
+    current = next(filter(None, (results(cell, budget, index) for budget in _budgets(options))), {})
+    protocol = table.protocol if table.protocol in current else min(current, default="")
+    by_seed = current.get(options.get("protocol", protocol), {})
+    return [line for seed, line in sorted(by_seed.items()) if _is_chosen(seed, options)]
+
+
+def _at_epoch(cell: Cell, options: dict[str, str]) -> list[float]:
+    """Test accuracy after an epoch, or another number of the history that the cell's measure is; one a seed."""
+    assert cell.task is not None and cell.model is not None and cell.measure is not None
+    measure = ACCURACY if cell.measure.reader else cell.measure
+    for budget in _budgets(options):
+        seeds = [seed for seed in histories.seeds(cell.task, cell.model, budget) if _is_chosen(seed, options)]
+        experiments = [Experiment(cell.task, cell.model, seed, budget) for seed in seeds]
+        values = [histories.value(e, measure, int(options["epoch"]), "last") for e in experiments]
+        if numbers := [value for value in values if value is not None]:
+            return numbers
+    return []
+
+
+def _budgets(options: dict[str, str]) -> list[str]:
+    return [options["budget"]] if "budget" in options else ["paper", "laptop"]
+
+
+def _is_chosen(seed: int, options: dict[str, str]) -> bool:
+    return options.get("seed", "*") in ("*", str(seed))
 
 
 def _of_experiment(reference: Reference, index: Index) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from bench import paths
 from bench.errors import BenchError
-from bench.ledger import store
+from bench.ledger import histories, store, validity
 from bench.ledger.index import Index
 from bench.ledger.store import Line
+from bench.papers.registry import MODELS, TASKS, places
 from bench.report import claims, claims_page, figures
 from bench.report.csv_table import to_csv
 from bench.report.findings import find_results
@@ -48,12 +49,26 @@ def pictures(tables: Iterable[Table], lines: Iterable[Line]) -> tuple[dict[Path,
     return contents, problems
 
 
+def check(lines: Iterable[Line]) -> None:
+    """Raise ``BenchError`` where lines of one experiment stem from different weights, or a history is damaged."""
+    validity.check_weights(lines, _showing)
+    histories.check(lines)
+
+
+def _showing(line: Line) -> list[str]:
+    """Names of the tables that show the experiment of ``line``."""
+    if line.task not in TASKS or line.model not in MODELS:
+        return []  # a recipe that is gone
+    return list(dict.fromkeys(places(TASKS[line.task], MODELS[line.model])["table"]))
+
+
 def render(tables: Iterable[Table], lines: Iterable[Line]) -> None:
-    """Write ``files``, then ``pictures``; equal files are left alone. Figures that cannot be drawn raise ``BenchError``
-    at the end.
+    """Write ``files``, then ``pictures``; equal files are left alone. Raises ``BenchError`` as ``check``, and at the
+    end for figures that cannot be drawn.
     """
     tables = list(tables)
     lines = Index.of(lines)
+    check(lines)
     for path, text in files(tables, lines).items():
         store.write(path, text)
     drawn, problems = pictures(tables, lines)
@@ -70,10 +85,11 @@ def render(tables: Iterable[Table], lines: Iterable[Line]) -> None:
 
 def differing(tables: Iterable[Table], lines: Iterable[Line]) -> list[Path]:
     """Rendered files that are not what the ledger gives. Of a figure, the data and the SVG are compared; the PNG must
-    exist.
+    exist. Raises ``BenchError`` as ``check``, and for figures that cannot be drawn.
     """
     tables = list(tables)
     lines = Index.of(lines)
+    check(lines)
     drawn, problems = pictures(tables, lines)
     if problems:
         raise BenchError("\n".join(problems))

@@ -35,7 +35,7 @@ class Measure:
     settings: Mapping[str, Any] = field(default_factory=dict)
     protocols: tuple[str, ...] = ("last", "best_test")
     series: bool = True  # the reader also gives a series (a curve or distribution), which figures are drawn from
-    history: bool = False  # the reader uses the training history only, not the weights
+    history: bool = False  # it uses the training history only, not the weights; figures draw the history
     # Two columns of the series. The value is the mean of the first. The second numbers the repeats, whose spread gives
     # the interval.
     repeats: tuple[str, str] | None = None

@@ -24,9 +24,9 @@ from pytorch_lightning.callbacks import Callback
 
 import datamodules
 from bench.errors import BenchError
-from bench.ledger import provenance, series, store
+from bench.ledger import correct, histories, provenance, series, store
 from bench.ledger.new_lines import new_lines, now
-from bench.ledger.store import Line
+from bench.ledger.store import SETTLED, Line
 from bench.ledger.validity import valid
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
@@ -102,6 +102,8 @@ class _Attempt:
             self.check()
             known = [line for line in pending if valid(line, self.experiment, measure)]
             lines += known or self._read(self.trained, measure)
+        if any(line.status in SETTLED for line in lines):
+            _write_history(self.trained)
         if any(line.status == "ok" for line in lines):
             self._summarise(self.trained, lines)
         return lines
@@ -139,7 +141,8 @@ class _Attempt:
         try:
             readings = list(trained.read(weights, measure))
         except Exception as error:
-            return self._failures((measure,), error, time.perf_counter() - started)
+            failures = self._failures((measure,), error, time.perf_counter() - started)
+            return [replace(line, checkpoint_sha256=weights.sha256) for line in failures]
         origin = weights.origin  # what is read off the history comes from the training
         if not measure.from_history:
             seconds = round((time.perf_counter() - started) / max(1, len(readings)), 1)
@@ -176,6 +179,13 @@ def _status(error: Exception) -> tuple[str, str]:
         case MemoryError() | torch.cuda.OutOfMemoryError():
             return "oom", str(error) or "out of memory"
     return "failed", f"{type(error).__name__}: {error}"
+
+
+def _write_history(weights: Trained) -> None:
+    """Write history and correctness of ``weights``; equal files are left alone."""
+    histories.write(weights.experiment, weights.history, weights.steps)
+    bools = {protocol: values.numpy() for protocol, values in weights.correct.items()}
+    correct.write(weights.experiment, bools)
 
 
 def _pending_readings(weights: Trained) -> list[Line]:

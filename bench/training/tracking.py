@@ -168,15 +168,14 @@ class Tracker:
         self._try(lambda: self.run.log(dict(metrics)))
 
     def summarise(self, history: Sequence[Mapping[str, Any]], cost: Mapping[str, Any], lines: Sequence[Line]) -> None:
-        """Write the whole summary: the metrics of ``history`` (a record an epoch), ``cost``, and the values of
-        ``lines`` as ``measure/<name>/<protocol>``, whose units are in the config.
+        """Write the whole summary: the metrics of ``history`` (a record an epoch) that every record has, ``cost``, and
+        the values of ``lines`` as ``measure/<name>/<protocol>``, whose units are in the config.
 
         Every attempt, and every later reading, has an offline folder of its own. The last one to be uploaded replaces
         the summary, so each holds all.
         """
-        content = {
-            name: _summary(name, [record[name] for record in history]) for name in history[-1].keys() - {"epoch"}
-        }
+        names = set(history[-1]).intersection(*history) - {"epoch"}
+        content = {name: _summary(name, [record[name] for record in history]) for name in names}
         content |= {name: cost[name] for name in COST if name in cost}
         read = [line for line in lines if line.status == "ok"]
         content |= {f"measure/{line.measure}/{line.protocol}": line.value for line in read}

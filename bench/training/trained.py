@@ -26,7 +26,7 @@ from datamodules.base import SequenceData
 from lightning_modules.spiking import SpikingModule
 
 log = logging.getLogger(__name__)
-_SAVED = ("states", "history", "steps", "origin")  # fields of ``Trained`` in a file of weights, in the class's order
+_SAVED = ("states", "history", "steps", "origin")  # fields of ``Trained`` in every file of weights
 
 
 class NotApplicable(Exception):
@@ -53,7 +53,8 @@ class Reading:
 @dataclass(frozen=True)
 class Trained:
     """What is saved of a finished training. ``states``: weights of the network by protocol (last, best_test; best_val
-    where there is validation data).
+    where there is validation data). ``correct``: by protocol a bool for each test sample in the order of the test set,
+    whether it is decided right; empty for a task without one class a sample.
     """
 
     experiment: Experiment
@@ -61,6 +62,7 @@ class Trained:
     history: list[dict[str, Any]]
     steps: int
     origin: dict[str, Any]  # of the training, as in the ledger: wall_s, peak_mb, git_commit, git_dirty, environment, …
+    correct: dict[str, Tensor] = field(default_factory=dict)
 
     @cached_property
     def sha256(self) -> str:
@@ -125,10 +127,11 @@ def save(experiment: Experiment, module: SpikingModule, steps: int, origin: dict
     needed.
     """
     last = {name: value.detach().cpu().contiguous() for name, value in module.network.state_dict().items()}
-    trained = Trained(experiment, {"last": last, **module.best}, module.history, steps, origin)
+    states = {"last": last, **module.best}
+    trained = Trained(experiment, states, module.history, steps, origin, module.correctness)
     path = _weights_file(experiment)
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {name: getattr(trained, name) for name in (*_SAVED, "sha256")} | {"id": experiment.id}
+    content = {name: getattr(trained, name) for name in (*_SAVED, "correct", "sha256")} | {"id": experiment.id}
     torch.save(content, path.with_suffix(".new"))
     os.replace(path.with_suffix(".new"), path)
     checkpoint_file(experiment).unlink(missing_ok=True)
@@ -146,7 +149,9 @@ def load(experiment: Experiment) -> Trained | None:
         content = torch.load(path, map_location="cpu", weights_only=True)
         if content["id"] != experiment.id:  # the folder's name holds config, data and versions
             raise ValueError(f"of experiment {content['id']}")
-        trained = Trained(experiment, *(content[name] for name in _SAVED))
+        saved = {name: content[name] for name in _SAVED}
+        correct = content.get("correct", {})  # not in weights of an earlier version
+        trained = Trained(experiment, **saved, correct=correct)
         if trained.sha256 != content["sha256"]:
             raise ValueError("another sha256 than when it was written")
     except Exception as error:
@@ -192,10 +197,12 @@ def _from_history(trained: Trained, measure: Measure) -> Iterator[tuple[str, Rea
     if measure.key not in history[-1]:
         raise NotApplicable(f"{measure.title} is not recorded for task {trained.experiment.task.name}")
     best = max if measure.best == "max" else min
-    records = {"last": history[-1], "best_test": best(history, key=lambda record: record[measure.key])}
-    validated = measure.key.replace("test/", "val/")
-    if validated != measure.key and validated in history[-1]:
-        records["best_val"] = best(history, key=lambda record: record[validated])
+    records = {"last": history[-1]}
+    if "best_test" in measure.protocols:
+        records["best_test"] = best(history, key=lambda record: record[measure.key])
+        validated = measure.key.replace("test/", "val/")
+        if validated != measure.key and validated in history[-1]:
+            records["best_val"] = best(history, key=lambda record: record[validated])
     for protocol, record in records.items():
         value = round(record[measure.key], 4 if measure.unit else 7)
         yield protocol, Reading(value, int(record["n_test"]), int(record["epoch"]))

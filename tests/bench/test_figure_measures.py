@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.measures import LOSS_CURVE
 from bench.measures.gradient_reach import _unrolled, gradient_reach, hidden_gradient
-from bench.measures.learning_curve import final_loss, plateau
+from bench.measures.learning_curve import plateau
 from bench.papers.celif.models import ALIF_REC, CELIF
 from bench.papers.celif.models_baselines import LSTM_256
 from bench.papers.celif.tasks import COPY_100
@@ -100,20 +101,37 @@ def test_the_profile_sums_to_one_and_the_value_is_its_first_ten_steps(places: Pa
     assert len(share) == 24 and sum(share) == pytest.approx(1.0) and reading.value == pytest.approx(sum(share[:10]))
 
 
-def test_curves_come_from_the_history(places: Path) -> None:
-    records = [
-        {"epoch": e, "test/loss": 1 / e, "test/accuracy": a, "n_test": 9}
-        for e, a in ((1, 50.0), (2, 89.5), (3, 90.4), (4, 90.0))
-    ]
-    trained_experiment = replace(untrained(E), history=records, steps=40)
-    reading = plateau(trained_experiment, "last")
-    assert (
-        reading.value == 2 and reading.series["step"] == [10, 20, 30, 40] and reading.series["test_accuracy"][2] == 90.4
-    )
-    assert (final_loss(trained_experiment, "last").value, final_loss(trained_experiment, "last").epoch) == (0.25, 4)
-    regression = replace(
-        trained_experiment, history=[{k: v for k, v in r.items() if k != "test/accuracy"} for r in records]
-    )
-    assert set(final_loss(regression, "last").series) == {"epoch", "step", "test_loss"}
+def with_accuracies(*accuracies: float) -> trained.Trained:
+    """An experiment whose test accuracy was one of ``accuracies`` after each epoch."""
+    records = [{"epoch": e, "test/loss": 1 / e, "test/accuracy": a} for e, a in enumerate(accuracies, start=1)]
+    return replace(untrained(E), history=records, steps=10 * len(records))
+
+
+def test_the_plateau_begins_where_the_accuracy_is_within_a_point_of_its_best(places: Path) -> None:
+    assert plateau(with_accuracies(50.0, 89.5, *[90.4, 90.0] * 5), "last").value == 2
+    assert plateau(with_accuracies(50.0, 88.0, 89.0, *[90.0] * 9, 89.0), "last").value == 3
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "reason"),
+    [
+        ([38.0], "more than 10 epochs, and 1 were trained"),
+        ([90.0] * 10, "more than 10 epochs, and 10 were trained"),
+        ([50.0, *[80.0 + e for e in range(12)]], "the last 10 epochs are not within 1 point of the best"),
+        ([90.0] * 11 + [88.9], "the last 10 epochs are not within 1 point of the best"),
+    ],
+)
+def test_a_training_that_is_not_at_its_plateau_has_no_learning_curve_value(
+    places: Path, accuracies: list[float], reason: str
+) -> None:
+    with pytest.raises(trained.NotApplicable, match=f"not at its plateau: .*{reason}"):
+        plateau(with_accuracies(*accuracies), "last")
+
+
+def test_the_loss_curve_s_value_is_the_last_loss_and_regression_has_no_plateau(places: Path) -> None:
+    records = [{"epoch": e, "test/loss": 1 / e, "n_test": 9} for e in (1, 2, 3, 4)]
+    regression = replace(untrained(E), history=records, steps=40)
+    ((protocol, reading),) = trained.read(regression, LOSS_CURVE)
+    assert (protocol, reading.value, reading.epoch, reading.series) == ("last", 0.25, 4, {})
     with pytest.raises(trained.NotApplicable, match="no accuracy"):
         plateau(regression, "last")

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.ledger import series, store
+from bench.ledger import histories, series, store
 from bench.ledger.new_lines import new_lines
 from bench.papers.registry import TABLES
 from bench.report import figures, render
@@ -38,19 +38,9 @@ def landscape_series(seed: int) -> dict[str, list]:
     return {"pair": [0] * n, "grid": [1] * n, "x": [x for x, _ in points], "y": [y for _, y in points], "loss": loss}
 
 
-def history(seed: int) -> dict[str, list]:
-    epochs = list(range(1, 31))
-    loss = [0.18 * math.exp(-e * (1 + seed % 3) / 20) for e in epochs]
-    return {
-        "epoch": epochs,
-        "step": [100 * e for e in epochs],
-        "test_loss": loss,
-        "test_accuracy": [100 * (1 - v) for v in loss],
-    }
-
-
-def losses(seed: int) -> dict[str, list]:
-    return {name: column for name, column in history(seed).items() if name != "test_accuracy"}
+def history(seed: int) -> list[dict[str, float]]:
+    loss = [0.18 * math.exp(-e * (1 + seed % 3) / 20) for e in range(1, 31)]
+    return [{"test/loss": v, "test/accuracy": 100 * (1 - v)} for v in loss]
 
 
 def profile(seed: int) -> dict[str, list]:
@@ -107,8 +97,6 @@ SERIES = {
     "silhouette": classes,
     "t-sne": plane,
     "loss-landscape": landscape_series,
-    "learning-curve": history,
-    "loss-curve": losses,
     "gradient-reach": profile,
     "te-similarity": lags,
     "te-similarity-matrix": matrix,
@@ -137,7 +125,9 @@ def measured(table: Table, seeds: int = 1, budget: str = "laptop", with_series: 
             for protocol in cell.measure.protocols:
                 (line,) = new_lines(experiment, (cell.measure,), "ok", "")
                 lines.append(replace(line, value=0.5 + place + 0.1 * seed, protocol=protocol))
-                if with_series:
+                if with_series and cell.measure.history:
+                    histories.write(experiment, history(place + seed), 3000)
+                elif with_series:
                     series.write_series(experiment, cell.measure, protocol, made_up(cell.measure, place + seed))
     store.append(lines)
     return store.read()
@@ -250,6 +240,24 @@ def test_the_caption_says_of_parts_without_their_data_that_it_is_not_here(places
     assert (
         text.endswith("weights: last; the data of 3 of the figure's parts are not here.") and "not measured" not in text
     )
+
+
+def test_curves_are_drawn_from_histories_whatever_became_of_the_value(places: Path) -> None:
+    table = FIGURES["celif-fig-4"]
+    measured(table)
+    drawn = contents(table, [])
+    rows = {(r["row"], r["column"]) for r in csv.DictReader(drawn[".csv"].splitlines())}
+    assert rows == {(row, "Learning curve") for row in table.rows}
+    found = find_results(table, [])
+    text = figures.caption(found, figures.plotted_cells(table, found))
+    assert "laptop budget" in text and "; 1 seed; " in text and "3 of the figure's parts" in text
+
+
+def test_a_value_of_a_curve_without_its_history_is_named(places: Path) -> None:
+    table = FIGURES["celif-fig-5"]
+    lines = measured(table, with_series=False)
+    with pytest.raises(BenchError, match=r"celif-fig-5: in the ledger, but without .*series/history/adding-100/celif_"):
+        contents(table, lines)
 
 
 def finished(table: Table, lines: list[store.Line], monkeypatch: pytest.MonkeyPatch) -> Any:

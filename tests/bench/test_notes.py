@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from bench.ledger import series, store
+from bench.ledger import histories, store
 from bench.ledger.index import Index
 from bench.ledger.store import Line
-from bench.measures import LEARNING_CURVE
 from bench.papers.registry import PAPERS, TABLES
 from bench.papers.roles.models import LIF, LIF_NO_RESET, LIF_RECURRENT
 from bench.papers.roles.tasks import MNIST
@@ -174,10 +173,9 @@ def test_a_reference_prints_what_the_ledger_has(reference: str, text: str) -> No
     assert resolve(reference, Index(LINES)) == text
 
 
-def test_a_reference_to_an_epoch_reads_the_stored_learning_curve(places: Path) -> None:
-    experiment = Experiment(MNIST, LIF, 1, "paper")
-    curve = {"epoch": [1, 2], "step": [10, 20], "test_loss": [0.5, 0.4], "test_accuracy": [88.0, 89.5]}
-    series.write_series(experiment, LEARNING_CURVE, "last", curve)
+def test_a_reference_to_an_epoch_reads_the_history(places: Path) -> None:
+    records = [{"test/loss": 0.5, "test/accuracy": 88.0}, {"test/loss": 0.4, "test/accuracy": 89.5}]
+    histories.write(Experiment(MNIST, LIF, 1, "paper"), records, 20)
     index = Index(LINES)
     assert resolve("roles-6 | Baseline | MNIST | epoch=2", index) == "89.50"
     assert resolve("roles-6 | Baseline | MNIST | epoch=3", index) == NOT_MEASURED

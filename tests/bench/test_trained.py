@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import Callback
 
 from bench import plan
 from bench.ledger import series
-from bench.measures import ACCURACY, LEARNING_CURVE, LOSS_CURVE
+from bench.measures import ACCURACY, LOSS_CURVE
 from bench.papers.roles.models import LIF
 from bench.papers.roles.tasks import XOR
 from bench.spec.experiment import Experiment
@@ -110,8 +110,8 @@ def test_what_was_read_before_a_stop_is_not_read_again(
 
 
 def test_what_the_history_gives_says_what_the_training_cost_so_that_plans_know(places: Path) -> None:
-    lines, _ = run.run(E, (ACCURACY, LOSS_CURVE, LEARNING_CURVE))
-    assert {line.measure for line in lines} == {"accuracy", "loss-curve", "learning-curve"}
+    lines, _ = run.run(E, (ACCURACY, LOSS_CURVE))
+    assert {line.measure for line in lines} == {"accuracy", "loss-curve"}
     assert len({(line.wall_s, line.peak_mb, line.started_utc) for line in lines}) == 1
     curve = next(line for line in lines if line.measure == "loss-curve")
     assert plan.ExpectedTimes([curve]).usual(E, [LOSS_CURVE]) == pytest.approx(curve.wall_s) and curve.wall_s > 0

@@ -11,15 +11,15 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from bench import paths
 from bench.errors import BenchError
-from bench.ledger import series
-from bench.report.verdict import Finding
+from bench.ledger import histories, series
+from bench.report.verdict import SHOWN_BUDGETS, Finding
 from bench.spec.experiment import Experiment
 from bench.spec.model import Model
 from bench.spec.table import Table
@@ -37,7 +37,7 @@ ABSENT = {
 
 @dataclass(frozen=True)
 class PlottedCell:
-    """A measured cell: its finding, and one series (columns of equal length) a seed, in the order of
+    """A cell that is drawn: its finding, and one series (columns of equal length) a seed, in the order of
     ``finding.seeds``.
     """
 
@@ -83,20 +83,26 @@ class PlottedCell:
 
 
 def plotted_cells(table: Table, findings: list[Finding]) -> list[PlottedCell]:
-    """The measured cells of ``findings`` with their series. Raises ``BenchError`` with the path of every series that
-    does not exist.
+    """The measured cells of ``findings`` with their series, and cells of curves whose experiments have a history.
+
+    The series of a measure with ``history`` is the experiment's history. Raises ``BenchError`` with the path of every
+    series that does not exist.
     """
     cells = []
     missing = []
-    for finding in (f for f in findings if f.status == "measured"):
+    for finding in filter(None, map(_drawable, findings)):
         cell = finding.cell
         assert cell.task is not None and cell.model is not None and cell.measure is not None
         by_seed = []
         for seed in finding.seeds:
             experiment = Experiment(cell.task, cell.model, seed, finding.budget)
-            columns = series.read(experiment, cell.measure, finding.protocol)
-            if columns is None and cell.measure.reader and cell.measure.series:
+            if cell.measure.history:
+                path = histories.path(experiment)
+                columns = histories.read(experiment)
+            else:
                 path = series.path(experiment, cell.measure, finding.protocol)
+                columns = series.read(experiment, cell.measure, finding.protocol)
+            if columns is None and cell.measure.reader and (cell.measure.series or cell.measure.history):
                 missing.append(str(path.relative_to(paths.results())))
             by_seed.append(columns or {})
         cells.append(PlottedCell(finding, tuple(by_seed)))
@@ -106,6 +112,20 @@ def plotted_cells(table: Table, findings: list[Finding]) -> list[PlottedCell]:
             " take it back from git, or delete the line from the ledger and run again"
         )
     return cells
+
+
+def _drawable(finding: Finding) -> Finding | None:
+    """``finding`` if it is measured. A curve needs no value: then with budget and seeds of the histories there are."""
+    cell = finding.cell
+    if finding.status == "measured":
+        return finding
+    if cell.task is None or cell.model is None or cell.measure is None or not cell.measure.history:
+        return None
+    for budget in SHOWN_BUDGETS:
+        if seeds := tuple(histories.seeds(cell.task, cell.model, budget)):
+            data = Experiment(cell.task, cell.model, seeds[0], budget).config["data"]
+            return replace(finding, seeds=seeds, n=len(seeds), budget=budget, protocol="last", data=data)
+    return None
 
 
 def caption(findings: list[Finding], cells: list[PlottedCell]) -> str:
@@ -120,9 +140,9 @@ def caption(findings: list[Finding], cells: list[PlottedCell]) -> str:
     else:
         parts.append(f"{most} seed{'s' if most > 1 else ''}")
     parts.append("weights: " + ", ".join(sorted({f.protocol for f in measured})))
-    absent = Counter(
-        f.status if f.status in ABSENT else "" for f in findings if f.cell.runnable and f.status != "measured"
-    )
+    drawn = [cell.finding.cell for cell in cells]
+    left = [f for f in findings if f.cell.runnable and f.cell not in drawn]
+    absent = Counter(f.status if f.status in ABSENT else "" for f in left)
     return "; ".join([*parts, *(ABSENT[status].format(n) for status, n in absent.items())]) + "."
 
 
