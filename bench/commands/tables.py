@@ -44,7 +44,7 @@ def list_tables(kind: str, as_json: bool) -> None:
         click.echo(_listed(row["table"], row["numbers"], row["title"]))
     click.echo(_listed("sum", sums, ""))
     click.echo(
-        f"{sums['published']} published numbers need training: {sums['at_paper_budget']} are measured at the paper's"
+        f"{sums['published']} published numbers: {sums['at_paper_budget']} are measured at the paper's"
         f" budget ({sums['reproduced']} reproduced), {sums['reduced']} at a reduced budget, {sums['no_data']} lack"
         f" their data (python -m bench data status), {sums['not_run']} are not run; beside: stand-ins, subsets and"
         " measures of this suite",
@@ -123,12 +123,12 @@ def _show_table(table: Table, as_json: bool) -> None:
     index = Index(store.read())
     findings = find_results(table, index, live=True)
     if as_json:
-        fields = ("status", "text", "value", "low", "high", "n", "epochs", "budget", "protocol", "verdict", "parted")
-        fields += ("date", "commit", "note")
+        fields = ("status", "text", "value", "low", "high", "n", "epochs", "budget", "protocol", "verdict")
+        more = ("parted", "date", "commit", "note")
         return print_json(
             [
                 {"row": f.cell.row, "column": f.cell.column, "published": f.cell.published}
-                | {k: getattr(f, k) for k in fields}
+                | {k: getattr(f, k) for k in (*fields, *more)}
                 for f in findings
             ]
         )

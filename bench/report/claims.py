@@ -125,17 +125,14 @@ def _printed(cell: Cell) -> Cell | None:
     """The cell of the paper's own column that ``cell`` stands beside: the same row, measure and data."""
     if cell.task is None or not cell.task.instead_of or TASKS[cell.task.instead_of].data != cell.task.data:
         return None
-    same = (cell.task.instead_of, cell.model and cell.model.name, cell.measure and cell.measure.name)
+    same = (cell.task.instead_of, *_names(cell)[1:])
     cells = (c for table in TABLES.values() for c in table.cells if c.published and c.task)
     return next((c for c in cells if _names(c) == same), None)
 
 
 def _names(cell: Cell) -> tuple[str | None, str | None, str | None]:
-    return (
-        cell.task and cell.task.name,
-        cell.model and cell.model.name,
-        cell.measure and cell.measure.name,
-    )
+    task, model, measure = (part.name if part else None for part in (cell.task, cell.model, cell.measure))
+    return task, model, measure
 
 
 def _judge_published(part: Part) -> PartJudgement | None:

@@ -69,7 +69,7 @@ def _section(heading: str, judgements: list[Judgement], ours: bool) -> list[str]
     lines = [
         f"### {heading}",
         "",
-        f"{len(ordered)} claims, measured on the paper's data: {counts(judgements, ours)}.",
+        f"Measured on the paper's data, {len(ordered)} in all: {counts(judgements, ours)}.",
         "",
         f"| claim | where | where from | sentence | {' | '.join(TITLES[data] for data in ('full', *_others()))} |",
         "| --- " * (5 + len(_others())) + "|",

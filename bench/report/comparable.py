@@ -153,7 +153,7 @@ def _unequal(cells: Sequence[Cell], trained: dict[int, dict[str, list[Line]]]) -
     """What is said of cells that have no number of epochs in common."""
     longest = {id(c): max(line.epochs or 0 for lines in trained[id(c)].values() for line in lines) for c in cells}
     fewest = min(longest.values())
-    texts = [f"{cell_name(c)}: {longest[id(c)]} epochs" for c in cells]
+    texts = [f"{cell_name(c)}: {_epochs([longest[id(c)]])}" for c in cells]
     return Values(
         unequal=f"trained for different numbers of epochs, and no history of the longer ones: {'; '.join(texts)}",
         shortest=tuple(c for c in cells if longest[id(c)] == fewest),
@@ -174,11 +174,15 @@ def _training(cells: Sequence[Cell], estimates: Sequence[Estimate], budget: str)
     }
     parts = [
         f"{budget} budget",
-        f"{_range(epochs)} epoch{'s' if epochs != [1] else ''}" if epochs else "",
+        _epochs(epochs) if epochs else "",
         f"{_range(seeds)} seed{'s' if seeds != [1] else ''} a value",
         *(f"another recipe: {text}" for text in sorted(departs) if text),
     ]
     return ", ".join(filter(None, parts))
+
+
+def _epochs(numbers: Sequence[int]) -> str:
+    return f"{_range(numbers)} epoch{'' if list(numbers) == [1] else 's'}"
 
 
 def _range(numbers: Sequence[int]) -> str:

@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass
 
 from bench.ledger.index import Index
 from bench.ledger.store import Line
-from bench.report.verdict import VERDICTS, Finding, find_result, published_number, status_of
+from bench.measures import ENERGY
+from bench.report.facts import answer
+from bench.report.verdict import ABOVE, BELOW, REPRODUCED, VERDICTS, Finding, find_result, published_number, status_of
 from bench.spec.table import Cell, Table
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Numbers of cells. ``published`` ones need training; each of them is one of the eight kinds that follow.
+    """Numbers of cells. ``published`` ones are results; each of them is one of the eight kinds that follow.
 
     ``another_recipe``: at the paper's budget with a recipe that departs from the paper's. ``beside`` are measured cells
     without a published number: stand-ins, subsets, rows and measures of our own. ``computed`` are facts.
@@ -57,8 +59,9 @@ NAMES = {
 
 
 def is_published(cell: Cell) -> bool:
-    """Whether the paper prints a number here that only a training gives."""
-    return cell.measure is not None and cell.fact is None and not cell.extra and published_number(cell) is not None
+    """Whether the paper prints a result here: a number that a training gives, or the energy of an LSTM by a formula."""
+    measured = cell.measure is not None or (cell.fact is not None and cell.fact.name == "energy")
+    return measured and not cell.extra and published_number(cell) is not None
 
 
 def of(table: Table, lines: Iterable[Line], live: bool = False) -> Counts:
@@ -77,8 +80,19 @@ def _count(table: Table, cell: Cell, index: Index, live: bool) -> Counts:
 
 def _kind(f: Finding) -> str:
     """The name of the count to which a published number belongs."""
+    if f.cell.fact:
+        return _computed(f.cell)
     if f.status != "measured":
         return "no_data" if f.status == "data missing" else "not_run"
     if f.verdict in VERDICTS:
         return f.verdict
     return "reduced" if f.budget != "paper" else "another_recipe"
+
+
+def _computed(cell: Cell) -> str:
+    """The kind of a result that needs no training: an exact number, on either side of the published one or near it."""
+    number, published = answer(cell).number, published_number(cell)
+    assert number is not None and published is not None
+    if abs(number - published) <= ENERGY.tolerance:
+        return REPRODUCED
+    return ABOVE if number > published else BELOW

@@ -56,9 +56,9 @@ def _legend() -> list[str]:
     """What the columns of the counts mean."""
     return [
         (
-            "*published numbers* are those that need training. Each of them is in one of the columns that follow:"
-            " measured at the paper's budget (reproduced, above, below, inconclusive, or with another recipe than the"
-            " paper's), at a reduced budget, without its data, or not run. *beside them*: measured cells without a"
+            "*published numbers* are results (one of them, the LSTM's energy, needs no training). Each is in one of the"
+            " columns that follow: measured at the paper's budget (reproduced, above, below, inconclusive, or with"
+            " another recipe than the paper's), at a reduced budget, without its data, or not run. *beside them*: measured cells without a"
             " published number, such as stand-ins, subsets and measures of this suite. *computed*: cells that need no"
             " training, such as settings and numbers of parameters."
         ),

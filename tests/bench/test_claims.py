@@ -135,7 +135,7 @@ def test_unequal_training_is_compared_after_the_same_number_of_epochs(places: Pa
     lines = [*results_of(A, 97, "laptop", epochs=10), *results_of(B, 93, "laptop", epochs=1)]
     without = judged(lines).parts[0]
     assert without.verdict == "not comparable"
-    assert "Baseline, MNIST, test accuracy: 10 epochs; Without leakage, MNIST, test accuracy: 1 epochs" in without.text
+    assert "Baseline, MNIST, test accuracy: 10 epochs; Without leakage, MNIST, test accuracy: 1 epoch" in without.text
     assert without.commands == (
         "python -m bench run roles-6 --row 'Without leakage' --column MNIST --budget paper --seeds 3",
     )
@@ -263,8 +263,8 @@ def test_the_page_has_failing_and_undecided_claims_first_and_questions_of_the_su
     ]
     page = claims_page.markdown({"celif": found})
     own, suite = page.split("### Questions of this suite")
-    assert "4 claims, measured on the paper's data: 1 holds, 1 fails, 1 undecided" in own
-    assert "1 claims, measured on the paper's data: 0 holds, 1 fails" in suite
+    assert "Measured on the paper's data, 4 in all: 1 holds, 1 fails, 1 undecided" in own
+    assert "Measured on the paper's data, 1 in all: 0 holds, 1 fails" in suite
     assert [line.split(" |")[0] for line in own.splitlines() if line.startswith("| celif-")] == [
         "| celif-c",
         "| celif-d",
