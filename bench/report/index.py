@@ -58,9 +58,9 @@ def _legend() -> list[str]:
         (
             "*published numbers* are results (one of them, the LSTM's energy, needs no training). Each is in one of the"
             " columns that follow: measured at the paper's budget (reproduced, above, below, inconclusive, or with"
-            " another recipe than the paper's), at a reduced budget, without its data, or not run. *beside them*: measured cells without a"
-            " published number, such as stand-ins, subsets and measures of this suite. *computed*: cells that need no"
-            " training, such as settings and numbers of parameters."
+            " another recipe than the paper's), at a reduced budget, without its data, or not run. *beside them*:"
+            " measured cells without a published number, such as stand-ins, subsets and measures of this suite."
+            " *computed*: cells that need no training, such as settings and numbers of parameters."
         ),
         "",
     ]

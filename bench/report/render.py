@@ -11,7 +11,7 @@ from bench.ledger import histories, store, validity
 from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.papers.registry import MODELS, TASKS, places
-from bench.report import claims, claims_page, figures
+from bench.report import claims, claims_page, figures, readme
 from bench.report.csv_table import to_csv
 from bench.report.findings import find_results
 from bench.report.index import index
@@ -34,6 +34,8 @@ def files(tables: Iterable[Table], lines: Iterable[Line]) -> dict[Path, str]:
         contents |= {paths.results() / "tables" / f"{table.id}.{ending}": text for ending, text in texts.items()}
     contents[paths.results() / "claims.md"] = claims_page.markdown(claims.judgements(lines))
     contents[paths.results() / "README.md"] = index(lines)
+    if paths.results() == paths.COMMITTED:
+        contents[readme.PATH] = readme.filled(readme.PATH.read_text(encoding="utf-8"), lines)
     return contents
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from bench import paths
+from bench.errors import BenchError
 from bench.ledger import store
 from bench.ledger.index import Index
 from bench.measures import ACCURACY
@@ -14,7 +15,7 @@ from bench.papers.registry import PAPERS, TABLES
 from bench.papers.roles.models import LIF
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import DVS_GESTURE, MNIST, NMNIST_STANDIN
-from bench.report import counts
+from bench.report import counts, readme
 from bench.report.counts import Counts
 from bench.report.findings import find_results
 from bench.spec.table import Cell, Fact, Table
@@ -77,3 +78,14 @@ def test_all_209_published_numbers_are_counted_once() -> None:
     assert measured == total.at_paper_budget + sum(getattr(total, name) for name in counted)
     assert counts.NAMES.keys() == {*asdict(total), "at_paper_budget"}
     assert {t.paper.id for t in TABLES.values()} == set(PAPERS)
+
+
+def test_the_readme_has_the_counts_of_the_ledger_between_two_comments() -> None:
+    text = f"# Title\n\n{readme.BEGIN}\nold\n{readme.END}\n\nThe rest.\n"
+    filled = readme.filled(text, Index([]))
+    assert filled.startswith(f"# Title\n\n{readme.BEGIN}\n| table |")
+    assert filled.endswith(f"{readme.END}\n\nThe rest.\n")
+    assert "| **sum** | 209 |" in filled and "old" not in filled
+    assert readme.filled(filled, Index([])) == filled
+    with pytest.raises(BenchError, match="the counts belong between the lines"):
+        readme.filled("# Title\n", Index([]))
