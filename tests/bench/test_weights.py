@@ -54,6 +54,12 @@ def test_lines_of_new_weights_replace_those_of_old_ones_and_their_series(places:
     assert kinds(OTHER) == {"spike-rate", "silhouette", "history", "correct"}
 
 
+def test_of_two_trainings_that_come_in_together_the_last_counts(places: Path) -> None:
+    last = finished(E, "b", ACCURACY)
+    store.append([*finished(E, "a", ACCURACY, SPIKE_RATE), *last])
+    assert store.read() == last
+
+
 def test_a_measure_that_does_not_apply_to_new_weights_replaces_old_lines_too(places: Path) -> None:
     store.append(finished(E, "old", ACCURACY))
     new = finished(E, "new", SILHOUETTE, status="not applicable")
