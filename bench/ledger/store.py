@@ -208,27 +208,27 @@ def append(lines: Iterable[Line], series: Collection[Path] = ()) -> None:
     with results_lock("ledger"):
         for task, group in by_task.items():
             path = folder() / f"{task}.csv"
-            if outdated := _outdated(path, group):
-                _replace(path, outdated, group, series)
+            known = read_file(path) if path.exists() else []
+            if outdated := _outdated([*known, *group], group):
+                _replace(path, [*known, *group], outdated, series)
             else:
                 append_to(path, group)
 
 
-def _outdated(path: Path, lines: Iterable[Line]) -> set[Line]:
-    """The finished lines in ``path`` that were read off other weights of an experiment than ``lines``."""
-    weights = {line.experiment: line.checkpoint_sha256 for line in lines if line.status in SETTLED}
-    if not any(weights.values()) or not path.exists():
-        return set()
+def _outdated(lines: Iterable[Line], new: Iterable[Line]) -> set[Line]:
+    """Those finished ``lines`` that were read off other weights of an experiment than the last of its ``new`` lines."""
+    read = (line for line in new if line.status in SETTLED and line.checkpoint_sha256)
+    weights = {line.experiment: line.checkpoint_sha256 for line in read}
     return {
         line
-        for line in read_file(path)
-        if line.status == "ok" and weights.get(line.experiment) not in (None, "", line.checkpoint_sha256)
+        for line in lines
+        if line.status == "ok" and weights.get(line.experiment) not in (None, line.checkpoint_sha256)
     }
 
 
-def _replace(path: Path, outdated: set[Line], lines: list[Line], series: Collection[Path]) -> None:
-    """Write ``path`` with ``lines`` in the place of those ``outdated``, then delete series that no line stems from."""
-    current = [*(line for line in read_file(path) if line not in outdated), *lines]
+def _replace(path: Path, lines: Iterable[Line], outdated: set[Line], series: Collection[Path]) -> None:
+    """Write ``lines`` into ``path`` without those ``outdated``, then delete series that no line stems from."""
+    current = [line for line in lines if line not in outdated]
     _write_lines(path, (line.texts() for line in current))
     finished = {(line.experiment, line.measure) for line in current if line.status == "ok"}
     for task, experiment in {(line.task, line.experiment) for line in outdated}:

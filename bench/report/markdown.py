@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from bench.ledger.index import Index
 from bench.ledger.store import Line
-from bench.report import notes
+from bench.report import figures, notes
 from bench.report.text_table import legend, text_table
 from bench.report.verdict import Finding
 from bench.spec.table import Table
@@ -17,7 +17,7 @@ def to_markdown(table: Table, findings: list[Finding], lines: Iterable[Line]) ->
     """The page of ``table``; references in its notes are filled in from ``lines``, the ledger."""
     paper = table.paper
     page = [f"# {table.id}: {table.title}", "", f"{paper.title} ({paper.authors}, {paper.reference}).", ""]
-    if table.draw and any(f.status == "measured" for f in findings):
+    if table.draw and figures.is_drawn(findings):
         page += _picture(table)
     page += [*markdown_grid(table, findings), "", legend(findings), ""]
     page += _notes(table, lines)

@@ -21,6 +21,7 @@ from bench.ledger.new_lines import new_lines
 from bench.papers.registry import TABLES
 from bench.report import figures, render
 from bench.report.findings import find_results
+from bench.report.markdown import to_markdown
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
 from bench.spec.table import Table
@@ -251,6 +252,7 @@ def test_curves_are_drawn_from_histories_whatever_became_of_the_value(places: Pa
     found = find_results(table, [])
     text = figures.caption(found, figures.plotted_cells(table, found))
     assert "laptop budget" in text and "; 1 seed; " in text and "3 of the figure's parts" in text
+    assert "celif-fig-4.png" in to_markdown(table, found, [])
 
 
 def test_a_value_of_a_curve_without_its_history_is_named(places: Path) -> None:

@@ -117,6 +117,11 @@ def test_what_the_history_gives_says_what_the_training_cost_so_that_plans_know(p
     assert plan.ExpectedTimes([curve]).usual(E, [LOSS_CURVE]) == pytest.approx(curve.wall_s) and curve.wall_s > 0
 
 
+def test_a_measure_that_does_not_apply_names_the_weights(places: Path, readers: dict[str, Measure]) -> None:
+    accuracy, _, refused, _ = run.run(E, (ACCURACY, readers["refused"], readers["probe"]))[0]
+    assert (refused.status, refused.checkpoint_sha256) == ("not applicable", accuracy.checkpoint_sha256)
+
+
 class Slow(Callback):
     """Makes an attempt last one second more."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from bench.ledger import store
+from bench.ledger import correct, histories, store
 from bench.ledger.new_lines import new_lines
 from bench.ledger.validity import valid
 from bench.measures import ACCURACY
@@ -74,6 +74,48 @@ def test_a_ledger_that_cannot_be_written_leaves_the_record_where_it_is(storage: 
     runs.unlink()
     assert len(collect(queue)) == 1
     assert valid(store.read()[0], job().experiment, ACCURACY)
+
+
+def test_history_and_correctness_travel_with_the_record_and_replace_those_of_other_weights(
+    study: str, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = Queue(f"sqlite:///{places}/queue.db", study)
+    experiment = job().experiment
+    old = [replace(line, checkpoint_sha256="old") for line in ok(job())]
+    new = [replace(line, checkpoint_sha256="new", epochs=1) for line in ok(job())]
+    for home in ("second", "host"):
+        monkeypatch.setenv("BENCH_RESULTS", str(places / home))
+        store.append(old)
+        histories.write(experiment, [{"test/loss": 1.0}] * 2, 4)
+        correct.write(experiment, {"last": [True]})
+        store.write(places / home / "series" / "spike-rate" / "xor" / f"lif_{experiment.id}.csv", "x\n1\n")
+    enqueue(queue, job())
+    claim = queue.claim()
+    assert claim is not None
+    histories.write(experiment, [{"test/loss": 0.5}], 2)
+    correct.write(experiment, {"last": [False]})
+    queue.finish(claim, new)
+    for home in ("host", "second"):  # that of the worker, and that of another host
+        monkeypatch.setenv("BENCH_RESULTS", str(places / home))
+        collect(queue)
+        assert [line.checkpoint_sha256 for line in store.read()] == ["new"]
+        assert histories.read(experiment, epochs=1) == {"epoch": [1], "step": [2], "test_loss": [0.5]}
+        assert [values.tolist() for values in (correct.read(experiment) or {}).values()] == [[False]]
+        assert {path.parent.parent.name for path in (places / home / "series").rglob("*.csv")} == {"history", "correct"}
+
+
+def test_a_record_without_its_history_leaves_none_of_other_weights(
+    study: str, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = Queue(f"sqlite:///{places}/queue.db", study)
+    store.append(replace(line, checkpoint_sha256="old") for line in ok(job()))
+    enqueue(queue, job())
+    claim = queue.claim()
+    assert claim is not None
+    queue.finish(claim, [replace(line, checkpoint_sha256="new") for line in ok(job())])
+    histories.write(job().experiment, [{"test/loss": 1.0}], 2)
+    collect(queue)
+    assert histories.read(job().experiment) is None
 
 
 def test_the_record_is_plain_json(places: Path, study: str) -> None:

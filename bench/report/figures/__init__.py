@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -112,6 +113,11 @@ def plotted_cells(table: Table, findings: list[Finding]) -> list[PlottedCell]:
             " take it back from git, or delete the line from the ledger and run again"
         )
     return cells
+
+
+def is_drawn(findings: Iterable[Finding]) -> bool:
+    """Whether there is a picture: any of ``findings`` can be drawn."""
+    return any(_drawable(finding) is not None for finding in findings)
 
 
 def _drawable(finding: Finding) -> Finding | None:
