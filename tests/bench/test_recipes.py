@@ -149,13 +149,15 @@ def test_the_energy_of_the_compared_lstm_is_computed_without_training() -> None:
     macs = sum(4 * (m * n + n * n) + 17 * n for m, n in widths) + 96 * 10 / 784
     assert lstm.number == pytest.approx(4.6 * macs / 1000, abs=1e-4) and lstm.text == "718.34"
     assert (lstm.params, lstm.verdict) == (None, "differs") and "168,457" in lstm.note
-    published = {row: facts.answer(table.cell(row, "From the published rates")) for row in ("LIF", "CE-LIF(Ours)")}
+    published = {
+        row: facts.answer(table.cell(row, "Energy from the published rates")) for row in ("LIF", "CE-LIF(Ours)")
+    }
     assert {row: (a.text, round(a.number or 0, 2)) for row, a in published.items()} == {
         "LIF": ("24.10", 24.10),
         "CE-LIF(Ours)": ("12.49", 12.49),
     }
     for row in ("LSTM", "ALIF"):
-        assert table.cell(row, "From the published rates").absent == "not applicable"
+        assert table.cell(row, "Energy from the published rates").absent == "not applicable"
 
 
 def test_the_rows_of_the_energy_table_are_of_equal_size_and_print_it() -> None:

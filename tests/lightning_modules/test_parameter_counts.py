@@ -59,7 +59,7 @@ def test_the_pixel_windows_of_yin_s_networks_count_as_published(windows) -> None
 
 def test_every_row_of_celif_1_can_be_trained() -> None:
     table = TABLES["celif-1"]
-    assert len(table.rows) == 18
+    assert len({c.row for c in table.cells if not c.extra}) == 18
     assert {c.row for c in table.cells if c.runnable} == set(table.rows)
 
 

@@ -23,7 +23,7 @@ from bench.spec.model import Model
 from bench.spec.table import Cell, Fact, Table
 
 MEASURED = "Empirical Energy Costs"
-FROM_PUBLISHED_RATES = "From the published rates"
+FROM_PUBLISHED_RATES = "Energy from the published rates"
 SMALL_LSTM = "LSTM of 66.5k"
 _STEPS = "784"
 _MODELS = {"LSTM": LSTM_154K, "LIF": LIF_REC, "ALIF": ALIF_YIN, "CE-LIF(Ours)": CELIF_154K}
@@ -63,7 +63,7 @@ def _extra(row: str, column: str, model: Model, unit: str = "", note: str = _UNP
 def _from_published_rates(row: str, model: Model) -> Cell:
     """The energy by the formula with the firing rates that the paper prints."""
     if row in _NO_RATES:
-        return _extra(row, FROM_PUBLISHED_RATES, model, note=_NO_RATES[row], absent="not applicable")
+        return _extra(row, FROM_PUBLISHED_RATES, model, ENERGY.unit, _NO_RATES[row], absent="not applicable")
     note = "the formula with the firing rates that the paper prints"
     fact = Fact("energy", (ENERGY.name, _STEPS, *_RATES[row]))
     return _extra(row, FROM_PUBLISHED_RATES, model, ENERGY.unit, note, fact=fact)
