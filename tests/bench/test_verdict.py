@@ -374,13 +374,9 @@ def test_networks_without_spikes_have_no_synaptic_operations_in_roles_8_and_keep
     ):
         found = [find_result(table, c, lines) for c in cells if c.measure == asked]
         assert len(found) == 9 and {f.status for f in found} == status
-<<<<<<< HEAD
-    assert find_result(TABLES["celif-4"], TABLES["celif-4"].cell("LSTM", "Synaptic operations"), lines).text == "0.00"
-=======
     assert (
         find_result(TABLES["celif-4"], TABLES["celif-4"].cell("LSTM of 66.5k", "Synaptic operations"), lines).value == 0
     )
->>>>>>> recipes
 
 
 def test_the_number_under_a_t_sne_map_says_that_it_is_the_kl_divergence() -> None:
