@@ -110,10 +110,11 @@ def show(table: str, row: str | None, column: str | None, budget: str, as_json: 
         raise BenchError(f"{named.id} / {cell.row} / {cell.column} has no recipe: {cell.note}")
     experiment = planning.experiments(cell, budget, 1)[0]
     if as_json:
-        return print_json(
-            {"experiment": experiment.id, "budget": budget, "config": experiment.config, "sources": experiment.sources}
-        )
+        fields = {name: getattr(experiment, name) for name in ("config", "sources", "departs")}
+        return print_json({"experiment": experiment.id, "budget": budget, **fields})
     click.echo(f"{experiment}  (experiment {experiment.id}; {experiment.versions})")
+    if experiment.departs:
+        click.echo(f"  departs from the paper: {experiment.departs}")
     for name, value in experiment.config.items():
         source = experiment.sources[name]
         click.echo(f"  {name:14} {value}\n{'':17}{source}" if source else f"  {name:14} {value}")

@@ -81,8 +81,8 @@ def test_list_shows_every_table_of_both_papers(places: Path) -> None:
             )
         ),
         (["show", "roles-6", "Baseline"], "name the column too"),
-        (["show", "celif-1", PLAIN, "SNN"], "columns of row 'Plain LSTM | Recurrent | 66.5k': Parameters, Seq-MNIST"),
-        (["run", "celif-1", "--row", PLAIN, "--column", "SNN"], "columns of row 'Plain LSTM | Recurrent | 66.5k'"),
+        (["show", "celif-1", PLAIN, "SNN"], "columns of row 'Plain LSTM / Recurrent / 66.5k': Parameters, Seq-MNIST"),
+        (["run", "celif-1", "--row", PLAIN, "--column", "SNN"], "columns of row 'Plain LSTM / Recurrent / 66.5k'"),
         (["plan", "roles-6", "--measure", "silhouette"], "roles-6 has no measure silhouette; tables with it: roles-9"),
         (["run", "roles-6", "--column", "MNIST", "--measure", "silhouette"], "none of these cells has the measure"),
         (["list", "model"], "did you mean models"),

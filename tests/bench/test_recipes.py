@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from bench import plan
+from bench.__main__ import cli
 from bench.measures import ACCURACY, ENERGY
 from bench.papers.celif.models import CELIF_EMBEDDINGS, EMBEDDING_S_GAIN
 from bench.papers.celif.models_baselines import DEEP_R_LSNN, LSTM_128_PLAIN, LSTM_256, LSTM_256_PLAIN
@@ -102,6 +105,12 @@ def test_a_departure_decides_no_weights() -> None:
 )
 def test_recipes_that_depart_from_the_paper_say_in_what(task: Task, model: Model, words: str) -> None:
     assert words in Experiment(task, model, 0, "paper").departs
+
+
+@pytest.mark.parametrize(("column", "departs"), [("DVS128 Gesture", True), ("MNIST", False)])
+def test_show_prints_where_a_recipe_departs(places: Path, column: str, departs: bool) -> None:
+    done = CliRunner().invoke(cli, ["show", "roles-6", "Baseline", column])
+    assert ("departs from the paper: learning rate 1e-4" in done.output) == departs
 
 
 def test_recipes_with_the_paper_s_values_depart_in_nothing() -> None:
