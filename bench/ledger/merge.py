@@ -72,7 +72,7 @@ def plan(other: Path) -> Merge:
             merge.lines.append(line)
             if from_weights:
                 known_weights.add(line.checkpoint_sha256)
-    same = {experiment for experiment, found in weights_there.items() if found <= weights[experiment]}
+    same = {experiment for experiment, shas in weights_there.items() if shas <= weights[experiment]}
     _add_series(merge, other, same, trained_here)
     return merge
 
