@@ -223,7 +223,7 @@ def test_subsets_and_stand_ins_are_counted_in_columns_of_their_own_labelled_and_
         }  # N-MNIST's 70,000, 10 classes and pixels too
         assert cell_text(found[row]) == f"{samples} (–) *"
     words = legend([find_result(table, c, []) for c in table.cells])
-    assert "Nothing measured" not in words and "not its data" in words
+    assert "Nothing measured" not in words and "other data" in words
 
 
 def test_a_number_that_the_papers_data_set_lacks_is_said_without_the_subsets_count(places: Path) -> None:
