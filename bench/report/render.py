@@ -34,7 +34,7 @@ def files(tables: Iterable[Table], lines: Iterable[Line]) -> dict[Path, str]:
         contents |= {paths.results() / "tables" / f"{table.id}.{ending}": text for ending, text in texts.items()}
     contents[paths.results() / "claims.md"] = claims_page.markdown(claims.judgements(lines))
     contents[paths.results() / "README.md"] = index(lines)
-    if paths.results() == paths.COMMITTED:
+    if paths.results() == paths.COMMITTED and readme.PATH.exists():
         contents[readme.PATH] = readme.filled(readme.PATH.read_text(encoding="utf-8"), lines)
     return contents
 

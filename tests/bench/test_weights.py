@@ -26,7 +26,8 @@ RECORDS = [{"test/loss": 0.5, "test/accuracy": 88.0}]
 def finished(experiment: Experiment, weights: str, *measures: Measure, status: str = "ok") -> list[Line]:
     """Lines of ``measures`` as a run with ``weights`` gives them."""
     lines = new_lines(experiment, measures, status, "" if status == "ok" else "why")
-    return [replace(line, value=1.0, protocol="last", epochs=1, checkpoint_sha256=weights) for line in lines]
+    known = {"value": 1.0, "protocol": "last", "epochs": 1, "started_utc": "2026-01-01T00:00:00Z"}
+    return [replace(line, **known, checkpoint_sha256=weights) for line in lines]
 
 
 def write_series(experiment: Experiment, *measures: Measure) -> None:

@@ -103,7 +103,8 @@ def plotted_cells(table: Table, findings: list[Finding]) -> list[PlottedCell]:
             else:
                 path = series.path(experiment, cell.measure, finding.protocol)
                 columns = series.read(experiment, cell.measure, finding.protocol)
-            if columns is None and cell.measure.reader and (cell.measure.series or cell.measure.history):
+            expected = cell.measure.history or (cell.measure.series and cell.measure.reader)
+            if columns is None and expected:
                 missing.append(str(path.relative_to(paths.results())))
             by_seed.append(columns or {})
         cells.append(PlottedCell(finding, tuple(by_seed)))
