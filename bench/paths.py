@@ -1,9 +1,12 @@
-"""Where things are: results (in git) and home (runs, checkpoints, storage; ignored by git)."""
+"""What environment variables say: where results (in git) and home (runs, checkpoints, storage) are, and numbers."""
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
+
+from bench.errors import BenchError
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = ROOT / "results"  # the results that come with the suite
@@ -11,6 +14,20 @@ COMMITTED = ROOT / "results"  # the results that come with the suite
 
 def _folder(variable: str, default: str) -> Path:
     return Path(os.environ.get(variable) or ROOT / default).expanduser().resolve()
+
+
+def number(variable: str, default: float, least: float) -> float:
+    """The number in an environment variable, ``default`` where it is not set or empty. Raises ``BenchError`` for what
+    is no finite number of ``least`` or more.
+    """
+    text = os.environ.get(variable, "").strip() or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < least:
+        raise BenchError(f"{variable} must be a number of {least:g} or more, got {text!r}")
+    return value
 
 
 def results() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +25,7 @@ NETWORK_DISKS = {
     "afs",
     "9p",
 }
+FILE_SCHEMES = ("sqlite", "journal")
 FORMS = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE, journal:///FILE"
 
 
@@ -32,34 +34,52 @@ def grace() -> int:
 
     Workers send four heartbeats in this time.
     """
-    return int(os.environ.get("BENCH_GRACE", 120))
+    return round(paths.number("BENCH_GRACE", 120, 1))
 
 
 def patience() -> float:
     """Seconds that a command waits for a storage that does not answer (``BENCH_PATIENCE``)."""
-    return float(os.environ.get("BENCH_PATIENCE", 600))
+    return paths.number("BENCH_PATIENCE", 600, 0)
+
+
+def deaths() -> int:
+    """How many workers may die over one experiment before it counts as failed (``BENCH_DEATHS``)."""
+    return round(paths.number("BENCH_DEATHS", 3, 1))
+
+
+def check_variables() -> None:
+    """Raises ``BenchError`` for a variable of this module that is no number, before anything is started."""
+    for read in (grace, patience, deaths):
+        read()
 
 
 def address(text: str | None = None) -> str:
     """The storage to use: ``text``, else ``BENCH_STORAGE``, else SQLite under ``BENCH_HOME``.
 
-    A plain file name is SQLite, or a journal where it ends in ``.journal``. Raises ``BenchError`` for anything else.
+    A plain file name is SQLite, or a journal where it ends in ``.journal``; a file is relative to the working folder
+    unless it starts with "/". Raises ``BenchError`` for anything else.
     """
     text = text or os.environ.get("BENCH_STORAGE") or f"sqlite:///{paths.home() / 'queue.db'}"
-    if "://" not in text:
-        kind = "journal" if text.endswith(".journal") else "sqlite"
-        text = f"{kind}:///{Path(text).expanduser().resolve()}"
-    scheme, _, rest = text.partition("://")
+    scheme, separator, rest = text.partition("://")
     scheme = scheme.removesuffix("+psycopg")
-    if scheme not in ("sqlite", "postgresql", "journal") or len(rest) < 2:
+    if not separator and not set(":=@") & set(text):  # what has one of these names a server, or is a mistake
+        scheme = "journal" if text.endswith(".journal") else "sqlite"
+        rest = f"/{text}"
+    if scheme in FILE_SCHEMES and rest.startswith("/") and rest.strip("/"):
+        return f"{scheme}:///{Path(rest[1:]).expanduser().resolve()}"
+    if scheme != "postgresql" or len(rest) < 2:
         raise BenchError(f"storage {masked(text)!r} is not an address; known: {FORMS}")
     return f"{scheme}://{rest}"
 
 
 def masked(address: str) -> str:
-    """``address`` without its password."""
-    head, at, tail = address.rpartition("@")
-    return f"{head[: head.rfind(':')]}:***@{tail}" if at and ":" in head.partition("://")[2] else address
+    """``address`` without its password, wherever it stands: before the host, in the query, or as libpq writes it."""
+    text = re.sub(r"(pass\w*\s*=\s*)('[^']*'|[^&\s]*)", r"\1***", address, flags=re.IGNORECASE)
+    head, at, host = text.rpartition("@")
+    scheme, separator, user = head.rpartition("://") if "://" in head else ("", "", head)
+    if not at or ":" not in user:
+        return text
+    return f"{scheme}{separator}{user.partition(':')[0]}:***@{host}"
 
 
 def is_default(address: str) -> bool:

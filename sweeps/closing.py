@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -15,12 +14,12 @@ from bench.ledger import provenance
 from bench.ledger.locks import lock
 from bench.ledger.new_lines import new_lines
 from bench.ledger.store import Line
+from sweeps import addresses
 from sweeps.optuna_private import trial_id
 from sweeps.queued_trial import SELECTOR_KEYS, NewTrial, QueuedTrial
 from sweeps.study import Study
 from sweeps.trials import JOB_KEYS, USER_KEYS, WORKER_DIED, deaths, host_home, read_job
 
-MAX_DEATHS = int(os.environ.get("BENCH_DEATHS", 3))  # of workers over one experiment, before it counts as failed
 KeepAlive = Callable[[], None]  # what ``storage.exclusive()`` yields
 
 
@@ -82,7 +81,7 @@ def requeue(study: Study, trial: FrozenTrial, death_count: int, keep_alive: Keep
 
 
 def reap(study: Study) -> None:
-    """Queue again what was run by a worker that is dead; fail it after ``MAX_DEATHS``."""
+    """Queue again what was run by a worker that is dead; fail it after as many as ``addresses.deaths`` allows."""
     queued = study.storage.queued(study.study_id, *SELECTOR_KEYS)
     running = [q for q in queued if q.state == TrialState.RUNNING]
     silent = study.storage.silent(study.study_id) if running else set()
@@ -114,7 +113,8 @@ def give_up(study: Study, trial: FrozenTrial) -> None:
                 requeue(study, trial, 0, keep_alive)
         return
     death_count = deaths(trial) + 1
-    if death_count < MAX_DEATHS:
+    allowed = addresses.deaths()
+    if death_count < allowed:
         with study.storage.exclusive() as keep_alive:  # nobody may find it neither running nor waiting
             if close(study, trial_id(trial), TrialState.FAIL, status=WORKER_DIED):
                 requeue(study, trial, death_count, keep_alive)
@@ -123,7 +123,7 @@ def give_up(study: Study, trial: FrozenTrial) -> None:
         job = read_job(trial, check_data=False)
     except BenchError:  # a process with that version closes it
         return
-    reason = f"its worker was killed {MAX_DEATHS} times (out of memory?)"
+    reason = f"its worker was killed {allowed} times (out of memory?)"
     lines = new_lines(job.experiment, job.measures, "failed", reason)
     if store_record(study, trial_id(trial), lines):
         close_as(study, trial_id(trial), lines[0])

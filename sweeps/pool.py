@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,6 +24,7 @@ from sweeps.queue import Queue
 Message = dict[str, Any]
 # seconds that a worker has for its last record: one that starts on a busy machine receives the signal late
 STOP_TIMEOUT_S = 60
+LONGEST_TMPDIR = 50  # characters
 # modules that a first training would load: with them a worker's first training costs little more than its second
 PRELOADED = [
     "sweeps.process_group",
@@ -42,6 +44,15 @@ def gpus() -> list[str]:
     return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
 
+def _shorten_temporary_folder() -> None:
+    """Use /tmp where the temporary folder's name is too long for the sockets that processes talk through (108
+    characters with the names of folder and socket).
+    """
+    if len(tempfile.gettempdir()) > LONGEST_TMPDIR and os.access("/tmp", os.W_OK):
+        os.environ["TMPDIR"] = "/tmp"
+        tempfile.tempdir = None
+
+
 class Pool:
     """Up to ``size`` workers of ``threads`` threads on the queue that ``queue`` opens (arguments of ``Queue``)."""
 
@@ -51,6 +62,7 @@ class Pool:
         self.threads = threads
         self.options = options or {}
         self.gpus = gpus()
+        _shorten_temporary_folder()
         os.environ["OMP_NUM_THREADS"] = str(threads)
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(paths.ROOT), *sys.path]))
         self.context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")

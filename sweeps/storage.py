@@ -30,7 +30,7 @@ def connect(text: str | None = None, wait: float = 0.0) -> Database | Journal:
     scheme, _, rest = full.partition("://")
     if scheme == "postgresql":
         return _open_database(full, f"postgresql+psycopg://{rest}", wait)
-    path = Path("/" + rest.lstrip("/"))
+    path = Path(rest[1:])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -56,6 +56,8 @@ def _open_database(address: str, url: str, wait: float) -> Database:
             return Database(url)
         except ImportError:
             raise BenchError("PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from None
+        except ValueError:  # of SQLAlchemy: a port that is no number
+            raise BenchError(f"storage {masked(address)!r} is not an address; known: {FORMS}") from None
         except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
             reason = error_text(error)
             if isinstance(error, sqlalchemy.exc.ArgumentError):

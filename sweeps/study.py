@@ -28,6 +28,7 @@ class Study:
 
     def __init__(self, address: str | None = None, study: str | None = None, wait: float = 0.0) -> None:
         self.address = addresses.address(address)
+        addresses.check_variables()
         self.storage = storage.connect(self.address, wait)
         default = f"ledger-{folder_key(store.folder())}" if addresses.is_default(self.address) else "experiments"
         self.name = study or default

@@ -35,6 +35,7 @@ from bench.training.callbacks import Check, Checkpoint, Cost, MetricLogger, Prof
 from bench.training.libraries import device, libraries
 from bench.training.tracking import Tracker
 from bench.training.trained import NotApplicable, Reading, Trained
+from bench.training.trainer import new_trainer
 from datamodules.sources import DataError
 from lightning_modules.scan import scan
 from lightning_modules.spiking import Diverged, SpikingModule
@@ -237,19 +238,11 @@ def _train(
     data.form = "events" if data.has_events and module.network.takes_events else "dense"
     usable = _usable(checkpoint, config)
     tracker.start(resume=usable, parameters=module.network.parameter_count)
-    trainer = pl.Trainer(
+    trainer = new_trainer(
         max_epochs=config["epochs"],
-        accelerator="auto",
-        devices=1,
-        deterministic=True,
         gradient_clip_val=config.get("clip") or None,
         logger=MetricLogger(tracker),
         callbacks=callbacks,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=50,
     )
     trainer.fit(module, datamodule=data, ckpt_path=str(checkpoint) if usable else None)
     if trainer.interrupted:

@@ -22,12 +22,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+os.environ.pop("NUMBA_DISABLE_JIT", None)  # kernels are never run as Python
+
 import numba
 import torch
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+numba.config.DISABLE_JIT = 0  # type: ignore[attr-defined]  # where another package imported numba before
 log = logging.getLogger(__name__)
 FLUSH = 0x8040  # bits of MXCSR: results and operands too small to be normal are 0
 _seconds: dict[str, float] = {}  # module of a kernel -> time spent compiling in this process
@@ -109,8 +112,11 @@ def load(source: str, title: str) -> ModuleType:
 
 @cache
 def folder() -> Path:
-    """Where kernels are kept: ``<BENCH_HOME or .bench>/kernels`` if it can be written, else a temporary folder."""
-    preferred = Path(os.environ.get("BENCH_HOME", ".bench")).absolute() / "kernels"
+    """Where kernels are kept: ``BENCH_HOME/kernels``, default ``.bench/kernels`` of this checkout; a temporary folder
+    where that cannot be written.
+    """
+    home = Path(os.environ.get("BENCH_HOME") or Path(__file__).parents[2] / ".bench").expanduser()
+    preferred = home.absolute() / "kernels"
     try:
         preferred.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=preferred):

@@ -1,0 +1,61 @@
+"""A training is what its recipe says, whatever variables of other tools are set."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import pytorch_lightning as pl
+
+from bench.training.trainer import new_trainer
+from tests.conftest import ROOT
+
+SLURM = {"SLURM_JOB_ID": "5", "SLURM_NTASKS": "4", "SLURM_JOB_NAME": "x", "SLURM_PROCID": "2", "SLURM_LOCALID": "2"}
+TORCHRUN = {"RANK": "3", "LOCAL_RANK": "3", "WORLD_SIZE": "4", "GROUP_RANK": "1", "TORCHELASTIC_RUN_ID": "x"}
+MPI = {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_LOCAL_RANK": "1"}
+LIGHTNING = {
+    "PL_TRAINER_MAX_EPOCHS": "7",
+    "PL_TRAINER_LIMIT_TRAIN_BATCHES": "1",
+    "PL_TRAINER_PRECISION": "bf16-mixed",
+    "PL_TRAINER_FAST_DEV_RUN": "1",
+    "PL_TRAINER_ACCUMULATE_GRAD_BATCHES": "3",
+    "PL_TRAINER_DEVICES": "2",
+    "PL_TRAINER_GRADIENT_CLIP_VAL": "0.1",
+}
+
+
+@pytest.mark.parametrize("variables", [SLURM, TORCHRUN, MPI, LIGHTNING], ids=["slurm", "torchrun", "mpi", "lightning"])
+def test_no_variable_of_another_tool_changes_the_trainer(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    trainer = new_trainer(max_epochs=2, gradient_clip_val=None, logger=False)
+    assert (trainer.world_size, trainer.global_rank, trainer.local_rank, trainer.node_rank) == (1, 0, 0, 0)
+    assert (trainer.max_epochs, trainer.limit_train_batches, trainer.precision) == (2, 1.0, "32-true")
+    assert (trainer.fast_dev_run, trainer.accumulate_grad_batches, trainer.gradient_clip_val) == (False, 1, None)
+    assert trainer.num_devices == 1
+
+
+def test_every_argument_of_the_trainer_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else Lightning takes those that are not given from variables PL_TRAINER_…"""
+    given: dict[str, object] = {}
+    monkeypatch.setattr(pl, "Trainer", lambda **settings: given.update(settings))
+    new_trainer(max_epochs=1)
+    from bench.training.trainer import DEFAULTS
+
+    assert DEFAULTS.keys() <= given.keys() and len(DEFAULTS) > 30
+
+
+def test_kernels_are_compiled_even_where_numba_is_told_not_to() -> None:
+    code = "from lightning_modules.scan import kernels; print(type(kernels.numba.njit(lambda x: x + 1)).__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin", "NUMBA_DISABLE_JIT": "1", "HOME": "/tmp"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Dispatcher" in done.stdout
