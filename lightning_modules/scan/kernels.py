@@ -22,7 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-os.environ.pop("NUMBA_DISABLE_JIT", None)  # kernels are never run as Python
+os.environ["NUMBA_DISABLE_JIT"] = "0"  # kernels are never run as Python
 
 import numba
 import torch
