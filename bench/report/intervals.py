@@ -12,6 +12,7 @@ from bench.ledger.store import Line
 from bench.spec.estimates import NORMAL, half_of_mean
 from bench.spec.experiment import Experiment
 from bench.spec.table import Cell
+from datamodules.sources import SOURCES
 
 APART = 5  # tolerances between two groups of seeds, at the least
 WIDER = 4  # the gap is at least this many times as wide as either group, and as the error of the test sample
@@ -50,7 +51,8 @@ class Interval:
 
 def interval(cell: Cell, lines: Sequence[Line]) -> Interval:
     """The interval of ``lines`` of ``cell``, one a seed. It joins seeds and sample: it is never narrower than what one
-    test set can tell, and never empty. Of a share in % it ends at 0 and 100.
+    test set can tell, and never empty. Of a share in % it ends at 0 and 100, and test samples that the data lacks widen
+    it on both sides by what they can change at most.
     """
     assert cell.measure is not None
     values = {line.seed: line.value for line in lines if line.value is not None}
@@ -65,8 +67,9 @@ def interval(cell: Cell, lines: Sequence[Line]) -> Interval:
     low = value - math.hypot(spread, below or 0.0)
     high = value + math.hypot(spread, above or 0.0)
     if cell.measure.unit == "%":
-        low = max(low, 0.0)
-        high = min(high, 100.0)
+        worst_case = SOURCES[cell.task.data].worst_case() if cell.task else 0.0
+        low = max(low - worst_case, 0.0)
+        high = min(high + worst_case, 100.0)
     return Interval(value, low, high, spread, sample, values)
 
 
