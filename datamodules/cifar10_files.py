@@ -42,13 +42,13 @@ class _Plain(pickle.Unpickler):
 
 
 def near_complete_images(split: str) -> Images:
-    """Images and labels of ``split`` but for the absent ones, from the archive where it is there."""
+    """Images and labels of ``split`` but for the omitted ones, from the archive where it is there."""
     preferred = sources.form("cifar10") == sources.SOURCES["cifar10"].files
     return archive_images(split) if preferred else mosaic_images(split)
 
 
 def archive_images(split: str) -> Images:
-    """Images and labels of ``split`` but for the absent ones, from the original archive."""
+    """Images and labels of ``split`` but for the omitted ones, from the original archive."""
     source = sources.SOURCES["cifar10"]
     names = [f"data_batch_{i}" for i in range(1, 6)] if split == "train" else ["test_batch"]
     content = sources.read(source, source.files[0].path)
@@ -66,11 +66,11 @@ def archive_images(split: str) -> Images:
         raise DataError(
             f"{source.title}: {source.files[0].path} is not the Python version of CIFAR10 ({error})"
         ) from None
-    return _without_absent(split, np.concatenate(images), np.array(labels, np.int64))
+    return _without_omitted(split, np.concatenate(images), np.array(labels, np.int64))
 
 
 def mosaic_images(split: str) -> Images:
-    """Images and labels of ``split`` but for the absent ones, from the WebP files and the two lists beside them."""
+    """Images and labels of ``split`` but for the omitted ones, from the WebP files and the two lists beside them."""
     source = sources.SOURCES["cifar10"]
     paths = [file.path for file in source.alternative if file.path.startswith(f"sheets/{split}_")]
     _check_missing(split)
@@ -85,12 +85,12 @@ def mosaic_images(split: str) -> Images:
         images[number] = _mosaic(path)
     flat = images.reshape(-1, 3, SIDE, SIDE)
     black = np.flatnonzero(~flat.any((1, 2, 3))).tolist()
-    if black != sorted(source.absent.get(split, ())):
+    if black != sorted(source.omitted.get(split, ())):
         raise DataError(
             f"{source.title}: {len(black)} images of {split} are black, and not the"
-            f" {len(source.absent.get(split, ()))} that {MISSING} names"
+            f" {len(source.omitted.get(split, ()))} that {MISSING} names"
         )
-    return _without_absent(split, flat, labels)
+    return _without_omitted(split, flat, labels)
 
 
 def _check_missing(split: str) -> None:
@@ -101,7 +101,7 @@ def _check_missing(split: str) -> None:
         places = sorted(int(row["index"]) for row in csv.DictReader(io.StringIO(text)) if row["split"] == split)
     except (KeyError, ValueError, TypeError):
         raise DataError(f"{source.title}: {MISSING} is not a list with the columns split and index") from None
-    if places != sorted(source.absent.get(split, ())):
+    if places != sorted(source.omitted.get(split, ())):
         raise DataError(f"{source.title}: {MISSING} names other images of {split} than those that the suite leaves out")
 
 
@@ -124,8 +124,8 @@ def _mosaic(path: str) -> np.ndarray:
     return pixels.reshape(ROWS, SIDE, COLUMNS, SIDE, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 3, SIDE, SIDE)
 
 
-def _without_absent(split: str, images: np.ndarray, labels: np.ndarray) -> Images:
-    places = [place for place in sources.SOURCES["cifar10"].absent.get(split, ()) if place < len(images)]
+def _without_omitted(split: str, images: np.ndarray, labels: np.ndarray) -> Images:
+    places = [place for place in sources.SOURCES["cifar10"].omitted.get(split, ()) if place < len(images)]
     return np.delete(images, places, 0), np.delete(labels, places)
 
 

@@ -39,7 +39,7 @@ def data_status(as_json: bool) -> None:
         label = row["state"] if row["kind"] == "full" else f"{row['state']} ({row['kind']})"
         click.echo(f"{row['name']:22} {label:22} {row['folder'] or ''}  ({row['licence']})")
         counts = ", ".join(f"{count:,} {split}" for split, count in row["samples"].items())
-        counts += f" ({row['absent']} are missing)" if row["absent"] else ""
+        counts += f" ({row['omitted']} are missing)" if row["omitted"] else ""
         size = f", {row['bytes'] / 1e6:,.1f} MB" if row["bytes"] else ""
         click.echo(f"{'':22} {row['title']}{': ' + counts if counts else ''}{size}; {row['citation']}")
         for problem in row["problems"]:

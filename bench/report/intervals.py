@@ -38,7 +38,8 @@ class Interval:
     """The mean of ``values`` (by seed) and its 95 % interval, ``None`` where nothing is known of it.
 
     ``spread`` is half of the interval over seeds, 0 with one seed; ``sample`` is half of that of the test samples or of
-    other repeats behind each value, ``None`` where there are none.
+    other repeats behind each value, ``None`` where there are none. ``worst_case`` is what test samples that the data
+    lacks can change at most.
     """
 
     value: float
@@ -47,6 +48,7 @@ class Interval:
     spread: float
     sample: float | None
     values: Mapping[int, float]
+    worst_case: float = 0.0
 
 
 def interval(cell: Cell, lines: Sequence[Line]) -> Interval:
@@ -66,11 +68,12 @@ def interval(cell: Cell, lines: Sequence[Line]) -> Interval:
         spread = 10.0**-cell.measure.digits / 2  # equal as far as the ledger tells
     low = value - math.hypot(spread, below or 0.0)
     high = value + math.hypot(spread, above or 0.0)
+    worst_case = 0.0
     if cell.measure.unit == "%":
         worst_case = SOURCES[cell.task.data].worst_case() if cell.task else 0.0
         low = max(low - worst_case, 0.0)
         high = min(high + worst_case, 100.0)
-    return Interval(value, low, high, spread, sample, values)
+    return Interval(value, low, high, spread, sample, values, worst_case)
 
 
 def _sample(cell: Cell, lines: Sequence[Line], value: float) -> tuple[float | None, float | None]:

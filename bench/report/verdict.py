@@ -198,7 +198,7 @@ def _measured(
     return Finding(
         cell,
         "measured",
-        _join(cell.note, _reduction(cell, budget, first, index), *others, _absent_samples(cell)),
+        _join(cell.note, _reduction(cell, budget, first, index), *others, _missing_samples(cell)),
         found.value,
         found.low,
         found.high,
@@ -216,7 +216,7 @@ def _measured(
     )
 
 
-def _absent_samples(cell: Cell) -> str:
+def _missing_samples(cell: Cell) -> str:
     """How many test samples the data lacks, and by how much they can change an accuracy."""
     assert cell.task is not None and cell.measure is not None
     source = SOURCES[cell.task.data]

@@ -198,7 +198,7 @@ def status(name: str) -> dict[str, Any]:
         "state": _state(problems, len(files)) if on_disk else "generated",
         "folder": str(folder(name)) if on_disk else None,
         "samples": dict(source.samples),
-        "absent": source.shortage(*source.samples),
+        "omitted": source.shortage(*source.samples),
         "bytes": sum(size for size in sizes if size) if sizes and all(sizes) else None,
         "files": [{"path": file.path, "bytes": file.size, "md5": file.md5} for file in files],
         "licence": source.licence,

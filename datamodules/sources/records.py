@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from datamodules.sources.cifar10_files import ABSENT, MOSAICS
+from datamodules.sources.cifar10_files import MOSAICS, OMITTED
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Source:
     """A data set. A generated one has no files; ``version`` is raised when the generator or the reading changes.
 
     ``alternative`` files hold the same samples as ``files`` and are read where those are not there. A near-complete set
-    lacks the samples at the places ``absent`` of the published splits, in whatever form it is read.
+    lacks the samples at the places ``omitted`` of the published splits, in whatever form it is read.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Source:
     # folder below BENCH_DATA where it is not the name: Tonic's own, so that a folder of Tonic's can serve as BENCH_DATA
     place: str = ""
     alternative: tuple[File, ...] = ()
-    absent: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    omitted: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     content: Mapping[str, str] = field(default_factory=dict)  # md5 of a split's samples and labels as they are read
 
     @property
@@ -62,15 +62,15 @@ class Source:
         return (self.files, self.alternative) if self.alternative else (self.files,)
 
     def shortage(self, *splits: str) -> str:
-        """How many samples of ``splits`` are absent, empty where none is."""
-        absent = sum(len(self.absent.get(split, ())) for split in splits)
-        published = absent + sum(self.samples.get(split, 0) for split in splits)
-        return f"{absent:,} of {published:,}" if absent else ""
+        """How many samples of ``splits`` are omitted, empty where none is."""
+        omitted = sum(len(self.omitted.get(split, ())) for split in splits)
+        published = omitted + sum(self.samples.get(split, 0) for split in splits)
+        return f"{omitted:,} of {published:,}" if omitted else ""
 
     def worst_case(self, split: str = "test") -> float:
-        """Points by which the absent samples of ``split`` can change an accuracy in %."""
-        absent = len(self.absent.get(split, ()))
-        return 100 * absent / (absent + self.samples[split]) if absent else 0.0
+        """Points by which the omitted samples of ``split`` can change an accuracy in %."""
+        omitted = len(self.omitted.get(split, ()))
+        return 100 * omitted / (omitted + self.samples[split]) if omitted else 0.0
 
     def urls(self, file: File) -> list[str]:
         """Where ``file`` can be had, in the order to try. The mirrors have the preferred form alone."""
@@ -263,7 +263,7 @@ CIFAR10 = Source(
         _CIFAR10_TRAIN_LABELS,
         File("test_labels.json", 20_001, "5410fb69daf512b100a066eb7c1cead1"),
     ),
-    absent={split: tuple(map(int, places.split())) for split, places in ABSENT.items()},
+    omitted={split: tuple(map(int, places.split())) for split, places in OMITTED.items()},
     content={"train": "c5623486b36f5648ee7874aafd4a467d", "test": "d16a65efb222cd6f5619a123b7b1d099"},
 )
 CIFAR10_SUBSET = Source(
