@@ -137,7 +137,7 @@ def test_samples_that_the_data_lacks_count_with_their_worst_case() -> None:
     assert first.half == pytest.approx(0.35)
     assert total((1.0, first), (-1.0, second)).half == pytest.approx(alone + 0.25)  # right in one, wrong in the other
     assert total((1.0, first), (1.0, second)).half == pytest.approx(alone + 0.5)
-    assert loss(first, second).half == pytest.approx(alone + 0.25)
+    assert loss(first, second).worst_case == 0.25
     assert mean([first, second], "both").half == pytest.approx(alone / 2 + 0.25)
     spread = p.WiderSpread(((2,), (2,)), ("CIFAR10", "MNIST"))
     assert spread.judge([first, second, e(95.0), e(95.2)])[0] == p.UNDECIDED  # 0.4 against 0.2, give or take 0.25
