@@ -10,7 +10,7 @@ import pytest
 
 from bench.papers.registry import TABLES
 from bench.papers.roles.models import GRU_512, LIF, LIF_LEAK, LIF_NO_RESET, LIF_RECURRENT, LSTM_512, RNN_512
-from bench.papers.roles.tasks import CIFAR10, DVS_GESTURE, MNIST, NMNIST, SHD, XOR
+from bench.papers.roles.tasks import DVS_GESTURE, MNIST, NMNIST, SHD, XOR
 from bench.report import census, facts
 from bench.report.facts import Question, texts_agree
 from bench.report.text_table import cell_text, legend
@@ -193,22 +193,6 @@ def test_data_is_counted_where_it_is_and_asked_for_where_it_is_not(
     facts.save(census.compute(facts.questions(fact_cell)))
     found = facts.answer(fact_cell)
     assert (found.text, found.verdict) == ("8", "differs")
-
-
-@pytest.mark.parametrize(
-    ("name", "published", "text", "verdict", "note"),
-    [
-        ("samples", "60,000", "59,889", "differs", "near-complete: 111 of 60,000 samples are missing"),
-        ("classes", "10", "10", "equal", ""),
-    ],
-)
-def test_a_near_complete_set_is_compared_and_its_missing_samples_are_the_reason(
-    places: Path, name: str, published: str, text: str, verdict: str, note: str
-) -> None:
-    fact_cell = cell(name, published, task=CIFAR10)
-    facts.save({facts.data_question(name, "cifar10"): text})
-    found = facts.answer(fact_cell)
-    assert (found.text, found.verdict, found.note) == (text, verdict, note)
 
 
 SUBSTITUTE_COLUMNS = {
