@@ -1,79 +1,20 @@
-"""CIFAR10 from its original archive, images repeated over time (direct coding), cropped and flipped in training."""
+"""CIFAR10: images repeated over time (direct coding), cropped and flipped in training."""
 
 from __future__ import annotations
 
-import io
-import json
-import pickle
-import tarfile
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules import cache, sources
+from datamodules import cache, cifar10_files
 from datamodules.base import TEST, TRAIN, Batch, Batches, SequenceData, set_aside
-from datamodules.sources import DataError
 
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.247, 0.243, 0.261)
 PAD = 4
-
-Images = tuple[np.ndarray, np.ndarray]  # uint8 [N, 3, 32, 32], int64 [N]
-
-
-class _Plain(pickle.Unpickler):
-    """Unpickles arrays, lists and strings; nothing in the file can call anything else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        module = module.replace("numpy.core", "numpy._core")  # its name when the archive was made
-        if (module, name) in (
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            ("_codecs", "encode"),
-        ):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"{module}.{name} does not belong there")
-
-
-def archive_images(split: str) -> Images:
-    """Images and labels of ``split`` from the original archive."""
-    source = sources.SOURCES["cifar10"]
-    names = [f"data_batch_{i}" for i in range(1, 6)] if split == "train" else ["test_batch"]
-    content = sources.read(source, source.files[0].path)
-    images = []
-    labels = []
-    try:
-        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            for name in names:
-                member = archive.extractfile(f"cifar-10-batches-py/{name}")
-                assert member is not None
-                batch = _Plain(io.BytesIO(member.read()), encoding="bytes").load()
-                images.append(batch[b"data"].reshape(-1, 3, 32, 32))
-                labels += batch[b"labels"]
-    except (tarfile.TarError, EOFError, KeyError, ValueError, AssertionError, pickle.UnpicklingError) as error:
-        raise DataError(
-            f"{source.title}: {source.files[0].path} is not the Python version of CIFAR10 ({error})"
-        ) from None
-    return np.concatenate(images), np.array(labels, np.int64)
-
-
-def subset_images(split: str) -> Images:
-    """The first 4,000 training images: the last 1,000 of them are the test split."""
-    from PIL import Image
-
-    source = sources.SOURCES["cifar10-subset"]
-    labels = np.array(json.loads(sources.read(source, "train_labels.json")), np.int64)
-    numbers = [0, 1, 2] if split == "train" else [3]
-    rows = [
-        np.asarray(Image.open(io.BytesIO(sources.read(source, f"lossless/cifar10_batch_{k}.png")))) for k in numbers
-    ]
-    images = np.concatenate([row.reshape(-1, 32, 32, 3) for row in rows]).transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(images), labels[numbers[0] * 1000 : (numbers[-1] + 1) * 1000]
 
 
 class CIFAR10(SequenceData):
@@ -84,7 +25,7 @@ class CIFAR10(SequenceData):
     """
 
     source = "cifar10"
-    images = staticmethod(archive_images)
+    images = staticmethod(cifar10_files.near_complete_images)
 
     def __init__(
         self,
@@ -117,14 +58,7 @@ class CIFAR10(SequenceData):
 
     def _pack(self, split: str, writer: cache.Writer) -> dict[str, int]:
         images, labels = self.images(split)
-        expected = sources.SOURCES[self.source].samples[split]
-        if len(images) != expected or len(labels) != expected or images.dtype != np.uint8:
-            raise DataError(
-                f"{self.source} {split} has {len(images):,} images and {len(labels):,} labels where the set "
-                f"has {expected:,}"
-            )
-        if labels.min() < 0 or labels.max() > 9:
-            raise DataError(f"{self.source} {split} has labels {labels.min()}..{labels.max()}, the set's are 0..9")
+        cifar10_files.check(self.source, split, images, labels)
         writer.append(images=images, labels=labels)
         return {"images": len(images)}
 
@@ -171,4 +105,4 @@ class CIFAR10Subset(CIFAR10):
     """The first 4,000 training images, 3,000 to train and 1,000 to test."""
 
     source = "cifar10-subset"
-    images = staticmethod(subset_images)
+    images = staticmethod(cifar10_files.subset_images)

@@ -8,7 +8,7 @@ import click
 
 from bench.commands.base import Commands, as_json, print_json
 from bench.errors import unknown
-from datamodules import cache, sources
+from datamodules import cache, contents, sources
 
 
 @click.group(cls=Commands)
@@ -39,6 +39,7 @@ def data_status(as_json: bool) -> None:
         label = row["state"] if row["kind"] == "full" else f"{row['state']} ({row['kind']})"
         click.echo(f"{row['name']:22} {label:22} {row['folder'] or ''}  ({row['licence']})")
         counts = ", ".join(f"{count:,} {split}" for split, count in row["samples"].items())
+        counts += f" ({row['omitted']} are missing)" if row["omitted"] else ""
         size = f", {row['bytes'] / 1e6:,.1f} MB" if row["bytes"] else ""
         click.echo(f"{'':22} {row['title']}{': ' + counts if counts else ''}{size}; {row['citation']}")
         for problem in row["problems"]:
@@ -63,7 +64,7 @@ def fetch(name: str) -> None:
 @click.argument("name")
 def verify(name: str) -> None:
     """Read every byte of data set NAME and compare with the original's md5. Exit code 1 if anything differs."""
-    problems = sources.verify(_known(name))
+    problems = sources.verify(_known(name)) or contents.problems(name)
     for problem in problems:
         click.echo(problem)
     if problems:

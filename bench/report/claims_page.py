@@ -31,7 +31,8 @@ INTRODUCTION = (
     "- *untested*: a value is missing.",
     (
         "- An interval joins the spread over seeds with the error of the test sample. Where it is known which test"
-        " samples two networks decide right, the samples are paired."
+        " samples two networks decide right, the samples are paired. Test samples that a near-complete set lacks widen"
+        " it by what they can change."
     ),
     (
         "- A claim with several parts holds if all of them do; one that fails decides. *paper's own numbers* says"

@@ -131,7 +131,16 @@ def _estimate(cell: Cell, lines: Sequence[Line], ended: bool = False) -> Estimat
     epochs = tuple(sorted({line.epochs for line in lines if line.epochs is not None}))
     right = _right(cell, lines) if ended else None
     return Estimate(
-        found.value, cell_name(cell), digits(cell), found.spread, found.sample, found.values, epochs, ended, right
+        found.value,
+        cell_name(cell),
+        digits(cell),
+        found.spread,
+        found.sample,
+        found.values,
+        epochs,
+        ended,
+        right,
+        found.worst_case,
     )
 
 

@@ -168,10 +168,12 @@ def _data_answer(cell: Cell) -> Answer:
     if value is None:
         note = f"{source.title} is not here: python -m bench data fetch {question.subject}, then {COMMAND}"
         return Answer("", "data missing", note=note)
-    if source.kind != "full":
+    if source.kind not in ("full", "near-complete"):
         return Answer(value, verdict=source.kind)
     verdict = _verdict(cell, value)
-    return Answer(value, verdict=verdict, note=cell.fact.why if verdict == "differs" else "")
+    shortage = source.shortage(*source.samples)
+    reasons = [cell.fact.why, f"{source.kind}: {shortage} samples are missing" if shortage else ""]
+    return Answer(value, verdict=verdict, note="; ".join(filter(None, reasons)) if verdict == "differs" else "")
 
 
 def _parameter_counts(cell: Cell) -> dict[str, int]:

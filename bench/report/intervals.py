@@ -12,6 +12,7 @@ from bench.ledger.store import Line
 from bench.spec.estimates import NORMAL, half_of_mean
 from bench.spec.experiment import Experiment
 from bench.spec.table import Cell
+from datamodules.sources import SOURCES
 
 APART = 5  # tolerances between two groups of seeds, at the least
 WIDER = 4  # the gap is at least this many times as wide as either group, and as the error of the test sample
@@ -37,7 +38,8 @@ class Interval:
     """The mean of ``values`` (by seed) and its 95 % interval, ``None`` where nothing is known of it.
 
     ``spread`` is half of the interval over seeds, 0 with one seed; ``sample`` is half of that of the test samples or of
-    other repeats behind each value, ``None`` where there are none.
+    other repeats behind each value, ``None`` where there are none. ``worst_case`` is what test samples that the data
+    lacks can change at most.
     """
 
     value: float
@@ -46,11 +48,13 @@ class Interval:
     spread: float
     sample: float | None
     values: Mapping[int, float]
+    worst_case: float = 0.0
 
 
 def interval(cell: Cell, lines: Sequence[Line]) -> Interval:
     """The interval of ``lines`` of ``cell``, one a seed. It joins seeds and sample: it is never narrower than what one
-    test set can tell, and never empty. Of a share in % it ends at 0 and 100.
+    test set can tell, and never empty. Of a share in % it ends at 0 and 100, and test samples that the data lacks widen
+    it on both sides by what they can change at most.
     """
     assert cell.measure is not None
     values = {line.seed: line.value for line in lines if line.value is not None}
@@ -64,10 +68,12 @@ def interval(cell: Cell, lines: Sequence[Line]) -> Interval:
         spread = 10.0**-cell.measure.digits / 2  # equal as far as the ledger tells
     low = value - math.hypot(spread, below or 0.0)
     high = value + math.hypot(spread, above or 0.0)
+    worst_case = 0.0
     if cell.measure.unit == "%":
-        low = max(low, 0.0)
-        high = min(high, 100.0)
-    return Interval(value, low, high, spread, sample, values)
+        worst_case = SOURCES[cell.task.data].worst_case() if cell.task else 0.0
+        low = max(low - worst_case, 0.0)
+        high = min(high + worst_case, 100.0)
+    return Interval(value, low, high, spread, sample, values, worst_case)
 
 
 def _sample(cell: Cell, lines: Sequence[Line], value: float) -> tuple[float | None, float | None]:

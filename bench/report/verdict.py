@@ -198,7 +198,7 @@ def _measured(
     return Finding(
         cell,
         "measured",
-        _join(cell.note, _reduction(cell, budget, first, index), *others),
+        _join(cell.note, _reduction(cell, budget, first, index), *others, _missing_samples(cell)),
         found.value,
         found.low,
         found.high,
@@ -214,6 +214,17 @@ def _measured(
         date=newest.started_utc[:10],
         commit=newest.git_commit,
     )
+
+
+def _missing_samples(cell: Cell) -> str:
+    """How many test samples the data lacks, and by how much they can change an accuracy."""
+    assert cell.task is not None and cell.measure is not None
+    source = SOURCES[cell.task.data]
+    shortage = source.shortage("test")
+    if not shortage:
+        return ""
+    points = f", at most {source.worst_case():.2f} points" if cell.measure.unit == "%" else ""
+    return f"{source.kind}: {shortage} test samples are missing{points}"
 
 
 def _reduction(cell: Cell, budget: str, line: Line, index: Index) -> str:
@@ -255,7 +266,7 @@ def label(cell: Cell, budget: str) -> str:
     departs = Experiment(cell.task, cell.model, 0, budget).departs
     labels = [
         f"{budget} budget" if budget != "paper" else "",
-        source.kind if source.kind != "full" else "",
+        source.kind if source.kind not in ("full", "near-complete") else "",
         "tested on what it was trained on" if source.tested_on_training else "",
         f"another recipe: {departs}" if departs else "",
     ]

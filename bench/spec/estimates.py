@@ -29,7 +29,7 @@ class Estimate:
     ``spread`` is half of the 95 % interval over seeds, 0 with one seed. ``sample`` is half of that of the test sample
     or of another sample behind each value; ``None`` where it is not known. ``right`` is the share of the seeds that
     decide each test sample right, [samples] in 0..1, of one test set; ``None`` where it is not known. ``ended``:
-    trained to the end of the paper's budget.
+    trained to the end of the paper's budget. ``worst_case`` is what samples that the data lacks can change.
     """
 
     value: float
@@ -41,6 +41,7 @@ class Estimate:
     epochs: tuple[int, ...] = ()
     ended: bool = False
     right: Any = None
+    worst_case: float = 0.0
 
     @property
     def n(self) -> int:
@@ -49,8 +50,8 @@ class Estimate:
 
     @cached_property
     def half(self) -> float:
-        """Half of the 95 % interval that joins seeds and sample; 0 where nothing is known of it."""
-        return math.hypot(self.spread, self.sample or 0.0)
+        """Half of the 95 % interval that joins seeds and sample, wider by ``worst_case``; 0 where nothing is known."""
+        return math.hypot(self.spread, self.sample or 0.0) + self.worst_case
 
     def __str__(self) -> str:
         about = f" ± {self.half:.{self.digits}f}" if self.half else ""
@@ -73,14 +74,14 @@ def total(*terms: tuple[float, Estimate]) -> Quantity:
     """The sum of (factor, estimate).
 
     Errors of seeds add up as independent ones. Those of the sample do so too, except where all estimates know which
-    test samples are decided right: then the same samples are paired.
+    test samples are decided right: then the same samples are paired. Samples that the data lacks add their worst case.
     """
     measured = [(factor, e) for factor, e in terms if e.n]
     value = sum(factor * e.value for factor, e in terms)
     spread = math.hypot(*(factor * e.spread for factor, e in measured))
     return Quantity(
         value,
-        math.hypot(spread, _sample_half(measured)),
+        math.hypot(spread, _sample_half(measured)) + _worst_case(measured),
         min((e.n for _, e in measured), default=0),
         all(e.ended for _, e in measured),
     )
@@ -95,6 +96,12 @@ def _sample_half(terms: Sequence[tuple[float, Estimate]]) -> float:
     (count,) = counts
     assert count is not None
     return max(NORMAL * float(by_sample.std()) / math.sqrt(count), 100 / count)
+
+
+def _worst_case(terms: Sequence[tuple[float, Estimate]]) -> float:
+    """How much a sum changes at most: samples that the data lacks are right in some terms and wrong in others."""
+    changes = [factor * e.worst_case for factor, e in terms]
+    return max(sum(change for change in changes if change > 0), -sum(change for change in changes if change < 0))
 
 
 def loss(before: Estimate, after: Estimate) -> Estimate:
@@ -115,6 +122,7 @@ def loss(before: Estimate, after: Estimate) -> Estimate:
         differences if paired else min((before, after), key=lambda e: e.n).values,
         before.epochs,
         quantity.ended,
+        worst_case=_worst_case([(1.0, before), (-1.0, after)]),
     )
 
 
@@ -133,4 +141,5 @@ def mean(estimates: Sequence[Estimate], name: str) -> Estimate:
         fewest.values,
         first.epochs,
         all(e.ended for e in measured),
+        worst_case=fmean(e.worst_case for e in estimates),
     )

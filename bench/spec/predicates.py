@@ -235,7 +235,10 @@ def _spread(members: Sequence[Estimate]) -> Estimate:
     low, *_, high = sorted(members, key=lambda e: e.value)
     quantity = total((1.0, high), (-1.0, low))
     fewest = min((e for e in (high, low) if e.n), key=lambda e: e.n, default=high)
-    return replace(high, value=quantity.value, spread=0.0, sample=quantity.half, values=fewest.values, right=None)
+    half = quantity.half  # with the worst case
+    return replace(
+        high, value=quantity.value, spread=0.0, sample=half, values=fewest.values, right=None, worst_case=0.0
+    )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from datamodules.locks import locked
-from datamodules.sources.local import DataError, advice, folder, problem
+from datamodules.sources.local import DataError, advice, folder, form, problem
 from datamodules.sources.records import SOURCES, File
 from datamodules.sources.unpack import unpack
 
@@ -44,9 +44,7 @@ def fetch(name: str, report: Report) -> None:
         return report(f"{source.title}: nothing to download")
     try:
         with locked(target / ".fetch.lock", lambda: report(f"{source.title}: another process is fetching it, waiting")):
-            for file in source.files:
-                if problem(name, file, content=True) is None:
-                    continue
+            for file in _needed(name):
                 if not _is_original(target / file.path, file):
                     _download(name, file, report)
                 if file.unpacks:
@@ -57,6 +55,13 @@ def fetch(name: str, report: Report) -> None:
             f"{source.title}: cannot write below {target} ({error.strerror}): free some space or set BENCH_DATA"
         ) from None
     report(f"{source.title}: complete in {target}")
+
+
+def _needed(name: str) -> list[File]:
+    """Files of the preferred form that are missing or damaged; none where another form is complete."""
+    files = form(name)
+    wrong = [file for file in files if problem(name, file, content=True)]
+    return list(SOURCES[name].files) if wrong and files != SOURCES[name].files else wrong
 
 
 def _is_original(path: Path, file: File) -> bool:

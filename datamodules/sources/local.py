@@ -99,11 +99,34 @@ def _unpacked_problem(name: str, file: File, archive: Path, content: bool) -> st
     return None
 
 
+def form(name: str) -> tuple[File, ...]:
+    """The files of source ``name`` that are read: of its first form that is here, else the first with half its files.
+
+    Sizes and counts decide. Where no form is here it is the preferred one.
+    """
+    forms = SOURCES[name].forms
+    if len(forms) == 1:
+        return forms[0]
+    complete = [files for files in forms if not any(problem(name, file) for file in files)]
+    return (complete + [files for files in forms if _half_there(name, files)] + [forms[0]])[0]
+
+
+def forms_here(name: str) -> list[tuple[File, ...]]:
+    """Each form of source ``name`` that is here, complete or in good part; the preferred one where none is."""
+    forms = SOURCES[name].forms
+    return [files for files in forms if files and _half_there(name, files)] or [forms[0]]
+
+
+def _half_there(name: str, files: tuple[File, ...]) -> bool:
+    """Whether half of ``files`` are there or more. Fewer may belong to another source with the same folder."""
+    return 2 * sum((folder(name) / file.path).exists() for file in files) >= len(files)
+
+
 def missing(name: str) -> list[File]:
     """Files of source ``name`` that are absent, of another size or not unpacked (their md5 is checked when they are
     read)."""
     manifest = [File(MANIFEST, None, "")] if _standin_problem(name) else []
-    return manifest + [file for file in SOURCES[name].files if problem(name, file)]
+    return manifest + [file for file in form(name) if problem(name, file)]
 
 
 def _standin_problem(name: str) -> str | None:
@@ -126,21 +149,22 @@ def check(name: str) -> None:
     unfinished."""
     if reason := _standin_problem(name):
         raise DataError(f"{SOURCES[name].title}: {reason}")
-    for file in SOURCES[name].files:
+    for file in form(name):
         if reason := problem(name, file, content=True):
             raise DataError(f"{SOURCES[name].title}: {reason}; {advice(name)}")
 
 
 def verify(name: str) -> list[str]:
-    """What is wrong with each file of source ``name``, after reading every byte of it."""
-    problems = [_standin_problem(name), *(problem(name, file, content=True) for file in SOURCES[name].files)]
+    """What is wrong with each file of source ``name``, of all its forms that are here, after reading every byte."""
+    files = [file for files in forms_here(name) for file in files]
+    problems = [_standin_problem(name), *(problem(name, file, content=True) for file in files)]
     return [reason for reason in problems if reason]
 
 
 def read(source: Source, path: str) -> bytes:
     """Content of one file of ``source``, after its md5. Raises ``DataError`` when it is absent, truncated or not the
     published file."""
-    file = next(file for file in source.files if file.path == path)
+    file = next(file for files in source.forms for file in files if file.path == path)
     place = folder(source.name) / path
     try:
         content = place.read_bytes()
@@ -157,28 +181,32 @@ def status(name: str) -> dict[str, Any]:
     Files up to 32 MiB are hashed, of larger ones only sizes and counts are looked at (``verify`` reads everything).
     """
     source = SOURCES[name]
+    files = form(name)
     problems = [
         reason
-        for file in source.files
+        for file in files
         if (reason := problem(name, file, content=not file.unpacks and (file.size or HASHED_BYTES + 1) <= HASHED_BYTES))
     ]
     if reason := _standin_problem(name):
         problems.append(reason)
     on_disk = source.files or source.kind == "stand-in"
-    sizes = [file.size for file in source.files]
+    sizes = [file.size for file in files]
     return {
         "name": name,
         "title": source.title,
         "kind": source.kind,
-        "state": _state(problems, len(source.files)) if on_disk else "generated",
+        "state": _state(problems, len(files)) if on_disk else "generated",
         "folder": str(folder(name)) if on_disk else None,
         "samples": dict(source.samples),
+        "omitted": source.shortage(*source.samples),
         "bytes": sum(size for size in sizes if size) if sizes and all(sizes) else None,
-        "files": [{"path": file.path, "bytes": file.size, "md5": file.md5} for file in source.files],
+        "files": [{"path": file.path, "bytes": file.size, "md5": file.md5} for file in files],
         "licence": source.licence,
         "citation": source.citation,
         "problems": problems,
-        "mirrors": [url for file in source.files if problem(name, file) for url in source.urls(file)],
+        "mirrors": [url for file in source.files if problem(name, file) for url in source.urls(file)]
+        if problems
+        else [],
     }
 
 

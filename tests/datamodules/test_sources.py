@@ -275,11 +275,12 @@ def test_every_record_can_be_fetched_and_cited_and_is_identified_without_its_dat
     for name, source in sources.SOURCES.items():
         assert source.name == name and source.licence and source.citation
         json.dumps(source.identity)
-        assert source.kind in ("full", "subset", "stand-in")
+        assert source.kind in ("full", "near-complete", "subset", "stand-in")
         for file in source.files:
             assert len(file.md5) == 32 and file.md5 == file.md5.lower()
-            assert source.kind != "full" or all(url.startswith(("https://", "http://")) for url in source.urls(file))
-            assert source.kind != "full" or source.urls(file)
+            urls = source.urls(file)
+            assert source.kind not in ("full", "near-complete") or urls
+            assert all(url.startswith(("https://", "http://")) for url in urls)
     assert len({json.dumps(s.identity) for s in sources.SOURCES.values()}) == len(sources.SOURCES)
     figshare = sources.SOURCES["dvs-gesture"].urls(sources.SOURCES["dvs-gesture"].files[0])[0]
     assert figshare == "https://api.figshare.com/v2/file/download/38022171"

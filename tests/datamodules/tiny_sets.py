@@ -39,7 +39,7 @@ def install(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         files.append(replace(file, size=len(content), md5=hashlib.md5(content).hexdigest(), urls=()))
-    record = replace(sources.SOURCES[name], files=tuple(files), samples=counts, mirrors=())
+    record = replace(sources.SOURCES[name], files=tuple(files), samples=counts, mirrors=(), content={}, omitted={})
     monkeypatch.setitem(sources.SOURCES, name, record)
     sources.fetch(name, lambda text: None)
 

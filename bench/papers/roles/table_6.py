@@ -6,7 +6,6 @@ from bench.papers.roles.models import VARIANTS
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import (
     CIFAR10,
-    CIFAR10_SUBSET,
     DVS_CLIPS,
     DVS_GESTURE,
     MNIST,
@@ -42,9 +41,7 @@ With recurrence  | 98.90 | 80.43 | 66.53 | 96.21   | 93.89          | 96.98 | n/
     notes={("With recurrence", "CIFAR10"): "the paper leaves recurrence out of the convolutional network"},
 )
 
-ON_OTHER_DATA = on_other_data(
-    PUBLISHED, XOR_SCRIPT, NMNIST_STANDIN, NMNIST_SUBSET, SPOKEN_DIGITS, DVS_CLIPS, CIFAR10_SUBSET
-)
+ON_OTHER_DATA = on_other_data(PUBLISHED, XOR_SCRIPT, NMNIST_STANDIN, NMNIST_SUBSET, SPOKEN_DIGITS, DVS_CLIPS)
 CELLS = without_input_noted(
     on_other_data(
         ON_OTHER_DATA,
