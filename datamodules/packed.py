@@ -6,15 +6,15 @@ import sys
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
 from datamodules import cache
+from datamodules.compiled import compiled
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def rewrite(out, channels, old, old_first, old_end, places, counts, first, end):
     """Replace the events ``old[old_first[b] : old_end[b]]`` of sample b in ``out`` [T * B * channels] by new ones.
 
@@ -43,7 +43,7 @@ def rewrite(out, channels, old, old_first, old_end, places, counts, first, end):
             position[b] = k
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def copy_frames(out, frames, rows):
     """``out`` [T, B, channels] = ``frames`` [samples, T, channels] of these rows."""
     for step in range(out.shape[0]):
@@ -51,7 +51,7 @@ def copy_frames(out, frames, rows):
             out[step, b] = frames[rows[b], step]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def list_events(starts, channel, value, channels, places, counts, first, end):
     """Events row after row (row = step * B + b) with their channel and value."""
     batch = len(first)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from functools import cache
 
-import numba
 import numpy as np
 import scipy.fft
 from scipy import special
+
+from datamodules.compiled import compiled
 
 CHANNELS = 700
 RATE = 24_000  # Hz, at which membrane and cells are simulated
@@ -103,7 +104,7 @@ M_H = 50_000.0  # spike rate factor
 M_FULL = 1.0
 
 
-@numba.njit(cache=True)
+@compiled
 def _binomial(u, count, p):
     """How many of ``count`` events of probability ``p`` < 1 happen, by inversion of ``u``, uniform in [0, 1)."""
     # (1 - p)^count is at least 1 - count p, so most draws of 0 need no power.
@@ -118,7 +119,7 @@ def _binomial(u, count, p):
     return drawn
 
 
-@numba.njit(cache=True)
+@compiled
 def _bushy_cell_spikes(velocity, rng, rate, synapses, weight, refractory, keep_membrane, keep_synapse):
     """Sample numbers of the spikes of one channel's bushy cell.
 

@@ -17,9 +17,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from scipy.interpolate import CubicSpline
+
+from datamodules.compiled import compiled
 
 SIDE = 34  # pixels, the sensor crop
 PAD = 3  # the 28 x 28 image lies in its middle
@@ -89,7 +90,7 @@ def optics(blur: float) -> np.ndarray:
     return np.ascontiguousarray(weights[:, 40:68])
 
 
-@numba.njit(cache=True)
+@compiled
 def log_intensity(image, lens, dark):
     """Log of the light of ``image`` (28 x 28 uint8, shown dark on bright): [phase y, phase x, y, x] with FINE phases a
     pixel.
@@ -146,7 +147,7 @@ class _Noise(NamedTuple):
     hot_rate: float
 
 
-@numba.njit(cache=True)
+@compiled
 def _view(light, x_shift, y_shift, frame):
     """``frame`` [SIDE, SIDE] = log intensity at each pixel for a digit moved by the shift, bilinear between samples.
 
@@ -176,7 +177,7 @@ def _view(light, x_shift, y_shift, frame):
             frame[y, x] = top + wc * c[y1 + y, x0 + x] + wd * d[y1 + y, x1 + x]
 
 
-@numba.njit(cache=True)
+@compiled
 def _start(rng, frame, pixels, response):
     """Levels at the start. How far each pixel then is from its next event is unknown, so it is drawn."""
     span = response.on + response.off
@@ -187,7 +188,7 @@ def _start(rng, frame, pixels, response):
             pixels.upper[y, x] = pixels.lower[y, x] + span * pixels.thresholds[y, x]
 
 
-@numba.njit(cache=True)
+@compiled
 def _with_noise(rng, events, steps, noise):
     """``events`` [n, 4], background events of all pixels and those of the hot pixel, sorted by time."""
     count = len(events)
@@ -208,7 +209,7 @@ def _with_noise(rng, events, steps, noise):
     return all_events[np.argsort(all_events[:, 0], kind="mergesort")]
 
 
-@numba.njit(cache=True)
+@compiled
 def _record(rng, light, x_shift, y_shift, pixels, response, noise):
     """Events as int64 [n, 4] (time in us, x, y, polarity), by time.
 

@@ -61,7 +61,23 @@ def kernel(function: Callable[..., Any], fastmath: Any = False) -> Any:
 
     compiled._compiler._customize_flags = without_aliases
     compiled._compiler._compile_core = timed
+    _mend_on_load(compiled._cache._cache_file)
     return compiled
+
+
+def _mend_on_load(file: Any) -> None:
+    """Empty numba's index of a kernel on disk where it, or the machine code, cannot be read: it is compiled again."""
+    load = file.load
+
+    def load_or_mend(key: Any) -> Any:
+        try:
+            return load(key)
+        except Exception as error:  # whatever a damaged pickle raises
+            log.warning("a kernel in %s is damaged (%s): compiling it again", folder(), type(error).__name__)
+            file.flush()
+            return None
+
+    file.load = load_or_mend
 
 
 def contracted(function: Callable[..., Any]) -> Any:
@@ -130,7 +146,7 @@ def folder() -> Path:
 def _load(source: str, digest: str, title: str) -> ModuleType:
     name = f"scan_{digest}"
     path = folder() / f"{name}.py"
-    if not path.exists():
+    if not path.exists() or path.read_text(encoding="utf-8", errors="replace") != source:
         log.info("compiling the kernels of %s into %s (once per machine)", title, path.parent)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
             file.write(source)
