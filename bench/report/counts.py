@@ -72,13 +72,13 @@ def of(table: Table, lines: Iterable[Line], live: bool = False) -> Counts:
 
 def _count(table: Table, cell: Cell, index: Index, live: bool) -> Counts:
     if is_published(cell):
-        return Counts(published=1, **{_kind(find_result(table, cell, index, live)): 1})
+        return Counts(published=1, **{kind(find_result(table, cell, index, live)): 1})
     if status_of(table, cell, index, live) != "measured":
         return Counts()
     return Counts(computed=1) if cell.fact else Counts(beside=1)
 
 
-def _kind(f: Finding) -> str:
+def kind(f: Finding) -> str:
     """The name of the count to which a published number belongs."""
     if f.cell.fact:
         return _computed(f.cell)
