@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,7 @@ from bench.spec.table import Table
 from bench.spec.task import BUDGETS
 
 FOLDER = Path(__file__).parent
+COLOURS = 64  # of a figure: its page stays small
 ASSETS = ("report.css", "report.js")
 MARK = '<meta name="generator" content="python -m bench report">'
 
@@ -176,11 +178,21 @@ def write(folder: Path, lines: Iterable[Line]) -> dict[str, int]:
         contents[name] = (FOLDER / "templates" / name).read_text(encoding="utf-8")
     for table in TABLES.values():
         if name := _picture(table):
-            contents[f"figures/{name}"] = (paths.results() / "figures" / name).read_bytes()
+            contents[f"figures/{name}"] = _smaller(paths.results() / "figures" / name)
     for name, content in contents.items():
         store.write(folder / name, content)
     _remove_old(folder, contents)
     return {name: len(content if isinstance(content, bytes) else content.encode()) for name, content in contents.items()}
+
+
+def _smaller(picture: Path) -> bytes:
+    """A PNG with ``COLOURS`` colours, a third of its size."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    with Image.open(picture) as image:
+        image.convert("RGB").quantize(COLOURS).save(out, "PNG", optimize=True)
+    return out.getvalue()
 
 
 def _check_folder(folder: Path) -> None:

@@ -8,9 +8,15 @@ from collections.abc import Iterable, Mapping
 from bench.spec.table import Cell, Table
 
 
+LONGEST = 60  # characters of a slug, but for the number that tells equal ones apart
+
+
 def slug(text: str) -> str:
-    """``text`` in small letters, digits and hyphens; "x" where it has none of them."""
-    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.") or "x"
+    """``text`` in small letters, digits and hyphens, cut at a hyphen where it is long; "x" where nothing is left."""
+    full = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.") or "x"
+    if len(full) <= LONGEST:
+        return full
+    return full[: LONGEST + 1].rpartition("-")[0] or full[:LONGEST]
 
 
 def slugs(names: Iterable[str]) -> dict[str, str]:

@@ -34,23 +34,40 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
 
 def _svg(width: int, height: int, parts: Sequence[str], label: str, kind: str, name: str = "") -> Markup:
     about = f' id="{escape(name)}"' if name else ""
+    about += f' role="img" aria-label="{escape(label)}"' if label else ' aria-hidden="true"'
     return Markup(
-        f'<svg{about} class="{kind}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
-        f' aria-label="{escape(label)}">{"".join(parts)}</svg>'
+        f'<svg{about} class="{kind}" viewBox="0 0 {width} {height}">'
+        f"{''.join(parts)}</svg>"
     )
 
 
-def _text(x: float, y: float, text: str, anchor: str = "middle", kind: str = "") -> str:
+def _short(number: float) -> str:
+    """A coordinate with one digit after the point at the most."""
+    return f"{number:.1f}".removesuffix(".0")
+
+
+def _text(x: float, y: float, text: str, kind: str = "") -> str:
+    """Text around ``x``; of the ``kind`` "end" it ends there."""
     about = f' class="{kind}"' if kind else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{about}>{escape(text)}</text>'
+    return f'<text x="{_short(x)}" y="{_short(y)}"{about}>{escape(text)}</text>'
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'
+def _lines(kind: str, *ends: tuple[float, float, float, float]) -> str:
+    """Lines of one ``kind`` from (x, y) to (x, y)."""
+    path = "".join(f"M{_short(x1)} {_short(y1)}{_end(x1, y1, x2, y2)}" for x1, y1, x2, y2 in ends)
+    return f'<path d="{path}" class="{kind}"/>'
+
+
+def _end(x1: float, y1: float, x2: float, y2: float) -> str:
+    if y1 == y2:
+        return f"H{_short(x2)}"
+    return f"V{_short(y2)}" if x1 == x2 else f"L{_short(x2)} {_short(y2)}"
 
 
 def _dot(x: float, y: float, kind: str, title: str, radius: float = 4) -> str:
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" class="{kind}"><title>{escape(title)}</title></circle>'
+    about = f"<title>{escape(title)}</title>" if title else ""
+    place = f'cx="{_short(x)}" cy="{_short(y)}" r="{radius}"'
+    return f'<circle {place} class="{kind}">{about}</circle>'
 
 
 def _padded(numbers: Sequence[float], share: float = 0.08) -> tuple[float, float]:
@@ -74,23 +91,21 @@ def seeds(
         numbers += [published - tolerance, published + tolerance]
     low, high = _padded(numbers)
     x = scale(low, high, left, width - left)
-    parts = [_line(left, 44, width - left, 44, "axis")]
-    for tick in ticks(low, high):
-        parts += [_line(x(tick), 44, x(tick), 48, "axis"), _text(x(tick), 59, f"{tick:g}")]
+    marks = ticks(low, high)
+    parts = [_lines("axis", (left, 44, width - left, 44), *((x(mark), 44, x(mark), 48) for mark in marks))]
+    parts += [_text(x(mark), 59, f"{mark:g}") for mark in marks]
     if published is not None:
         start = x(published - tolerance)
-        parts.append(
-            f'<rect x="{start:.1f}" y="16" width="{x(published + tolerance) - start:.1f}" height="28" class="band"/>'
-        )
-        parts.append(_line(x(published), 14, x(published), 44, "published"))
+        size = x(published + tolerance) - start
+        parts.append(f'<rect x="{_short(start)}" y="16" width="{_short(size)}" height="28" class="band"/>')
+        parts.append(_lines("published", (x(published), 14, x(published), 44)))
         middle = min(max(x(published), 48), width - 48)
         parts.append(_text(middle, 10, f"published {published:g}"))
     if interval:
-        parts.append(_line(x(interval[0]), 37, x(interval[1]), 37, "interval"))
+        parts.append(_lines("interval", (x(interval[0]), 37, x(interval[1]), 37)))
     for place, (seed, value) in enumerate(sorted(values.items())):
         parts.append(_dot(x(value), 27 - 5 * (place % 2), "seed", f"seed {seed}: {value:g}"))
-    label = ", ".join(f"seed {seed} {value:g}" for seed, value in sorted(values.items()))
-    return _svg(width, 64, parts, label, "seeds")
+    return _svg(width, 64, parts, "", "seeds")  # a table of the same values stands below
 
 
 @dataclass(frozen=True)
@@ -110,9 +125,9 @@ def curves(drawn: Sequence[Curve], label: str, name: str) -> Markup:
     longest = max(len(curve.values) for curve in drawn)
     x = scale(1, longest, 40, width - 12)
     y = scale(low, high, height - 30, 8)
-    parts = []
-    for tick in ticks(low, high):
-        parts += [_line(40, y(tick), width - 12, y(tick), "rule"), _text(36, y(tick) + 4, f"{tick:g}", "end")]
+    marks = ticks(low, high)
+    parts = [_lines("rule", *((40, y(mark), width - 12, y(mark)) for mark in marks))]
+    parts += [_text(36, y(mark) + 4, f"{mark:g}", "end") for mark in marks]
     for tick in sorted({1, longest, *(int(t) for t in ticks(1, longest) if t == int(t))}):
         if tick in (1, longest) or min(x(tick) - x(1), x(longest) - x(tick)) > 24:
             parts.append(_text(x(tick), height - 16, str(tick)))
@@ -131,16 +146,15 @@ def curves(drawn: Sequence[Curve], label: str, name: str) -> Markup:
 
 
 def strip(value: float, half: float, low: float, high: float) -> Markup:
-    """One value with its interval on the range from ``low`` to ``high``, which several strips share."""
+    """One value with its interval on the range from ``low`` to ``high``, which several strips share. ``report.css`` has
+    the size, so that thousands of strips stay small.
+    """
     width = 180
     x = scale(low, high, 6, width - 6)
     ends = (max(x(value - half), 1.0), min(x(value + half), width - 1.0))
-    parts = [
-        _line(2, 8, width - 2, 8, "rule"),
-        _line(ends[0], 8, ends[1], 8, "interval"),
-        _dot(x(value), 8, "seed", f"{value:g} ± {half:g}", 3.5),
-    ]
-    return _svg(width, 16, parts, f"{value:g} ± {half:g}", "strip")
+    bar = f'<path d="M{_short(ends[0])} 8H{_short(ends[1])}"/>' if half else ""
+    dot = f'<circle cx="{_short(x(value))}" cy="8" r="3.5"/>'
+    return Markup(f'<svg aria-hidden="true">{bar}{dot}</svg>')
 
 
 def strip_range(values: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -166,18 +180,20 @@ def parity(points: Sequence[Point], unit: str, band: float) -> Markup:
     low, high = _padded([number for p in points for number in (p.published, p.measured)], 0.05)
     x = scale(low, high, left, size - 10)
     y = scale(low, high, size - 44, 10)
-    parts = []
-    for tick in ticks(low, high, 5):
-        parts += [_line(left, y(tick), size - 10, y(tick), "rule"), _line(x(tick), 10, x(tick), size - 44, "rule")]
-        parts += [_text(left - 6, y(tick) + 4, f"{tick:g}", "end"), _text(x(tick), size - 28, f"{tick:g}")]
+    marks = ticks(low, high, 5)
+    across = ((left, y(mark), size - 10, y(mark)) for mark in marks)
+    upright = ((x(mark), 10, x(mark), size - 44) for mark in marks)
+    parts = [_lines("rule", *across, *upright)]
+    for mark in marks:
+        parts += [_text(left - 6, y(mark) + 4, f"{mark:g}", "end"), _text(x(mark), size - 28, f"{mark:g}")]
     corners = [(low, low - band), (low, low + band), (high, high + band), (high, high - band)]
     clipped = " ".join(f"{x(a):.1f},{y(min(max(b, low), high)):.1f}" for a, b in corners)
     parts.append(f'<polygon points="{clipped}" class="band"/>')
-    parts.append(_line(x(low), y(low), x(high), y(high), "published"))
+    parts.append(_lines("published", (x(low), y(low), x(high), y(high))))
     of_unit = f" ({unit})" if unit else ""
     parts.append(_text((left + size) / 2, size - 8, f"published{of_unit}"))
     parts.append(
-        f'<text transform="translate(13 {size / 2:.0f}) rotate(-90)" text-anchor="middle">measured{of_unit}</text>'
+        f'<text transform="translate(13 {size / 2:.0f}) rotate(-90)">measured{of_unit}</text>'
     )
     for p in points:
         dot = _dot(x(p.published), y(p.measured), f"point {p.kind}", p.title, 5)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.report import facts
-from bench.report.intervals import Interval, groups, interval
+from bench.report.intervals import groups, interval
 from bench.report.page import drawing
 from bench.report.page.addresses import Addresses
 from bench.report.page.grid import GridCell, grid_cell
@@ -21,33 +21,24 @@ from bench.spec.measure import PROTOCOLS
 from bench.spec.table import Cell, Table
 
 
-@dataclass(frozen=True)
-class ProtocolValue:
-    """The value under one budget and protocol; ``chosen`` where the table prints it."""
-
-    budget: str
-    protocol: str
-    meaning: str
-    value: str
-    seeds: int
-    chosen: bool
+ByBudget = Mapping[str, Mapping[str, Mapping[int, Line]]]  # budget -> protocol -> seed -> line
 
 
 @dataclass(frozen=True)
-class LedgerRow:
-    """One ledger line in print."""
+class SeedRow:
+    """The ledger lines of one experiment in print, ``values`` in the order of ``Evidence.readings``; or, with
+    ``chosen`` for the budget that the table prints, their mean over seeds.
+    """
 
-    budget: str
-    protocol: str
-    seed: int
-    value: str
-    epoch: str
+    experiment: str
+    seed: str
+    values: tuple[str, ...]
     time: str
     date: str
     commit: str
     environment: str
     weights: str
-    experiment: str
+    chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,8 +53,8 @@ class Evidence:
     note: str
     about: tuple[tuple[str, str], ...]
     seeds: Markup | str
-    protocols: tuple[ProtocolValue, ...]
-    lines: tuple[LedgerRow, ...]
+    readings: tuple[str, ...]
+    lines: tuple[SeedRow, ...]
     ledger: str
     training: str
     commands: tuple[str, ...]
@@ -93,8 +84,8 @@ def evidence(table: Table, f: Finding, index: Index, addresses: Addresses) -> Ev
         f.note,
         tuple(_about(table, f)),
         _seeds(f, by_budget[f.budget][f.protocol]) if measured else "",
-        tuple(_protocols(f, by_budget)),
-        tuple(_ledger_rows(f, by_budget)),
+        _readings(by_budget),
+        tuple(_seed_rows(f, by_budget)),
         f"results/runs/{cell.task.name}.csv" if measured and cell.task else "",
         training_id(cell, budget_of(f)) if cell.runnable else "",
         _commands(table, f),
@@ -117,18 +108,8 @@ def _about(table: Table, f: Finding) -> Iterator[tuple[str, str]]:
     if f.low is not None and f.high is not None:
         places = digits(cell)
         yield "95 % interval", f"{f.low:.{places}f} to {f.high:.{places}f}"
-    if f.n:
-        yield "seeds", f"{f.n} ({', '.join(map(str, f.seeds))})" if f.seeds else str(f.n)
-    if f.epochs:
-        yield "epochs trained", "–".join(dict.fromkeys(map(str, f.epochs[:1] + f.epochs[-1:])))
-    if f.budget:
-        yield "budget and protocol", f"{f.budget}, {f.protocol}"
-    if f.data:
-        yield "data", f.data
     if f.params is not None:
         yield "parameters", f"{f.params:,}"
-    if f.date:
-        yield "newest line", f"{f.date}, commit {f.commit or 'not known'}"
 
 
 def _seeds(f: Finding, by_seed: Mapping[int, Line]) -> Markup:
@@ -138,43 +119,49 @@ def _seeds(f: Finding, by_seed: Mapping[int, Line]) -> Markup:
     return drawing.seeds(values, bounds, published_number(f.cell), f.cell.measure.tolerance)
 
 
-def _protocols(f: Finding, by_budget: Mapping[str, Mapping[str, Mapping[int, Line]]]) -> Iterator[ProtocolValue]:
-    for budget, by_protocol in by_budget.items():
-        for protocol in sorted(by_protocol, key=list(PROTOCOLS).index):
-            lines = [line for _, line in sorted(by_protocol[protocol].items())]
-            found = interval(f.cell, lines)
-            chosen = (budget, protocol) == (f.budget, f.protocol)
-            meaning = PROTOCOLS[protocol].partition(" (")[0]
-            yield ProtocolValue(budget, protocol, meaning, _value_text(f, found), len(lines), chosen)
-
-
-def _value_text(f: Finding, found: Interval) -> str:
+def _mean_text(f: Finding, by_seed: Mapping[int, Line]) -> str:
     assert f.cell.measure is not None
+    if not by_seed:
+        return "–"
+    found = interval(f.cell, [line for _, line in sorted(by_seed.items())])
     places = f.cell.measure.digits
     if found.low is None or found.high is None or groups(found, f.cell.measure.tolerance):
         return f"{found.value:.{places}f}"
     return f"{found.value:.{places}f} ± {(found.high - found.low) / 2:.{places}f}"
 
 
-def _ledger_rows(f: Finding, by_budget: Mapping[str, Mapping[str, Mapping[int, Line]]]) -> Iterator[LedgerRow]:
-    assert f.cell.measure is not None or not by_budget
+def _readings(by_budget: ByBudget) -> tuple[str, ...]:
+    """Names of the protocols that have lines, in a fixed order."""
+    names = {protocol for by_protocol in by_budget.values() for protocol in by_protocol}
+    return tuple(protocol for protocol in PROTOCOLS if protocol in names)
+
+
+def _seed_rows(f: Finding, by_budget: ByBudget) -> Iterator[SeedRow]:
+    """The lines of each budget and seed, and below those of several seeds their mean with half of its interval."""
     for budget, by_protocol in by_budget.items():
-        for protocol, by_seed in by_protocol.items():
-            for seed, line in sorted(by_seed.items()):
-                epochs = f" of {line.epochs}" if line.epochs else ""
-                yield LedgerRow(
-                    budget,
-                    protocol,
-                    seed,
-                    "" if line.value is None else f"{line.value:.7g}",
-                    f"{line.epoch}{epochs}" if line.epoch is not None else "",
-                    duration(line.wall_s) if line.wall_s else "",
-                    line.started_utc[:10],
-                    line.git_commit + ("+" if line.git_dirty else ""),
-                    line.environment,
-                    line.checkpoint_sha256[:12],
-                    line.experiment,
-                )
+        for seed in sorted({seed for by_seed in by_protocol.values() for seed in by_seed}):
+            lines = [by_protocol.get(protocol, {}).get(seed) for protocol in _readings(by_budget)]
+            newest = max((line for line in lines if line), key=lambda line: line.started_utc)
+            yield SeedRow(
+                newest.experiment,
+                str(seed),
+                tuple(_line_text(line) for line in lines),
+                duration(newest.wall_s) if newest.wall_s else "",
+                newest.started_utc[:10],
+                newest.git_commit + ("+" if newest.git_dirty else ""),
+                newest.environment,
+                newest.checkpoint_sha256[:12],
+            )
+        if by_protocol:
+            means = tuple(_mean_text(f, by_protocol.get(protocol, {})) for protocol in _readings(by_budget))
+            yield SeedRow(f"{budget} budget", "mean", means, "", "", "", "", "", budget == f.budget)
+
+
+def _line_text(line: Line | None) -> str:
+    if line is None or line.value is None:
+        return "–"
+    epoch = f" ({line.epoch} of {line.epochs})" if line.epoch is not None and line.epochs else ""
+    return f"{line.value:.7g}{epoch}"
 
 
 def _commands(table: Table, f: Finding) -> tuple[str, ...]:

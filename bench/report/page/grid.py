@@ -84,9 +84,9 @@ def measured_text(f: Finding) -> str:
     if f.value is None:
         return ""
     places = digits(f.cell)
-    half = "" if f.half is None else f" ± {f.half:.{places}f}"
-    unit = "" if f.cell.unit in ("", "%") else f" {f.cell.unit}"
-    return f"{f.value:.{places}f}{half}{unit}{ONE_SEED if f.n == 1 and f.status == 'measured' else ''}"
+    half = "" if f.half is None else f" ± {f.half:,.{places}f}"
+    unit = "" if f.cell.unit in ("", "%") else f"\N{NO-BREAK SPACE}{f.cell.unit}"
+    return f"{f.value:,.{places}f}{half}{unit}{ONE_SEED if f.n == 1 and f.status == 'measured' else ''}"
 
 
 def difference_text(f: Finding) -> str:
@@ -95,7 +95,7 @@ def difference_text(f: Finding) -> str:
     published = published_number(f.cell)
     if number is None or published is None or f.status != "measured":
         return ""
-    return f"{number - published:+.{digits(f.cell)}f}".replace("-", "−")
+    return f"{number - published:+,.{digits(f.cell)}f}".replace("-", "−")
 
 
 def grid_cell(table: Table, f: Finding, addresses: Addresses) -> GridCell:
@@ -137,7 +137,7 @@ def _marks(f: Finding) -> tuple[str, ...]:
         marks.append(SOURCES[f.cell.task.data].kind)
     if f.parted:
         marks.append(f"[{f.parted}]")
-    if f.status == "measured" and not f.cell.published:
+    if f.status == "measured" and not f.cell.published and not f.cell.extra:
         marks.append("not published")
     return tuple(marks)
 

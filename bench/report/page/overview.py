@@ -109,7 +109,7 @@ def sentence(total: Counts, findings: Sequence[Finding], of_paper: Mapping[str, 
 
 
 def _numbers_text(total: Counts, findings: Sequence[Finding]) -> str:
-    start = f"Of {total.published} published numbers {total.at_paper_budget or 'none'}"
+    start = f"Of {total.published} published numbers, {total.at_paper_budget or 'none'}"
     if not total.at_paper_budget:
         return f"{start} is measured at the paper's budget yet ({total.reduced} at a reduced one)"
     verdicts = [f"{total.reproduced or 'none'} reproduced"]

@@ -13,6 +13,7 @@ from bench.errors import BenchError
 from bench.ledger import histories
 from bench.ledger.index import Index
 from bench.ledger.store import Line
+from bench.measures import MEASURES
 from bench.plan import ExpectedTimes
 from bench.report.page import drawing
 from bench.report.page.evidence import budget_of, training_id
@@ -87,15 +88,21 @@ def _training(name: str, task: Task, model: Model, budget: str, index: Index, ti
 
 
 def _lines(experiment: Experiment, index: Index) -> list[Line]:
-    """One finished line a seed, that of the longest time."""
+    """One finished line a seed, that of a training (a measure of the history) where there is one, with its time."""
     by_seed: dict[int, Line] = {}
     for line in index.by_config(experiment.config_hash):
         current = (line.budget, line.data_hash) == (experiment.budget, experiment.data_hash)
         if not current or not line.version.startswith(f"{experiment.versions} "):
             continue
-        if line.seed not in by_seed or (line.wall_s or 0) > (by_seed[line.seed].wall_s or 0):
+        if line.seed not in by_seed or _training_time(line) > _training_time(by_seed[line.seed]):
             by_seed[line.seed] = line
     return [by_seed[seed] for seed in sorted(by_seed)]
+
+
+def _training_time(line: Line) -> float:
+    """Seconds of the training; 0 where the line has those of reading a measure, or nothing."""
+    measure = MEASURES.get(line.measure)
+    return line.wall_s or 0.0 if measure and measure.from_history else 0.0
 
 
 def _weights(line: Line) -> Weights:
@@ -103,7 +110,7 @@ def _weights(line: Line) -> Weights:
         line.seed,
         line.experiment,
         str(line.epochs or ""),
-        duration(line.wall_s) if line.wall_s else "",
+        duration(seconds) if (seconds := _training_time(line)) else "not recorded",
         f"{line.peak_mb:.0f} MB" if line.peak_mb else "",
         line.git_commit + (" with changes" if line.git_dirty else ""),
         line.environment,
