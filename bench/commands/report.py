@@ -24,4 +24,4 @@ def report(out: Path | None) -> None:
     folder = (out or paths.results() / "report").expanduser().resolve()
     sizes = page.write(folder, Index(store.read()))
     pages = sum(name.endswith(".html") for name in sizes)
-    click.echo(f"{pages} pages, {sum(sizes.values()) / 1e6:.1f} MB: {folder / 'index.html'}", err=True)
+    click.echo(f"{pages} pages, {sum(sizes.values()) / 1e6:.2f} MB: {folder / 'index.html'}", err=True)

@@ -80,7 +80,7 @@ def _count(table: Table, cell: Cell, index: Index, live: bool) -> Counts:
 
 def kind(f: Finding) -> str:
     """The name of the count to which a published number belongs."""
-    if f.cell.fact:
+    if f.cell.fact and f.status == "measured":
         return _computed(f.cell)
     if f.status != "measured":
         return "no_data" if f.status == "data missing" else "not_run"

@@ -182,7 +182,9 @@ def write(folder: Path, lines: Iterable[Line]) -> dict[str, int]:
     for name, content in contents.items():
         store.write(folder / name, content)
     _remove_old(folder, contents)
-    return {name: len(content if isinstance(content, bytes) else content.encode()) for name, content in contents.items()}
+    return {
+        name: len(content if isinstance(content, bytes) else content.encode()) for name, content in contents.items()
+    }
 
 
 def _smaller(picture: Path) -> bytes:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 
 from bench.spec.table import Cell, Table
 
-
 LONGEST = 60  # characters of a slug, but for the number that tells equal ones apart
 
 

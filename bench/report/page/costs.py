@@ -178,7 +178,7 @@ class Cost:
 def seconds_by_experiment(index: Index) -> dict[str, float]:
     """Experiment -> seconds of its training and of reading its measures."""
     training: dict[str, float] = {}
-    reading: Counter[str] = Counter()
+    reading: dict[str, float] = {}
     for line in index:
         if line.status != "ok" or not line.wall_s:
             continue
@@ -186,8 +186,8 @@ def seconds_by_experiment(index: Index) -> dict[str, float]:
         if measure is None or measure.from_history:
             training[line.experiment] = max(training.get(line.experiment, 0.0), line.wall_s)
         else:
-            reading[line.experiment] += line.wall_s
-    return {name: training.get(name, 0.0) + reading[name] for name in {*training, *reading}}
+            reading[line.experiment] = reading.get(line.experiment, 0.0) + line.wall_s
+    return {name: training.get(name, 0.0) + reading.get(name, 0.0) for name in {*training, *reading}}
 
 
 def costs(tables: Mapping[str, Table], index: Index, times: ExpectedTimes) -> list[Cost]:

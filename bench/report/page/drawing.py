@@ -35,10 +35,7 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
 def _svg(width: int, height: int, parts: Sequence[str], label: str, kind: str, name: str = "") -> Markup:
     about = f' id="{escape(name)}"' if name else ""
     about += f' role="img" aria-label="{escape(label)}"' if label else ' aria-hidden="true"'
-    return Markup(
-        f'<svg{about} class="{kind}" viewBox="0 0 {width} {height}">'
-        f"{''.join(parts)}</svg>"
-    )
+    return Markup(f'<svg{about} class="{kind}" viewBox="0 0 {width} {height}">{"".join(parts)}</svg>')
 
 
 def _short(number: float) -> str:
@@ -192,9 +189,7 @@ def parity(points: Sequence[Point], unit: str, band: float) -> Markup:
     parts.append(_lines("published", (x(low), y(low), x(high), y(high))))
     of_unit = f" ({unit})" if unit else ""
     parts.append(_text((left + size) / 2, size - 8, f"published{of_unit}"))
-    parts.append(
-        f'<text transform="translate(13 {size / 2:.0f}) rotate(-90)">measured{of_unit}</text>'
-    )
+    parts.append(f'<text transform="translate(13 {size / 2:.0f}) rotate(-90)">measured{of_unit}</text>')
     for p in points:
         dot = _dot(x(p.published), y(p.measured), f"point {p.kind}", p.title, 5)
         parts.append(f'<a href="{escape(p.link)}">{dot}</a>')

@@ -20,7 +20,6 @@ from bench.report.verdict import SHOWN_BUDGETS, Finding, duration, published_num
 from bench.spec.measure import PROTOCOLS
 from bench.spec.table import Cell, Table
 
-
 ByBudget = Mapping[str, Mapping[str, Mapping[int, Line]]]  # budget -> protocol -> seed -> line
 
 
@@ -112,9 +111,12 @@ def _about(table: Table, f: Finding) -> Iterator[tuple[str, str]]:
         yield "parameters", f"{f.params:,}"
 
 
-def _seeds(f: Finding, by_seed: Mapping[int, Line]) -> Markup:
+def _seeds(f: Finding, by_seed: Mapping[int, Line]) -> Markup | str:
+    """The picture of the seeds; empty for one seed with nothing published to compare it with."""
     assert f.cell.measure is not None
     values = {seed: line.value for seed, line in by_seed.items() if line.value is not None}
+    if len(values) < 2 and published_number(f.cell) is None:
+        return ""
     bounds = None if f.low is None or f.high is None or f.parted else (f.low, f.high)
     return drawing.seeds(values, bounds, published_number(f.cell), f.cell.measure.tolerance)
 
@@ -176,7 +178,6 @@ def _commands(table: Table, f: Finding) -> tuple[str, ...]:
     run = f"python -m bench run {place} --budget {budget} --seeds {max(f.n, 1)}"
     fetch = (f"python -m bench data fetch {f.cell.task.data}",) if f.status == "data missing" else ()
     return (*fetch, run)
-
 
 
 def sorted_by_place(found: Sequence[Evidence], table: Table) -> list[Evidence]:

@@ -182,9 +182,7 @@ def _heading(kind: str, group: list[Finding]) -> tuple[str, str]:
     return f"Beside the paper's table{names}", about
 
 
-def _grid(
-    table: Table, findings: Iterable[Finding], name: str, title: str, about: str, addresses: Addresses
-) -> Grid:
+def _grid(table: Table, findings: Iterable[Finding], name: str, title: str, about: str, addresses: Addresses) -> Grid:
     by_place = {(f.cell.row, f.cell.column): f for f in findings}
     rows = [row for row in table.rows if any(place[0] == row for place in by_place)]
     columns = [column for column in table.columns if any(place[1] == column for place in by_place)]

@@ -61,9 +61,7 @@ def overview(
         _numbers(judged, own=True),
         newest,
         machine(newest.environment) if newest else "",
-        tuple(
-            TableLine(name, tables[name].title, numbers, bar(numbers)) for name, numbers in by_table.items()
-        ),
+        tuple(TableLine(name, tables[name].title, numbers, bar(numbers)) for name, numbers in by_table.items()),
     )
 
 
@@ -126,7 +124,9 @@ def _numbers_text(total: Counts, findings: Sequence[Finding]) -> str:
 
 def _distance(verdict: str, findings: Sequence[Finding]) -> str:
     """On which data the numbers with ``verdict`` are and how far they lie from the published ones, as " (…)"."""
-    chosen = [f for f in findings if counts.is_published(f.cell) and f.status == "measured" and counts.kind(f) == verdict]
+    chosen = [
+        f for f in findings if counts.is_published(f.cell) and f.status == "measured" and counts.kind(f) == verdict
+    ]
     numbers = [(f, number_of(f), published_number(f.cell)) for f in chosen]
     differences = [abs(a - b) for _, a, b in numbers if a is not None and b is not None]
     if not differences:

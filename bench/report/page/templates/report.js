@@ -157,6 +157,21 @@ for (const table of document.querySelectorAll("table.grid, table.sortable")) {
   addSorting(table);
   if (table.classList.contains("grid")) addArrows(table);
 }
+// What is open has its address at hand, to be copied or cited.
+function addAddress(inside) {
+  if (!inside?.id || inside.querySelector(":scope > .address")) return;
+  const line = document.createElement("p");
+  const link = document.createElement("a");
+  line.className = "address";
+  link.href = "#" + inside.id;
+  link.textContent = "#" + inside.id;
+  line.append(link);
+  inside.prepend(line);
+}
+
+document.addEventListener("toggle", (event) => {
+  if (event.target.open) addAddress(event.target.querySelector(":scope > .inside"));
+}, true);
 addEventListener("hashchange", open);
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href^='#']");
