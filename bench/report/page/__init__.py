@@ -32,7 +32,7 @@ from bench.spec.table import Table
 from bench.spec.task import BUDGETS
 
 FOLDER = Path(__file__).parent
-COLOURS = 64  # of a figure: its page stays small
+COLOURS = 128  # of a figure, so that the report stays small
 ASSETS = ("report.css", "report.js")
 MARK = '<meta name="generator" content="python -m bench report">'
 
@@ -42,14 +42,14 @@ class Sources:
     """What the pages are made from: the ledger, with findings by table and judgements by paper."""
 
     index: Index
-    found: dict[str, list[Finding]]
+    findings: dict[str, list[Finding]]
     judged: dict[str, list[Judgement]]
     addresses: Addresses
     times: ExpectedTimes
 
     def of_paper(self, paper: str) -> dict[str, list[Finding]]:
         """The findings of the tables of one paper."""
-        return {name: findings for name, findings in self.found.items() if TABLES[name].paper.id == paper}
+        return {name: of_table for name, of_table in self.findings.items() if TABLES[name].paper.id == paper}
 
     @cached_property
     def environments(self) -> dict[str, dict[str, str]]:
@@ -62,8 +62,8 @@ class Sources:
 def pages(lines: Iterable[Line]) -> dict[str, str]:
     """File name -> HTML of every page."""
     index = Index.of(lines)
-    found = {name: find_results(table, index) for name, table in TABLES.items()}
-    sources = Sources(index, found, claims.judgements(index), Addresses(TABLES), ExpectedTimes(index))
+    findings = {name: find_results(table, index) for name, table in TABLES.items()}
+    sources = Sources(index, findings, claims.judgements(index), Addresses(TABLES), ExpectedTimes(index))
     environment = _environment()
 
     def page(template: str, **values: Any) -> str:
@@ -79,7 +79,7 @@ def pages(lines: Iterable[Line]) -> dict[str, str]:
     made["parity.html"] = page("parity.html", papers=_parity(sources))
     steps, others = costs.timed()
     made["speed.html"] = page("speed.html", steps=steps, others=others)
-    energies = costs.energy_grids(TABLES, found, sources.addresses)
+    energies = costs.energy_grids(TABLES, findings, sources.addresses)
     made["energy.html"] = page("energy.html", grids=energies, activities=costs.activities(index))
     made["cost.html"] = page("cost.html", **_cost(sources))
     return made
@@ -122,7 +122,7 @@ def _front(sources: Sources) -> dict[str, Any]:
 
 
 def _table(table: Table, sources: Sources) -> dict[str, Any]:
-    findings = sources.found[table.id]
+    findings = sources.findings[table.id]
     opened = [evidence(table, f, sources.index, sources.addresses) for f in findings]
     recipes = trainings(findings, sources.index, sources.times)
     used = {row.environment for e in opened for row in e.lines}
@@ -193,7 +193,8 @@ def _smaller(picture: Path) -> bytes:
 
     out = io.BytesIO()
     with Image.open(picture) as image:
-        image.convert("RGB").quantize(COLOURS).save(out, "PNG", optimize=True)
+        fewer = image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        fewer.save(out, "PNG", optimize=True)
     return out.getvalue()
 
 

@@ -20,14 +20,14 @@ def slug(text: str) -> str:
 
 def slugs(names: Iterable[str]) -> dict[str, str]:
     """Name -> slug. Names with equal slugs get a number, in their order."""
-    found: dict[str, str] = {}
+    made: dict[str, str] = {}
     for name in names:
         base = slug(name)
         number = 1
-        while (f"{base}-{number}" if number > 1 else base) in found.values():
+        while (f"{base}-{number}" if number > 1 else base) in made.values():
             number += 1
-        found[name] = f"{base}-{number}" if number > 1 else base
-    return found
+        made[name] = f"{base}-{number}" if number > 1 else base
+    return made
 
 
 class Addresses:

@@ -121,11 +121,11 @@ class Panel:
     number: int
 
 
-def panels(found: Mapping[str, list[Finding]], addresses: Addresses) -> list[Panel]:
+def panels(findings: Mapping[str, list[Finding]], addresses: Addresses) -> list[Panel]:
     """Published against measured of all cells of one paper, by unit, the largest first."""
     points: dict[str, list[drawing.Point]] = {}
     bands: dict[str, float] = {}
-    for table, f, published, number in _compared(found):
+    for table, f, published, number in _compared(findings):
         kind = kind_of(f)
         name = f"{table}, {f.cell.row}, {f.cell.column}: {number:g}, published {published:g} ({kind})"
         point = drawing.Point(published, number, kind, name, addresses.link(table, f.cell))
@@ -135,10 +135,10 @@ def panels(found: Mapping[str, list[Finding]], addresses: Addresses) -> list[Pan
     return [Panel(unit, drawing.parity(group, unit, bands[unit]), len(group)) for unit, group in ordered]
 
 
-def distances(found: Mapping[str, list[Finding]], addresses: Addresses) -> list[Distance]:
+def distances(findings: Mapping[str, list[Finding]], addresses: Addresses) -> list[Distance]:
     """The distance of measured from published values by table, budget and unit."""
     groups: dict[tuple[str, str, str], list[tuple[float, Finding]]] = {}
-    for table, f, published, number in _compared(found):
+    for table, f, published, number in _compared(findings):
         budget = f.budget or "computed"
         groups.setdefault((table, budget, f.cell.unit), []).append((number - published, f))
     made = []
@@ -164,10 +164,10 @@ def _signed(number: float) -> str:
     return f"{number:+.2f}".replace("-", "−")
 
 
-def _compared(found: Mapping[str, Iterable[Finding]]) -> Iterator[tuple[str, Finding, float, float]]:
+def _compared(findings: Mapping[str, Iterable[Finding]]) -> Iterator[tuple[str, Finding, float, float]]:
     """Table, finding, published and measured number of every cell that has both."""
-    for table, findings in found.items():
-        for f in findings:
+    for table, of_table in findings.items():
+        for f in of_table:
             number = number_of(f)
             published = published_number(f.cell)
             if f.status == "measured" and number is not None and published is not None and not f.cell.extra:

@@ -42,6 +42,7 @@ class Timed:
 
     name: str
     about: str
+    device: str
     machine: str
     bars: tuple[Bar, ...]
 
@@ -81,7 +82,9 @@ def _timed(name: str, machine: str, rows: list[dict[str, str]]) -> Timed:
         )
         for row in rows
     )
-    return Timed(name, _workload(WORKLOADS[name]) if name in WORKLOADS else "", machine, bars)
+    return Timed(
+        name, _workload(WORKLOADS[name]) if name in WORKLOADS else "", rows[0].get("device") or "cpu", machine, bars
+    )
 
 
 def _milliseconds(text: str) -> str:
@@ -105,11 +108,13 @@ def is_energy(cell: Cell) -> bool:
     return cell.measure is not None and cell.measure.reader.startswith("energy:")
 
 
-def energy_grids(tables: Mapping[str, Table], found: Mapping[str, list[Finding]], addresses: Addresses) -> list[Grid]:
+def energy_grids(
+    tables: Mapping[str, Table], findings: Mapping[str, list[Finding]], addresses: Addresses
+) -> list[Grid]:
     """The energies and operations of each table as a grid, rows and columns as in the table."""
     grids = []
     for name, table in tables.items():
-        chosen = [f for f in found[name] if is_energy(f.cell)]
+        chosen = [f for f in findings[name] if is_energy(f.cell)]
         measured = [f for f in chosen if f.status == "measured"]
         if not measured:
             continue
@@ -223,12 +228,12 @@ def costs(tables: Mapping[str, Table], index: Index, times: ExpectedTimes) -> li
 
 def _experiments(cells: Iterable[Cell], index: Index) -> set[str]:
     """Experiments whose results the cells show, at any budget."""
-    found: set[str] = set()
+    names: set[str] = set()
     for cell in cells:
         assert cell.task is not None and cell.model is not None and cell.measure is not None
         for budget in ("paper", *cell.task.budgets):
-            found |= {line.experiment for line in index.current(cell.task, cell.model, cell.measure, budget)}
-    return found
+            names |= {line.experiment for line in index.current(cell.task, cell.model, cell.measure, budget)}
+    return names
 
 
 def _expected(jobs: list[Job], times: ExpectedTimes) -> str:

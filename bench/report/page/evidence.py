@@ -80,7 +80,7 @@ def evidence(table: Table, f: Finding, index: Index, addresses: Addresses) -> Ev
         cell.column,
         grid_cell(table, f, addresses),
         f.status,
-        f.note,
+        _note(f),
         tuple(_about(table, f)),
         _seeds(f, by_budget[f.budget][f.protocol]) if measured else "",
         _readings(by_budget),
@@ -89,6 +89,11 @@ def evidence(table: Table, f: Finding, index: Index, addresses: Addresses) -> Ev
         training_id(cell, budget_of(f)) if cell.runnable else "",
         _commands(table, f),
     )
+
+
+def _note(f: Finding) -> str:
+    """The note of a cell without the values of other protocols, which stand among the ledger lines."""
+    return "; ".join(part for part in f.note.split("; ") if part.partition(" ")[0] not in PROTOCOLS)
 
 
 def _about(table: Table, f: Finding) -> Iterator[tuple[str, str]]:
@@ -125,11 +130,11 @@ def _mean_text(f: Finding, by_seed: Mapping[int, Line]) -> str:
     assert f.cell.measure is not None
     if not by_seed:
         return "–"
-    found = interval(f.cell, [line for _, line in sorted(by_seed.items())])
+    mean = interval(f.cell, [line for _, line in sorted(by_seed.items())])
     places = f.cell.measure.digits
-    if found.low is None or found.high is None or groups(found, f.cell.measure.tolerance):
-        return f"{found.value:.{places}f}"
-    return f"{found.value:.{places}f} ± {(found.high - found.low) / 2:.{places}f}"
+    if mean.low is None or mean.high is None or groups(mean, f.cell.measure.tolerance):
+        return f"{mean.value:.{places}f}"
+    return f"{mean.value:.{places}f} ± {(mean.high - mean.low) / 2:.{places}f}"
 
 
 def _readings(by_budget: ByBudget) -> tuple[str, ...]:
@@ -180,8 +185,8 @@ def _commands(table: Table, f: Finding) -> tuple[str, ...]:
     return (*fetch, run)
 
 
-def sorted_by_place(found: Sequence[Evidence], table: Table) -> list[Evidence]:
+def sorted_by_place(unsorted: Sequence[Evidence], table: Table) -> list[Evidence]:
     """Evidence row by row, as the grid is read."""
     rows = {row: place for place, row in enumerate(table.rows)}
     columns = {column: place for place, column in enumerate(table.columns)}
-    return sorted(found, key=lambda e: (rows[e.row], columns[e.column]))
+    return sorted(unsorted, key=lambda e: (rows[e.row], columns[e.column]))

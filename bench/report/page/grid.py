@@ -23,6 +23,7 @@ STATES = {  # status -> (class, sign, words)
     "stale": ("stale", "↻", "stale"),
 }
 ONE_SEED = "†"
+SPACE = "\N{NO-BREAK SPACE}"  # a value stays on its line
 WIDE = 12  # columns from which a grid is divided by data set
 
 
@@ -84,8 +85,8 @@ def measured_text(f: Finding) -> str:
     if f.value is None:
         return ""
     places = digits(f.cell)
-    half = "" if f.half is None else f" ± {f.half:,.{places}f}"
-    unit = "" if f.cell.unit in ("", "%") else f"\N{NO-BREAK SPACE}{f.cell.unit}"
+    half = "" if f.half is None else f"{SPACE}±{SPACE}{f.half:,.{places}f}"
+    unit = "" if f.cell.unit in ("", "%") else f"{SPACE}{f.cell.unit}"
     return f"{f.value:,.{places}f}{half}{unit}{ONE_SEED if f.n == 1 and f.status == 'measured' else ''}"
 
 

@@ -45,16 +45,20 @@ class Overview:
 
 
 def overview(
-    paper: Paper, tables: Mapping[str, Table], found: Mapping[str, list[Finding]], judged: list[Judgement], index: Index
+    paper: Paper,
+    tables: Mapping[str, Table],
+    findings: Mapping[str, list[Finding]],
+    judged: list[Judgement],
+    index: Index,
 ) -> Overview:
-    """``tables`` and their ``found`` results are those of ``paper``."""
+    """``tables`` and their ``findings`` are those of ``paper``."""
     by_table = {name: counts.of(table, index) for name, table in tables.items()}
     total = sum(by_table.values(), Counts())
     of_paper = _numbers(judged, own=False)
     newest = _newest(tables.values(), index)
     return Overview(
         paper,
-        sentence(total, [f for findings in found.values() for f in findings], of_paper),
+        sentence(total, [f for of_table in findings.values() for f in of_table], of_paper),
         total,
         bar(total),
         of_paper,

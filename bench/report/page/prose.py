@@ -16,10 +16,10 @@ _LINK = re.compile(r"\[([^\]]+)\]\((https?://[^)\s]+)\)")
 
 def inline(text: str) -> str:
     """One line of Markdown as HTML. A link is kept where it leads to a web page."""
-    found = str(escape(text))
+    html_text = str(escape(text))
     for pattern, replacement in _INLINE:
-        found = pattern.sub(replacement, found)
-    return _LINK.sub(r'<a href="\2">\1</a>', found)
+        html_text = pattern.sub(replacement, html_text)
+    return _LINK.sub(r'<a href="\2">\1</a>', html_text)
 
 
 def html(markdown: str) -> Markup:

@@ -57,16 +57,16 @@ class Training:
 
 def trainings(findings: Iterable[Finding], index: Index, times: ExpectedTimes) -> list[Training]:
     """The trainings of the cells that an experiment can measure, each once."""
-    found: dict[str, Training] = {}
+    by_id: dict[str, Training] = {}
     for f in findings:
         cell = f.cell
         if not cell.runnable:
             continue
         assert cell.task is not None and cell.model is not None and cell.measure is not None
         name = training_id(cell, budget_of(f))
-        if name not in found:
-            found[name] = _training(name, cell.task, cell.model, budget_of(f), index, times)
-    return list(found.values())
+        if name not in by_id:
+            by_id[name] = _training(name, cell.task, cell.model, budget_of(f), index, times)
+    return list(by_id.values())
 
 
 def _training(name: str, task: Task, model: Model, budget: str, index: Index, times: ExpectedTimes) -> Training:

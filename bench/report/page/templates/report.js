@@ -19,7 +19,7 @@ function open() {
   if (summary) summary.focus({ preventScroll: true });
 }
 
-const text = (node, selector) => [...node.querySelectorAll(selector)].map((n) => n.textContent.trim()).join(" ");
+const text = (node, selector) => [...node.querySelectorAll(selector)].map((n) => n.textContent.trim().replace(/\u00a0/g, " ")).join(" ");
 
 function sortKey(cell) {
   if (cell.dataset.v !== undefined) return Number(cell.dataset.v);
