@@ -199,7 +199,7 @@ def test_a_sentence_says_what_was_found() -> None:
     total = counts.Counts(published=4, reproduced=1, above=2, reduced=1)
     assert overview.sentence(total, [], {"holds": 2, "fails": 1, "untested": 1}) == (
         "Of 4 published numbers, 3 are measured at the paper's budget: 1 reproduced, 2 above the paper; of 4 claims of"
-        " the paper 2 hold on its data, 1 fails and 1 are not decided."
+        " the paper 2 hold on its data, 1 fails and 1 is not decided."
     )
     assert overview.sentence(counts.Counts(), [], {}).startswith("No table of this paper")
 

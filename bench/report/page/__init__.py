@@ -17,7 +17,7 @@ from bench.ledger import provenance, store
 from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.papers.registry import MODELS, PAPERS, TABLES, TASKS
-from bench.plan import ExpectedTimes
+from bench.plan import ExpectedTimes, expected_times
 from bench.report import claims, counts, notes
 from bench.report.claims import Judgement
 from bench.report.findings import find_results
@@ -63,7 +63,7 @@ def pages(lines: Iterable[Line]) -> dict[str, str]:
     """File name -> HTML of every page."""
     index = Index.of(lines)
     findings = {name: find_results(table, index) for name, table in TABLES.items()}
-    sources = Sources(index, findings, claims.judgements(index), Addresses(TABLES), ExpectedTimes(index))
+    sources = Sources(index, findings, claims.judgements(index), Addresses(TABLES), expected_times(index))
     environment = _environment()
 
     def page(template: str, **values: Any) -> str:

@@ -103,9 +103,10 @@ def sentence(total: Counts, findings: Sequence[Finding], of_paper: Mapping[str, 
     if number := sum(of_paper.values()):
         holding = of_paper.get(HOLDS, 0)
         failing = of_paper.get(FAILS, 0)
+        others = number - holding - failing
         parts.append(
             f"of {number} claims of the paper {holding} {_plural(holding, 'holds', 'hold')} on its data,"
-            f" {failing} {_plural(failing, 'fails', 'fail')} and {number - holding - failing} are not decided"
+            f" {failing} {_plural(failing, 'fails', 'fail')} and {others} {_plural(others, 'is', 'are')} not decided"
         )
     return "; ".join(parts) + "."
 
