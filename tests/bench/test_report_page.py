@@ -110,6 +110,14 @@ def test_every_cell_with_a_result_has_its_ledger_lines_and_its_recipe(index: Ind
     assert "<th>batch_size<td>" in recipe
 
 
+def test_every_setting_of_a_recipe_is_on_the_page_once_for_its_task(html: dict[str, str]) -> None:
+    text = html["roles-6.html"]
+    others = text[text.index('id="training/mnist/lif-no-reset/paper"') :].partition("</details>")[0]
+    assert "<th>neuron<td>" in others
+    assert "<th>batch_size<td>" not in others
+    assert '<a href="#training/mnist/lif/paper">' in others
+
+
 def test_the_front_page_has_the_counts_of_the_ledger(index: Index, read: dict[str, Page]) -> None:
     words = " ".join(read["index.html"].words.split())
     for paper in PAPERS:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -42,7 +42,9 @@ class Weights:
 
 @dataclass(frozen=True)
 class Training:
-    """A task and a model at one budget. ``recipe`` has name, value and source of each setting."""
+    """A task and a model at one budget. ``recipe`` has name, value and source of each setting; or only of those that
+    differ from the recipe of another training on the page, whose id is ``base``, with ``base_title``.
+    """
 
     id: str
     title: str
@@ -53,6 +55,8 @@ class Training:
     no_curves: str
     weights: tuple[Weights, ...]
     expected: str
+    base: str = ""
+    base_title: str = ""
 
 
 def trainings(findings: Iterable[Finding], index: Index, times: ExpectedTimes) -> list[Training]:
@@ -66,7 +70,22 @@ def trainings(findings: Iterable[Finding], index: Index, times: ExpectedTimes) -
         name = training_id(cell, budget_of(f))
         if name not in by_id:
             by_id[name] = _training(name, cell.task, cell.model, budget_of(f), index, times)
-    return list(by_id.values())
+    return list(_shortened(by_id.values()))
+
+
+def _shortened(full: Iterable[Training]) -> Iterator[Training]:
+    """The first training of each task and budget as it is; of the others the settings that differ from it."""
+    firsts: dict[tuple[str, str], Training] = {}
+    for training in full:
+        task = training.id.split("/")[1]
+        first = firsts.setdefault((task, training.budget), training)
+        if first is training:
+            yield training
+            continue
+        names = {name for name, _, _ in training.recipe}
+        absent = tuple((name, "default", "") for name, _, _ in first.recipe if name not in names)
+        different = tuple(row for row in training.recipe if row not in first.recipe)
+        yield replace(training, recipe=different + absent, base=first.id, base_title=first.title)
 
 
 def _training(name: str, task: Task, model: Model, budget: str, index: Index, times: ExpectedTimes) -> Training:
