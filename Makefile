@@ -11,7 +11,7 @@ OPTIONS := $(if $(WORKERS),--workers $(WORKERS))
 RUN := $(PY) -m bench run --budget $(BUDGET) --seeds $(SEEDS) $(OPTIONS) $(if $(RESULTS),--results $(RESULTS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint list data claims speed render dashboard wandb-sync soak clean
+.PHONY: help setup demo test test-slow lint list data claims speed report render dashboard wandb-sync soak clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-36s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ demo: setup ## train roles-6 at laptop budget into .bench/demo, with the data th
 
 test: setup ## the whole test suite, two tests at a time (no network)
 	@$(PY) -m pytest -n 2 --dist worksteal
+
+test-slow: setup ## the tests that need a browser or take long, which make test leaves out
+	@$(PY) -m pytest -m slow
 
 lint: setup ## ruff, mypy, and deptry: what is imported is declared
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy \
@@ -52,6 +55,9 @@ claims: setup ## what the papers claim, and whether it holds
 
 speed: setup ## time training steps beside the plain loop, SpikingJelly and snnTorch (builds an environment for these two)
 	@$(PY) -m bench speed
+
+report: setup ## results/report/: pages with every table, the evidence of each cell, claims, speed, energy and cost
+	@$(PY) -m bench report
 
 render: setup ## results/tables and results/README.md from the ledger
 	@$(PY) -m bench render

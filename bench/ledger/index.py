@@ -49,6 +49,19 @@ class Index:
         return dict(groups)
 
     @cached_property
+    def _by_config(self) -> dict[str, list[Line]]:
+        """Config hash -> lines with a result."""
+        groups = defaultdict(list)
+        for line in self.lines:
+            if line.status == "ok":
+                groups[line.config_hash].append(line)
+        return dict(groups)
+
+    def by_config(self, config_hash: str) -> list[Line]:
+        """Lines with a result of all experiments with these settings, in the ledger's order."""
+        return self._by_config.get(config_hash, [])
+
+    @cached_property
     def _attempts(self) -> dict[tuple[str, str, str], list[Line]]:
         """(task, model, measure) -> all lines, whatever became of them."""
         groups = defaultdict(list)

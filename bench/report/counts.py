@@ -72,15 +72,15 @@ def of(table: Table, lines: Iterable[Line], live: bool = False) -> Counts:
 
 def _count(table: Table, cell: Cell, index: Index, live: bool) -> Counts:
     if is_published(cell):
-        return Counts(published=1, **{_kind(find_result(table, cell, index, live)): 1})
+        return Counts(published=1, **{kind(find_result(table, cell, index, live)): 1})
     if status_of(table, cell, index, live) != "measured":
         return Counts()
     return Counts(computed=1) if cell.fact else Counts(beside=1)
 
 
-def _kind(f: Finding) -> str:
+def kind(f: Finding) -> str:
     """The name of the count to which a published number belongs."""
-    if f.cell.fact:
+    if f.cell.fact and f.status == "measured":
         return _computed(f.cell)
     if f.status != "measured":
         return "no_data" if f.status == "data missing" else "not_run"

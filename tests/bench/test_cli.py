@@ -24,7 +24,8 @@ RENDERERS = {"pandas"}  # LaTeX goes through its Styler
 
 
 @pytest.mark.parametrize(
-    "command", [["list"], ["plan", "roles-6"], ["render"], ["show", "roles-6", "Baseline", "XOR"], ["data", "status"]]
+    "command",
+    [["list"], ["plan", "roles-6"], ["render"], ["show", "roles-6", "Baseline", "XOR"], ["data", "status"], ["report"]],
 )
 def test_planning_and_rendering_load_no_torch(places: Path, command: list[str]) -> None:
     heavy = HEAVY - RENDERERS if command == ["render"] else HEAVY
