@@ -202,7 +202,7 @@ SUBSTITUTE_COLUMNS = {
         "Samples",
         {
             "N-MNIST (simulated)": ("70,000", "stand-in"),
-            "N-MNIST (1,100 recordings)": ("1,100", "subset"),
+            "N-MNIST (7 digits)": ("18,200", "subset"),
             "DVS128 Gesture (10 clips)": ("10", "subset"),
         },
     ),

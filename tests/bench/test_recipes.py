@@ -198,7 +198,7 @@ def test_row_1_with_a_gain_of_1_would_be_row_1() -> None:
 
 
 def test_networks_trained_on_whole_recordings_have_columns_at_all_resolutions() -> None:
-    for data in ("nmnist", "nmnist-standin", "nmnist-subset"):
+    for data in ("nmnist", "nmnist-standin", "nmnist-7"):
         whole, short = TASKS[f"{data}-whole"], TASKS[data]
         assert whole.data == data and whole.data_settings == {**short.data_settings, "steps": 100}
         assert whole.budgets == short.budgets
