@@ -23,6 +23,7 @@ from datamodules.sources.records import MNIST, NMNIST_7, SOURCES, XOR, File, Sou
 
 __all__ = [
     "MNIST",
+    "NMNIST_7",
     "SOURCES",
     "XOR",
     "DataError",
