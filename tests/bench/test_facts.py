@@ -232,7 +232,7 @@ def test_a_number_that_the_papers_data_set_lacks_is_said_without_the_subsets_cou
         for c in TABLES["roles-3"].cells
         if (c.row, c.column) == ("Samples", "N-MNIST")
     )
-    assert found.status == "data missing" and "1,100" not in found.note
+    assert found.status == "data missing" and "18,200" not in found.note
 
 
 def test_counting_what_is_not_here_names_what_is_missing(places: Path) -> None:

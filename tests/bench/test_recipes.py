@@ -197,6 +197,20 @@ def test_row_1_with_a_gain_of_1_would_be_row_1() -> None:
     assert torch.equal(scan(alif, current, backend="loop").output, scan(celif, current, backend="loop").output)
 
 
+def test_seven_digits_have_the_columns_of_nmnist_and_as_many_outputs() -> None:
+    ours, papers = TASKS["nmnist-7"], TASKS["nmnist"]
+    assert ours.layers == (2312, 512, 7) and (ours.epochs, ours.lr, ours.batch_size) == (100, 1e-4, 512)
+    assert set(ours.budgets) == {"laptop", "smoke"} and TASKS["nmnist-7-whole"].at("laptop").epochs >= 10
+    for table in TABLES.values():
+        if table.paper.id == "roles":
+            rows = {(c.row, c.measure) for c in table.cells if c.runnable and c.task == papers and c.published is None}
+            rows |= {
+                (c.row, c.measure) for c in table.cells if c.runnable and c.task == papers and table.id != "roles-10"
+            }
+            assert rows <= {(c.row, c.measure) for c in table.cells if c.runnable and c.task == ours}
+    assert "nmnist-subset" not in TASKS
+
+
 def test_networks_trained_on_whole_recordings_have_columns_at_all_resolutions() -> None:
     for data in ("nmnist", "nmnist-standin", "nmnist-7"):
         whole, short = TASKS[f"{data}-whole"], TASKS[data]
