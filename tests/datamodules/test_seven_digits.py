@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import lzma
 from collections import Counter
 from dataclasses import replace
@@ -197,3 +198,30 @@ def test_the_comparison_counts_events_by_time_pixel_and_polarity() -> None:
     counts = compare_digits.count(codes)
     assert counts.recordings.tolist() == [3, 1] and counts.pixels[[0, 1, 1156]].tolist() == [2, 1, 1]
     assert counts.ms[[0, 5, 7]].tolist() == [2, 1, 1] and counts.ms.sum() == 4
+
+
+def test_networks_trained_on_the_stand_in_are_tested_on_real_recordings_of_other_digits(made: Recordings) -> None:
+    from bench.speed.standin_digits import main
+
+    folder = sources.folder("nmnist-standin")
+    run = CliRunner().invoke
+    assert "no finished stand-in" in run(main, []).output
+    for digit, by_number in made.items():
+        for number, events in by_number.items():
+            p, y, x, ms = events[np.argsort(events[:, 3], kind="stable")].T
+            path = folder / "Train" / str(digit) / f"{number:05}.bin"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(tiny_sets.bin_file(np.stack([x, y, 1000 * ms, p], 1)))
+    (folder / "standin.json").write_text('{"complete": true}')
+    result = run(main, ["--count", "49", "--epochs", "1", "--json"])
+    rows = json.loads(result.stdout[result.stdout.index("[") :])
+    assert [(row["digit"], row["data"]) for row in rows[:2]] == [("0", "real"), ("1", "real")]
+    for data in ("real", "stand-in"):
+        *digits, every = (row for row in rows if row["data"] == data)
+        assert [row["recordings"] for row in digits] == [6] * 7, "7 of 13 have a number that was trained on"
+        assert every["digit"] == "all" and every["recordings"] == 42
+        assert every["of_ten"] == pytest.approx(np.mean([row["of_ten"] for row in digits]))
+        assert all(row["of_seven"] >= row["of_ten"] for row in digits)
+    assert "no real recordings of digit 0" in run(main, ["--count", "90"]).output
+    (folder / "Train" / "3" / "00088.bin").unlink()
+    assert "00088.bin is missing" in run(main, ["--count", "49"]).output
