@@ -18,6 +18,7 @@ MODULES = {
     "ssc": "datamodules.shd:SSC",
     "nmnist": "datamodules.nmnist:NMNIST",
     "nmnist-subset": "datamodules.nmnist:NMNISTSubset",
+    "nmnist-7": "datamodules.nmnist:NMNIST7",
     "nmnist-standin": "datamodules.nmnist:NMNISTStandin",
     "spoken-digits-standin": "datamodules.shd:SpokenDigits",
     "dvs-gesture": "datamodules.dvs_gesture:DVSGesture",

@@ -51,9 +51,11 @@ def _events(name: str) -> dict[str, str]:
     from datamodules import recordings
 
     sources.check(name)
-    read_split = {"dvs-gesture": recordings.dvs_gesture, "dvs-gesture-clips": recordings.dvs_clips}.get(
-        name, recordings.nmnist
-    )
+    read_split = {
+        "dvs-gesture": recordings.dvs_gesture,
+        "dvs-gesture-clips": recordings.dvs_clips,
+        "nmnist-7": recordings.nmnist_7,
+    }.get(name, recordings.nmnist)
     # both splits of the clips are the same ten
     splits = ["train"] if name == "dvs-gesture-clips" else ["train", "test"]
     labels = []
@@ -99,7 +101,8 @@ def _spikes(name: str) -> dict[str, str]:
 COUNTING: dict[str, Callable[[str], dict[str, str]]] = {
     "mnist": _mnist,
     **dict.fromkeys(("cifar10", "cifar10-subset"), _cifar10),
-    **dict.fromkeys(("nmnist", "nmnist-subset", "nmnist-standin", "dvs-gesture", "dvs-gesture-clips"), _events),
+    **dict.fromkeys(("nmnist", "nmnist-subset", "nmnist-7", "nmnist-standin"), _events),
+    **dict.fromkeys(("dvs-gesture", "dvs-gesture-clips"), _events),
     **dict.fromkeys(("shd", "ssc", "spoken-digits-standin"), _spikes),
 }
 

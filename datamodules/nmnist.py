@@ -50,6 +50,14 @@ class NMNISTSubset(NMNIST):
     source = "nmnist-subset"
 
 
+class NMNIST7(NMNIST):
+    """Recordings of the digits 0 to 6, denoised, with times in whole ms: seven classes."""
+
+    source = "nmnist-7"
+    classes = 7
+    reader = "nmnist_7"
+
+
 class NMNISTStandin(NMNIST):
     """N-MNIST simulated from MNIST."""
 

@@ -19,11 +19,13 @@ from tonic.io import read_mnist_file
 
 from datamodules.cache import Writer
 from datamodules.events import Places, drop
-from datamodules.sources import DataError
+from datamodules.sources import DataError, event_codes
 
 CHUNK = 200  # recordings a task
 PARALLEL = 1001  # recordings from which on starting processes pays
 XYTP = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
+NMNIST_7_TEST = 2 / 13  # share of the recordings of each digit: 400 of 2,600
+NMNIST_7_SEED = 20240325  # of the choice of test recordings
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Recordings:
         try:
             with np.errstate(invalid="raise"):  # a time that is not finite has no value in us
                 events, label = self.dataset[self.places[index]]
+        except DataError:
+            raise
         except FloatingPointError:
             raise DataError(f"{self.names[index]}: a time stamp is not finite") from None
         except Exception as error:
@@ -90,6 +94,56 @@ def nmnist(folder: Path, split: str) -> Recordings:
         if len(label := os.path.basename(os.path.dirname(path))) > 1:  # Tonic would take its last digit
             raise DataError(f"{path} has label {label}, the set's are 0..9")
     return Recordings.sort(dataset, [os.path.relpath(path, folder) for path in dataset.data])
+
+
+class _Coded:
+    """Recordings ``rows`` of an index. The file of a digit is decoded when its first recording is asked for."""
+
+    def __init__(self, folder: Path, index: event_codes.Index, rows: np.ndarray) -> None:
+        self.folder = folder
+        self.index = index
+        self.rows = rows
+        self.targets = index.digits[rows]
+        self.digit = -1  # whose codes are in memory
+        self.codes: list[np.ndarray] = []
+
+    def __getitem__(self, place: int) -> tuple[np.ndarray, int]:
+        row = self.rows[place]
+        digit = int(self.index.digits[row])
+        if digit != self.digit:
+            self.codes = event_codes.read_codes(self.folder, self.index, digit)
+            self.digit = digit
+        before = int((self.index.digits[:row] == digit).sum())
+        return coded_events(self.codes[before]), digit
+
+
+def coded_events(codes: np.ndarray) -> np.ndarray:
+    """Codes as events [n] in the order of time, with x, y, polarity and time in us."""
+    place, ms = np.divmod(codes.astype(np.int64), event_codes.LIMIT_MS)
+    order = np.argsort(ms, kind="stable")
+    p, pixel = np.divmod(place[order], event_codes.SIDE**2)
+    events = np.empty(len(codes), XYTP)
+    events["y"], events["x"] = np.divmod(pixel, event_codes.SIDE)
+    events["t"] = 1000 * ms[order]
+    events["p"] = p
+    return events
+
+
+def nmnist_7(folder: Path, split: str) -> Recordings:
+    """``split`` of the recordings of digits 0 to 6: of each digit two of 13 are test recordings.
+
+    A fixed seed chooses them by their sorted numbers in MNIST.
+    """
+    index = event_codes.read_index(folder)
+    is_test = np.zeros(len(index.digits), bool)
+    for digit in event_codes.digits_of(index):
+        rows = np.flatnonzero(index.digits == digit)
+        rows = rows[np.argsort(index.numbers[rows])]
+        order = np.random.default_rng([NMNIST_7_SEED, digit]).permutation(len(rows))
+        is_test[rows[order[: round(NMNIST_7_TEST * len(rows))]]] = True
+    rows = np.flatnonzero(is_test == (split == "test"))
+    names = [f"{digit}/{number:05}" for digit, number in zip(index.digits[rows], index.numbers[rows], strict=True)]
+    return Recordings.sort(_Coded(folder, index, rows), names)
 
 
 def dvs_gesture(folder: Path, split: str) -> Recordings:

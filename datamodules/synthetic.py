@@ -73,5 +73,9 @@ def nmnist(folder: Path, split: str) -> Recordings:
     return _recordings(saccades, 10, split)
 
 
+def nmnist_7(folder: Path, split: str) -> Recordings:
+    return _recordings(saccades, 7, split)
+
+
 def dvs_gesture(folder: Path, split: str) -> Recordings:
     return _recordings(gesture, 11, split)

@@ -31,7 +31,12 @@ if TYPE_CHECKING:
     from lightning_modules.spiking import SpikingModule
 
 SHARE = 0.05  # of the recordings, for results/speed.csv
-TASK_NAMES = {"shd-reading": "shd", "nmnist-reading": "nmnist", "dvs-gesture-reading": "dvs-gesture"}  # by workload
+TASK_NAMES = {  # by workload
+    "shd-reading": "shd",
+    "nmnist-reading": "nmnist",
+    "nmnist-7-reading": "nmnist-7",
+    "dvs-gesture-reading": "dvs-gesture",
+}
 WARM_UP = 2  # steps that compile kernels and allocate memory, which are not counted
 
 

@@ -190,6 +190,27 @@ NMNIST_SUBSET = Source(
     kind="subset",
     place="nmnist",
 )
+# Digits 0 to 6 as Tonic's Denoise(10 ms) and ToFrame(1 ms) leave them. ``version`` is raised when
+# ``datamodules.recordings.nmnist_7`` splits them in another way.
+NMNIST_7 = Source(
+    "nmnist-7",
+    "18,200 training recordings of N-MNIST, digits 0 to 6, denoised, in whole ms (15,400 to train, 2,800 to test)",
+    files=(
+        File("index.csv", 301_850, "1a50b8231c5841af29a04e3d26961d9b"),
+        File("events_0.u32.xz", 9_377_972, "0991a61927b4f3da65955060764f2b9d"),
+        File("events_1.u32.xz", 4_334_020, "9982a62b18c6a07a71c684095b5fee39"),
+        File("events_2.u32.xz", 8_040_552, "3f11e3b937ab3cf0e3ef731248f0c31c"),
+        File("events_3.u32.xz", 8_085_640, "5b44f8b0bee51bab27b491282c93fe39"),
+        File("events_4.u32.xz", 6_968_704, "6c608f0dbe614705c8a888cfa39e0e89"),
+        File("events_5.u32.xz", 7_610_208, "c0878e78ca0fde77f8c1688d13727201"),
+        File("events_6.u32.xz", 7_466_668, "6f7fa9321622de145d6763571d1fce2b"),
+    ),
+    licence=NMNIST.licence,
+    citation=_ORCHARD + "; copy: GitHub Zuzu3290/SNNs-auf-GPUs, commit 3985d3c",
+    samples={"train": 15_400, "test": 2_800},
+    kind="subset",
+    place="nmnist_1ms",
+)
 
 _FIGSHARE = "https://api.figshare.com/v2/file/download/"  # figshare.com/ndownloader, Tonic's address, answers 0 bytes
 _AMIR = "Amir et al.: A low power, fully event-based gesture recognition system. CVPR 2017"
@@ -324,6 +345,7 @@ SOURCES = {
         SSC,
         NMNIST,
         NMNIST_SUBSET,
+        NMNIST_7,
         DVS_GESTURE,
         DVS_CLIPS,
         CIFAR10,

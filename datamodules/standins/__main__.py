@@ -111,6 +111,24 @@ def compare_nmnist(count: int, seed: int, as_json: bool) -> None:
     show(nmnist(count, seed), as_json)
 
 
+@main.command("compare-nmnist-7")
+@click.option("--count", type=click.IntRange(2), help="Recordings of a digit at most; default: all.")
+@SEED
+@WORKERS
+@JSON
+@one_line_errors
+def compare_nmnist_7(count: int | None, seed: int, workers: int, as_json: bool) -> None:
+    """The 18,200 real recordings of nmnist-7 and simulated ones of the same digits, digit by digit."""
+    from datamodules.standins.compare_digits import nmnist_7
+
+    head, *rows = nmnist_7(count, seed, workers)
+    if as_json:
+        return click.echo(json.dumps([dict(zip(("what", *head[1:]), row, strict=True)) for row in rows]))
+    click.echo(f"| {' | '.join(head)} |\n| --- |{' ---: |' * (len(head) - 1)}")
+    for row in rows:
+        click.echo(f"| {' | '.join(row)} |")
+
+
 @main.command("compare-spoken-digits")
 @SEED
 @JSON

@@ -16,7 +16,7 @@ from bench.ledger.store import Line
 from bench.measures import MEASURES
 from bench.papers.registry import CLAIMS, MODELS, PAPERS, TABLES, TASKS, substitutes
 from bench.report import claims, claims_page
-from bench.report.claims import judge
+from bench.report.claims import judge, on_data
 from bench.report.comparable import cell_name
 from bench.spec import predicates as p
 from bench.spec.claim import Claim, Part, column_cells, value
@@ -224,6 +224,20 @@ def test_stand_ins_and_subsets_are_judged_apart_and_never_mixed_with_the_real_da
     assert [(j.data, j.verdict) for j in judge(claim, lines)] == [("full", "untested"), ("stand-in", "fails")]
     lines += [*results_of(a, 95), *results_of(replace(b, task=by_kind["subset"]), 90, "laptop")]
     assert [(j.data, j.verdict) for j in judge(claim, lines)] == [("full", "untested"), ("stand-in", "fails")]
+
+
+def test_claims_on_nmnist_are_judged_on_real_recordings_of_seven_digits_where_a_table_has_them() -> None:
+    for task, moved in (("nmnist", "nmnist-7"), ("nmnist-whole", "nmnist-7-whole")):
+        parts = [
+            part
+            for claim in CLAIMS["roles"]
+            for part in claim.parts
+            if {cell.task.name for cell in part.cells if cell.task} == {task}
+        ]
+        assert parts
+        for part in parts:
+            found = on_data(part, "subset")
+            assert found and {cell.task.name for cell in found.cells if cell.task} == {moved}
 
 
 def test_nothing_is_judged_on_samples_that_were_trained_on() -> None:

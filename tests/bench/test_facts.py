@@ -201,7 +201,7 @@ SUBSTITUTE_COLUMNS = {
         "Samples",
         {
             "N-MNIST (simulated)": ("70,000", "stand-in"),
-            "N-MNIST (1,100 recordings)": ("1,100", "subset"),
+            "N-MNIST (7 digits)": ("18,200", "subset"),
             "DVS128 Gesture (10 clips)": ("10", "subset"),
         },
     ),
@@ -231,7 +231,7 @@ def test_a_number_that_the_papers_data_set_lacks_is_said_without_the_subsets_cou
         for c in TABLES["roles-3"].cells
         if (c.row, c.column) == ("Samples", "N-MNIST")
     )
-    assert found.status == "data missing" and "1,100" not in found.note
+    assert found.status == "data missing" and "18,200" not in found.note
 
 
 def test_counting_what_is_not_here_names_what_is_missing(places: Path) -> None:

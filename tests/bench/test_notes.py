@@ -78,7 +78,7 @@ def test_every_number_of_a_note_is_a_reference_or_published_or_names_its_source(
     ("text", "numbers"),
     [
         ("The row has 98.31 % here.", ["98.31"]),
-        ("- One is 94.85.\n- The other has\n  7 %.", ["7"]),
+        ("- One is 94.85.\n- The other has\n  37 %.", ["37"]),
         ("Seed 0 had 54.1 % (exploratory).", []),
         ("By the paper's formula it is 12.49 nJ. Here it is 12.48.", ["12.48"]),
         ("{{roles-6 | Baseline | MNIST}} % against 94.85 published, in 3 steps of 1,100.", []),
@@ -106,7 +106,13 @@ def test_no_line_of_a_note_is_longer_than_120_characters(path: Path) -> None:
 
 
 # Columns and rows that were declared before they were measured: notes have room for their values.
-DECLARED_FIRST = ("input whole", "trained on whole recordings", "Plain LSTM", "with ALIF's gain")
+DECLARED_FIRST = (
+    "input whole",
+    "trained on whole recordings",
+    "Plain LSTM",
+    "with ALIF's gain",
+    "N-MNIST (7 digits)",
+)
 
 
 def test_every_reference_has_its_value_in_the_committed_ledger(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,8 +206,22 @@ def test_row_1_with_a_gain_of_1_would_be_row_1() -> None:
     assert torch.equal(scan(alif, current, backend="loop").output, scan(celif, current, backend="loop").output)
 
 
+def test_seven_digits_have_the_columns_of_nmnist_and_as_many_outputs() -> None:
+    ours = TASKS["nmnist-7"]
+    papers = TASKS["nmnist"]
+    assert ours.layers == (2312, 512, 7) and (ours.epochs, ours.lr, ours.batch_size) == (100, 1e-4, 512)
+    assert set(ours.budgets) == {"laptop", "smoke"} and TASKS["nmnist-7-whole"].at("laptop").epochs >= 10
+    for table in TABLES.values():
+        rows = {task.name: set() for task in (papers, ours)}  # type: dict[str, set[tuple[str, str]]]
+        for cell in table.cells:
+            if cell.runnable and cell.task and cell.measure and cell.task.name in rows:
+                rows[cell.task.name].add((cell.row, cell.measure.name))
+        assert rows["nmnist"] == rows["nmnist-7"], table.id
+    assert "nmnist-subset" not in TASKS
+
+
 def test_networks_trained_on_whole_recordings_have_columns_at_all_resolutions() -> None:
-    for data in ("nmnist", "nmnist-standin", "nmnist-subset"):
+    for data in ("nmnist", "nmnist-standin", "nmnist-7"):
         whole, short = TASKS[f"{data}-whole"], TASKS[data]
         assert whole.data == data and whole.data_settings == {**short.data_settings, "steps": 100}
         assert whole.budgets == short.budgets

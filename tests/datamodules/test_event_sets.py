@@ -253,6 +253,7 @@ def test_a_set_that_is_not_there_says_how_to_get_it(places: Path) -> None:
         "ssc",
         "nmnist",
         "nmnist-subset",
+        "nmnist-7",
         "dvs-gesture",
         "dvs-gesture-clips",
         "cifar10",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import pickle
 import tarfile
 import zipfile
@@ -168,3 +169,18 @@ def batches(name: str, size: int = 10, **settings) -> SequenceData:
 def everything(loader) -> tuple[torch.Tensor, torch.Tensor]:
     parts = [(x.clone(), y) for x, y in loader]
     return torch.cat([x for x, _ in parts], 1), torch.cat([y for _, y in parts])
+
+
+def nmnist_7_files(recordings: Mapping[int, Mapping[int, np.ndarray]]) -> dict[str, bytes]:
+    """Files of ``nmnist-7``: by digit and MNIST number, events [n, 4] (polarity, y, x, ms), the first at 0 ms."""
+    lines = ["class,mnist_number,events,steps_ms"]
+    files = {}
+    for digit, by_number in recordings.items():
+        differences = []
+        for number, events in by_number.items():
+            p, y, x, ms = events.T
+            codes = np.sort((p * 1156 + y * 34 + x) * 320 + ms)
+            differences.append(np.diff(codes, prepend=0))
+            lines.append(f"{digit},{number},{len(codes)},{ms.max() + 1}")
+        files[f"events_{digit}.u32.xz"] = lzma.compress(np.concatenate(differences).astype("<u4").tobytes())
+    return {"index.csv": ("\n".join(lines) + "\n").encode()} | files

@@ -3,7 +3,7 @@
 from bench.measures import ATTACK, ATTACK_RMS, ATTACK_SUCCESS
 from bench.papers.roles.models import VARIANTS
 from bench.papers.roles.paper import PAPER
-from bench.papers.roles.tasks import NMNIST, NMNIST_STANDIN, NMNIST_SUBSET
+from bench.papers.roles.tasks import NMNIST, NMNIST_7, NMNIST_STANDIN
 from bench.spec.grid import on_other_data
 from bench.spec.table import Table, figure_cells
 
@@ -18,7 +18,7 @@ TABLE = Table(
         + figure_cells(_MODELS, {"RMS": NMNIST}, ATTACK_RMS)
         + figure_cells(_MODELS, {"Success": NMNIST}, ATTACK_SUCCESS),
         NMNIST_STANDIN,
-        NMNIST_SUBSET,
+        NMNIST_7,
     ),
     notes=("figure_8",),
     draw="features:attacks",

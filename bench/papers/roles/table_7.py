@@ -9,8 +9,8 @@ from bench.papers.roles.tasks import (
     DVS_GESTURE,
     MNIST,
     NMNIST,
+    NMNIST_7,
     NMNIST_STANDIN,
-    NMNIST_SUBSET,
     SHD,
     SHD_WHOLE_INPUT,
     SPOKEN_DIGITS,
@@ -43,7 +43,7 @@ k_tau = 1.0 | 13.69 | 3.22  | 95.18   | 89.23          | 94.38 | 92.97
 )
 CELLS = without_input_noted(
     on_other_data(
-        on_other_data(PUBLISHED, NMNIST_STANDIN, NMNIST_SUBSET, SPOKEN_DIGITS),
+        on_other_data(PUBLISHED, NMNIST_STANDIN, NMNIST_7, SPOKEN_DIGITS),
         SHD_WHOLE_INPUT,
         SSC_WHOLE_INPUT,
         SPOKEN_DIGITS_WHOLE_INPUT,

@@ -26,11 +26,11 @@ from bench.papers.roles.models import (
 from bench.papers.roles.paper import PAPER
 from bench.papers.roles.tasks import (
     NMNIST,
+    NMNIST_7,
     NMNIST_STANDIN,
-    NMNIST_SUBSET,
     NMNIST_WHOLE,
+    NMNIST_WHOLE_7,
     NMNIST_WHOLE_STANDIN,
-    NMNIST_WHOLE_SUBSET,
 )
 from bench.spec.grid import grid, on_other_data, read_by
 from bench.spec.table import Cell, Fact, Table
@@ -102,7 +102,7 @@ def _trained_whole(task: Task, data: str = "") -> tuple[Cell, ...]:
 ALL_TRAINED_WHOLE = (
     *_trained_whole(NMNIST_WHOLE),
     *_trained_whole(NMNIST_WHOLE_STANDIN, f", {NMNIST_STANDIN.title}"),
-    *_trained_whole(NMNIST_WHOLE_SUBSET, f", {NMNIST_SUBSET.title}"),
+    *_trained_whole(NMNIST_WHOLE_7, f", {NMNIST_7.title}"),
 )
 
 COSTS = tuple(
@@ -134,6 +134,6 @@ TABLE = Table(
     "roles-8",
     PAPER,
     "Accuracy on N-MNIST at temporal resolutions from 1 to 10 ms of networks trained at 3 ms",
-    tuple(map(_without_spikes, on_other_data(_ALL + SAME + WHOLE, NMNIST_STANDIN, NMNIST_SUBSET))) + ALL_TRAINED_WHOLE,
+    tuple(map(_without_spikes, on_other_data(_ALL + SAME + WHOLE, NMNIST_STANDIN, NMNIST_7))) + ALL_TRAINED_WHOLE,
     notes=("resolutions", "other_data"),
 )

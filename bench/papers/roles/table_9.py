@@ -3,7 +3,7 @@
 from bench.measures import SILHOUETTE, SPIKE_RATE
 from bench.papers.roles.models import VARIANTS
 from bench.papers.roles.paper import PAPER
-from bench.papers.roles.tasks import NMNIST, NMNIST_STANDIN, NMNIST_SUBSET
+from bench.papers.roles.tasks import NMNIST, NMNIST_7, NMNIST_STANDIN
 from bench.spec.grid import grid, on_other_data, read_by
 from bench.spec.table import Table
 
@@ -29,6 +29,6 @@ TABLE = Table(
     "roles-9",
     PAPER,
     "Silhouette coefficient of the last hidden layer on N-MNIST",
-    on_other_data(PUBLISHED + RATES, NMNIST_STANDIN, NMNIST_SUBSET),
+    on_other_data(PUBLISHED + RATES, NMNIST_STANDIN, NMNIST_7),
     notes=("silhouette", "other_data"),
 )
