@@ -72,18 +72,20 @@ def select(table: Table, rows: Iterable[str] = (), columns: Iterable[str] = ()) 
     return [c for c in table.cells if c.row in in_rows and c.column in in_columns]
 
 
+def name_key(name: str) -> str:
+    """What counts of the name of a row or column."""
+    return name.lower().replace("|", "/")
+
+
 def _named(kind: str, names: Iterable[str], known: Mapping[str, list[str]]) -> set[str]:
     """What ``names`` stand for, or everything where there are none."""
 
-    def key(name: str) -> str:
-        return name.lower().replace("|", "/")
-
-    by_key = {key(name): values for name, values in known.items()}
+    by_key = {name_key(name): values for name, values in known.items()}
     chosen: set[str] = set()
     for name in names:
-        if key(name) not in by_key:
+        if name_key(name) not in by_key:
             raise unknown(kind, name, known)
-        chosen.update(by_key[key(name)])
+        chosen.update(by_key[name_key(name)])
     return chosen or {value for values in known.values() for value in values}
 
 
