@@ -33,7 +33,4 @@ def export(table: str, columns: str, rows: str, ending: str, out: Path | None) -
     text = exporting.export(named, cells, ending, Index(store.read()))
     if out is None:
         return click.echo(text, nl=False)
-    try:
-        out.expanduser().write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BenchError(f"{out} cannot be written: {error.strerror}") from None
+    store.write(out.expanduser().resolve(), text)

@@ -7,6 +7,7 @@ Each measured column has the published values beside it. A table that is wide in
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 from string import ascii_lowercase
 
 from bench.report.groups import Group, row_label, undivided
@@ -157,9 +158,7 @@ def _tabular(heads: list[tuple[str, str]], rows: list[list[str]]) -> str:
     """The ``tabular``, through pandas' ``Styler``; pandas numbers rows and columns, as equal titles are allowed."""
     import pandas  # takes half a second
 
-    numbers = []
-    for title, name in heads:
-        numbers.append(len(set(numbers)) if name != "published" else numbers[-1])
+    numbers = list(accumulate(int(name != "published") for _, name in heads))
     columns = pandas.MultiIndex.from_tuples(list(zip(numbers, range(len(heads)), strict=True)))
     titles: dict[object, str] = dict(zip(numbers, (title for title, _ in heads), strict=True))
     names: dict[object, str] = dict(enumerate(name for _, name in heads))

@@ -25,8 +25,8 @@ from bench.report.page import comparisons, costs, overview, prose
 from bench.report.page.addresses import Addresses
 from bench.report.page.evidence import evidence, sorted_by_place
 from bench.report.page.grid import grids
-from bench.report.text_table import SIGNS
 from bench.report.page.trainings import trainings
+from bench.report.text_table import SIGNS
 from bench.report.verdict import Finding, duration
 from bench.spec.measure import PROTOCOLS
 from bench.spec.table import Table
