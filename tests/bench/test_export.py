@@ -100,8 +100,9 @@ def test_a_wrong_export_says_what_is_wrong(arguments: tuple[str, ...], message: 
 @pytest.mark.slow
 def test_all_tables_compile_without_an_overfull_box(tmp_path: Path) -> None:
     pdflatex = shutil.which("pdflatex")
-    if pdflatex is None:
-        pytest.skip("no pdflatex (apt-get install texlive-latex-extra texlive-science)")
+    files = [f"{name}.sty" for name in PACKAGES]
+    if pdflatex is None or subprocess.run(["kpsewhich", *files], capture_output=True).returncode != 0:
+        pytest.skip("no pdflatex, or packages are missing (apt-get install texlive-latex-extra texlive-science)")
     index = Index(store.read())
     texts = []
     for table in TABLES.values():
