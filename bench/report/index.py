@@ -91,8 +91,8 @@ def _how_to_read() -> list[str]:
         "## How to read a table",
         "",
         (
-            "- `94.41 ± 0.45` above `(94.85) ? inconclusive`: measured, half of its 95 % interval, below them the published"
-            " value in brackets, then sign and word of the verdict."
+            "- `94.41 ± 0.45` above `(94.85) ? inconclusive`: measured, half of its 95 % interval, published in brackets,"
+            " sign and word of the verdict."
         ),
         (
             "- The paper's own rows and columns come first and alone. Rows of this suite, other readings of the paper's"
@@ -105,8 +105,8 @@ def _how_to_read() -> list[str]:
             f" that is not {CLEAR} half-widths outside."
         ),
         (
-            "- `laptop budget`, `another recipe`: no verdict, because of less training, or of a recipe that departs from"
-            " what the paper prints. Subsets and stand-ins get none. The CSV's `verdict` column says which and why."
+            "- `laptop budget`, `another recipe`: no verdict, because of less training, or of a recipe that departs"
+            " from what the paper prints. Subsets and stand-ins get none. The CSV's `verdict` column says which and why."
         ),
         "- `= equal`, `≠ differs`: a value that needs no training, such as a setting, as printed or not.",
         "- `no data`: the data set is not here. `ready to run`: nothing is missing but the training.",
@@ -119,16 +119,16 @@ def _how_to_read() -> list[str]:
             " landscape that of its pairs of directions, of an attack that of its samples). It ends at 0 and 100 %."
         ),
         (
-            "- `92.06` above `[5 of 7 seeds: 99.45]`: the seeds fall into two groups, so that no interval is printed and"
-            " nothing is decided."
+            "- `92.06` above `[5 of 7 seeds: 99.45]`: the seeds fall into two groups, so that no interval is printed"
+            " and nothing is decided."
         ),
         "- [U] marks a guess: the paper does not say it, and this suite proposes it.",
         (
-            "- The CSV has one line a cell and one value a column: `published` and `measured` are numbers in `unit`,"
-            " `published_text` is as printed, `measured_text` what needs no training, `difference` measured minus"
-            " published, `ci_low` and `ci_high` the interval. `n` is the number of `seeds`, `epochs_min` and `epochs` the"
-            " fewest and the most epochs, `date` and `commit` those of the newest training. `note` has what a reduced"
-            " budget changes, other protocols, and reasons."
+            "- The CSV has one line a cell and one value a column. `published`, `measured`, `ci_low` and `ci_high` are"
+            " numbers in `unit`; `difference` is measured minus published. `published_text` is as printed, and"
+            " `measured_text` is what needs no training. `n` is the number of `seeds`. `epochs_min` and `epochs` are the"
+            " fewest and the most epochs of a seed. `date` and `commit` are those of the newest training. `note` has"
+            " other protocols, what a reduced budget changes, and reasons."
         ),
         (
             "- The LaTeX file has the paper's own rows and columns; its first line names the packages it needs."
