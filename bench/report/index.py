@@ -91,8 +91,8 @@ def _how_to_read() -> list[str]:
         "## How to read a table",
         "",
         (
-            "- `94.41 ± 0.45` above `(94.85) ? inconclusive`: measured, half of its 95 % interval, published in brackets,"
-            " sign and word of the verdict."
+            "- `94.41 ± 0.45` above `(94.85) ? inconclusive`: measured, half of its 95 % interval, published in"
+            " brackets, sign and word of the verdict."
         ),
         (
             "- The paper's own rows and columns come first and alone. Rows of this suite, other readings of the paper's"
@@ -106,7 +106,8 @@ def _how_to_read() -> list[str]:
         ),
         (
             "- `laptop budget`, `another recipe`: no verdict, because of less training, or of a recipe that departs"
-            " from what the paper prints. Subsets and stand-ins get none. The CSV's `verdict` column says which and why."
+            " from what the paper prints. Subsets and stand-ins get none. The CSV's `verdict` column says which"
+            " and why."
         ),
         "- `= equal`, `≠ differs`: a value that needs no training, such as a setting, as printed or not.",
         "- `no data`: the data set is not here. `ready to run`: nothing is missing but the training.",
@@ -126,9 +127,9 @@ def _how_to_read() -> list[str]:
         (
             "- The CSV has one line a cell and one value a column. `published`, `measured`, `ci_low` and `ci_high` are"
             " numbers in `unit`; `difference` is measured minus published. `published_text` is as printed, and"
-            " `measured_text` is what needs no training. `n` is the number of `seeds`. `epochs_min` and `epochs` are the"
-            " fewest and the most epochs of a seed. `date` and `commit` are those of the newest training. `note` has"
-            " other protocols, what a reduced budget changes, and reasons."
+            " `measured_text` is what needs no training. `n` is the number of `seeds`. `epochs_min` and `epochs` are"
+            " the fewest and the most epochs of a seed. `date` and `commit` are those of the newest training."
+            " `note` has other protocols, what a reduced budget changes, and reasons."
         ),
         (
             "- The LaTeX file has the paper's own rows and columns; its first line names the packages it needs."

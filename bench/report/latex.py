@@ -89,6 +89,7 @@ def latex_group(table: Table, group: Group) -> str:
             r"\centering",
             rf"\caption{{{latex_text(table.title)}. Measured beside published ({latex_text(paper)}).}}",
             rf"\label{{tab:{table.id}}}",
+            r"\smallskip",
             r"\footnotesize",
             r"\begin{adjustbox}{max width=\linewidth}",
             rf"{_tabular(heads, rows)}\end{{adjustbox}}",
