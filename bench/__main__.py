@@ -9,7 +9,7 @@ import click
 from bench.errors import BenchError
 
 try:
-    from bench.commands import cite, data, report, results, speed, tables
+    from bench.commands import cite, data, export, report, results, speed, tables
     from bench.commands.base import Commands
 except BenchError as error:  # a paper's folder breaks a rule of the registry
     sys.exit(f"Error: {error}")
@@ -29,6 +29,7 @@ for command in (
     results.merge,
     results.claims,
     results.facts,
+    export.export,
     report.report,
     cite.cite,
     data.data,

@@ -58,32 +58,40 @@ def find_table(name: str) -> Table:
 
 def select(table: Table, rows: Iterable[str] = (), columns: Iterable[str] = ()) -> list[Cell]:
     """Cells of the named rows and columns (all where none is named); upper or lower case, with "|" or, as tables print
-    it, "/". A column is named by its head or by the name of its task ("nmnist-standin"), which needs no quotes.
+    it, "/". A column is named by its head or by the name of its task ("nmnist-standin"), which needs no quotes. A row
+    may be named by its first part, "6" of "6 | V[t-1]", where no other row begins so.
 
     Raises ``BenchError`` for unknown names.
     """
-    in_rows = _named(f"row of {table.id}", rows, {name: [name] for name in table.rows})
+    in_rows = _named(f"row of {table.id}", rows, {name: [name] for name in table.rows}, _first_parts(table.rows))
     heads = {name: [name] for name in table.columns}
     tasks: dict[str, list[str]] = {}
     for cell in table.cells:
         if cell.task and cell.runnable and cell.task.name not in heads:
             tasks.setdefault(cell.task.name, []).append(cell.column)
-    in_columns = _named(f"column of {table.id}", columns, tasks | heads)
+    in_columns = _named(f"column of {table.id}", columns, tasks | heads, {})
     return [c for c in table.cells if c.row in in_rows and c.column in in_columns]
 
 
-def _named(kind: str, names: Iterable[str], known: Mapping[str, list[str]]) -> set[str]:
-    """What ``names`` stand for, or everything where there are none."""
+def name_key(name: str) -> str:
+    """What counts of the name of a row or column."""
+    return name.lower().replace("|", "/")
 
-    def key(name: str) -> str:
-        return name.lower().replace("|", "/")
 
-    by_key = {key(name): values for name, values in known.items()}
+def _first_parts(rows: list[str]) -> dict[str, list[str]]:
+    """First part of a row's name -> the row, of those that one row has."""
+    parts = [row.partition(" | ")[0] for row in rows]
+    return {part: [row] for part, row in zip(parts, rows, strict=True) if parts.count(part) == 1}
+
+
+def _named(kind: str, names: Iterable[str], known: Mapping[str, list[str]], short: Mapping[str, list[str]]) -> set[str]:
+    """What ``names`` stand for, or everything where there are none. ``short`` are other names of the ``known``."""
+    by_key = {name_key(name): values for name, values in (*short.items(), *known.items())}
     chosen: set[str] = set()
     for name in names:
-        if key(name) not in by_key:
+        if name_key(name) not in by_key:
             raise unknown(kind, name, known)
-        chosen.update(by_key[key(name)])
+        chosen.update(by_key[name_key(name)])
     return chosen or {value for values in known.values() for value in values}
 
 

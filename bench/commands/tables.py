@@ -133,7 +133,7 @@ def _show_table(table: Table, as_json: bool) -> None:
                 for f in findings
             ]
         )
-    click.echo(to_markdown(table, findings, index))
+    click.echo(to_markdown(table, findings, index).replace("<br>", " "))  # lines of a cell, for a terminal
 
 
 @click.command()

@@ -1,12 +1,13 @@
-"""A table as CSV: one line a cell."""
+"""A table as CSV: one line a cell, one value a column. Numbers are numbers, text is in columns of its own."""
 
 from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
-from bench.report.text_table import digits
-from bench.report.verdict import Finding
+from bench.report.text_table import digits, number_of
+from bench.report.verdict import Finding, published_number
 from bench.spec.table import Table
 
 COLUMNS = [
@@ -16,10 +17,15 @@ COLUMNS = [
     "measure",
     "unit",
     "published",
+    "published_text",
     "measured",
+    "measured_text",
+    "difference",
     "ci_low",
     "ci_high",
     "n",
+    "seeds",
+    "epochs_min",
     "epochs",
     "budget",
     "protocol",
@@ -35,23 +41,61 @@ COLUMNS = [
 
 def to_csv(table: Table, findings: list[Finding]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for f in findings:
-        cell = f.cell
-        value, low, high = (_number(number, digits(cell)) for number in (f.value, f.low, f.high))
-        measure = cell.measure.name if cell.measure else ""
-        writer.writerow(
-            [table.id, cell.row, cell.column, measure, cell.unit, cell.published or "", f.text or value, low, high]
-            + [f.n or "", _epochs(f), f.budget, f.protocol, f.data, f.params or "", f.status, f.verdict]
-            + [f.date, f.commit, f"{f.parted}; {f.note}".strip("; ")]
-        )
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_values(table, f) for f in findings)
     return out.getvalue()
 
 
-def _epochs(f: Finding) -> str:
-    """Epochs trained; of seeds that differ, the fewest and the most."""
-    return "–".join(dict.fromkeys(map(str, f.epochs[:1] + f.epochs[-1:])))
+def _values(table: Table, f: Finding) -> dict[str, Any]:
+    """Column -> value of one cell. ``published_text`` is as printed; ``measured_text`` is what a fact says."""
+    cell = f.cell
+    places = digits(cell)
+    published = published_number(cell)
+    return {
+        "table": table.id,
+        "row": cell.row,
+        "column": cell.column,
+        "measure": cell.measure.name if cell.measure else "",
+        "unit": cell.unit,
+        "published": "" if published is None else (cell.published or "").replace(",", ""),
+        "published_text": cell.published or "",
+        "measured": _number(f.value, places) or _computed(f),
+        "measured_text": f.text,
+        "difference": _difference(f, published),
+        "ci_low": _number(f.low, places),
+        "ci_high": _number(f.high, places),
+        "n": f.n or "",
+        "seeds": " ".join(map(str, f.seeds)),
+        "epochs_min": min(f.epochs, default=""),
+        "epochs": max(f.epochs, default=""),
+        "budget": f.budget,
+        "protocol": f.protocol,
+        "data": f.data,
+        "params": f.params or "",
+        "status": f.status,
+        "verdict": f.verdict,
+        "date": f.date,
+        "commit": f.commit,
+        "note": f"{f.parted}; {f.note}".strip("; "),
+    }
+
+
+def _computed(f: Finding) -> str:
+    """The number that a fact says, in the unit of the published one; empty for words."""
+    try:
+        number = float(f.text.replace(",", ""))
+    except ValueError:
+        return ""
+    return f"{number / 1000 if f.cell.unit == 'k' else number:.10g}"
+
+
+def _difference(f: Finding, published: float | None) -> str:
+    """Measured minus published, of a current value; not of a fact, which is equal or not."""
+    number = number_of(f)
+    if number is None or published is None or f.status != "measured":
+        return ""
+    return f"{number - published:.{digits(f.cell)}f}"
 
 
 def _number(value: float | None, places: int) -> str:

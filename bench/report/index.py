@@ -90,7 +90,14 @@ def _how_to_read() -> list[str]:
     return [
         "## How to read a table",
         "",
-        "- `94.41 ± 0.45 (94.85) inconclusive`: measured, half of its 95 % interval, published in brackets, verdict.",
+        (
+            "- `94.41 ± 0.45` above `(94.85) ? inconclusive`: measured, half of its 95 % interval, published in"
+            " brackets, sign and word of the verdict."
+        ),
+        (
+            "- The paper's own rows and columns come first and alone. Rows of this suite, other readings of the paper's"
+            " data, subsets and stand-ins are in tables below."
+        ),
         (
             "- reproduced: the interval lies within the measure's tolerance of the published value"
             f" ({ACCURACY.tolerance:g} point of accuracy, {ENERGY.tolerance:g} nJ, {SILHOUETTE.tolerance:g} of a"
@@ -98,9 +105,12 @@ def _how_to_read() -> list[str]:
             f" that is not {CLEAR} half-widths outside."
         ),
         (
-            "- `*`: no verdict, because of a reduced budget, a subset or stand-in data, or a recipe that departs from"
-            " what the paper prints. The CSV's `verdict` column says which."
+            "- `laptop budget`, `another recipe`: no verdict, because of less training, or of a recipe that departs"
+            " from what the paper prints. Subsets and stand-ins get none. The CSV's `verdict` column says which"
+            " and why."
         ),
+        "- `= equal`, `≠ differs`: a value that needs no training, such as a setting, as printed or not.",
+        "- `no data`: the data set is not here. `ready to run`: nothing is missing but the training.",
         "- `†`: one seed. Its interval is that of the test sample, and says nothing about other seeds.",
         *(f"- protocol `{name}`: {text}." for name, text in PROTOCOLS.items()),
         *(f"- budget `{name}`: {text}." for name, text in BUDGETS.items()),
@@ -110,9 +120,20 @@ def _how_to_read() -> list[str]:
             " landscape that of its pairs of directions, of an attack that of its samples). It ends at 0 and 100 %."
         ),
         (
-            "- `92.06 [5 of 7 seeds: 99.45]`: the seeds fall into two groups, so that no interval is printed and"
-            " nothing is decided."
+            "- `92.06` above `[5 of 7 seeds: 99.45]`: the seeds fall into two groups, so that no interval is printed"
+            " and nothing is decided."
         ),
         "- [U] marks a guess: the paper does not say it, and this suite proposes it.",
+        (
+            "- The CSV has one line a cell and one value a column. `published`, `measured`, `ci_low` and `ci_high` are"
+            " numbers in `unit`; `difference` is measured minus published. `published_text` is as printed, and"
+            " `measured_text` is what needs no training. `n` is the number of `seeds`. `epochs_min` and `epochs` are"
+            " the fewest and the most epochs of a seed. `date` and `commit` are those of the newest training."
+            " `note` has other protocols, what a reduced budget changes, and reasons."
+        ),
+        (
+            "- The LaTeX file has the paper's own rows and columns; its first line names the packages it needs."
+            " `python -m bench export TABLE --columns A,B --format latex` writes others."
+        ),
         "",
     ]

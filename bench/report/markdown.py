@@ -1,4 +1,4 @@
-"""A table as a Markdown page: its figure, its cells, the legend, the notes and why cells are not measured."""
+"""A table as a Markdown page: its figure, the paper's own cells, other cells below, notes, and what is not measured."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from collections.abc import Iterable
 from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.report import figures, notes
-from bench.report.text_table import legend, text_table
+from bench.report.groups import Group, groups, row_label
+from bench.report.text_table import cell_text, column_heads, column_units, legend
 from bench.report.verdict import Finding
 from bench.spec.table import Table
+from datamodules.sources import SOURCES
+
+HOW_TO_READ = "[How to read a table](../README.md#how-to-read-a-table)."
 
 
 def to_markdown(table: Table, findings: list[Finding], lines: Iterable[Line]) -> str:
@@ -19,26 +23,38 @@ def to_markdown(table: Table, findings: list[Finding], lines: Iterable[Line]) ->
     page = [f"# {table.id}: {table.title}", "", f"{paper.title} ({paper.authors}, {paper.reference}).", ""]
     if table.draw and figures.is_drawn(findings):
         page += _picture(table)
-    page += [*markdown_grid(table, findings), "", legend(findings), ""]
+    for group in groups(table, findings):
+        if group.heading:
+            page += [f"## {group.heading}", "", group.about, ""]
+        page += [*markdown_grid(table, group), "", _below(group), ""]
+    page += _not_measured(table, findings)
     page += _notes(table, lines)
-    page += _not_measured(findings)
-    page += _details(findings)
     return "\n".join(page)
 
 
-def markdown_grid(table: Table, findings: list[Finding]) -> list[str]:
-    """The lines of the grid of cells alone."""
-    header, *rows = (list(map(_escaped, line)) for line in text_table(table, findings))
-    columns = len(table.columns)
+def _below(group: Group) -> str:
+    return legend(group.findings) if group.heading else f"{legend(group.findings)} {HOW_TO_READ}"
+
+
+def markdown_grid(table: Table, group: Group) -> list[str]:
+    """The lines of one group's grid. A cell has its value above what the paper printed and the verdict."""
+    by_place = {(f.cell.row, f.cell.column): f for f in group.findings}
+    units = column_units(group)
+
+    def text(row: str, column: str) -> str:
+        f = by_place.get((row, column))
+        return "<br>".join(map(_escaped, cell_text(f, units[column]).lines)) if f else "–"
+
+    rows = [[_escaped(row_label(table, group, row)), *(text(row, c) for c in group.titles)] for row in group.rows]
     return [
-        f"| | {' | '.join(header[1:])} |",
-        "|" + " --- |" * (columns + 1),
+        f"| | {' | '.join(map(_escaped, column_heads(group)))} |",
+        "|" + " --- |" * (len(group.titles) + 1),
         *(f"| {' | '.join(row)} |" for row in rows),
     ]
 
 
 def _escaped(text: str) -> str:
-    return text.replace("|", "/").replace("*", "\\*")
+    return text.replace("|", "/").replace("*", "\\*").replace("<", "&lt;")
 
 
 def _picture(table: Table) -> list[str]:
@@ -47,17 +63,28 @@ def _picture(table: Table) -> list[str]:
 
 
 def _notes(table: Table, lines: Iterable[Line]) -> list[str]:
-    return ["Notes:", "", notes.markdown(table, Index.of(lines)), ""] if table.notes else []
+    if not table.notes:
+        return []
+    text = notes.markdown(table, Index.of(lines))
+    return ["<details>", "<summary>Research notes</summary>", "", text, "", "</details>", ""]
 
 
-def _not_measured(findings: list[Finding]) -> list[str]:
-    reasons = Counter((f.status, f.note) for f in findings if f.status != "measured" and f.note)
+def _not_measured(table: Table, findings: list[Finding]) -> list[str]:
+    reasons = Counter(_reason(table, f) for f in findings if f.status != "measured")
     if not reasons:
         return []
-    lines = [f"- {n} cell{'s' if n > 1 else ''} {status}: {note}" for (status, note), n in reasons.items()]
-    return ["Not measured:", "", *lines, ""]
+    lines = [f"- {n} cell{'s' if n > 1 else ''} {reason}" for reason, n in reasons.items()]
+    return ["## Not measured", "", *lines, ""]
 
 
-def _details(findings: list[Finding]) -> list[str]:
-    lines = [f"- {f.cell.row}, {f.cell.column}: {f.note}" for f in findings if f.status == "measured" and f.note]
-    return ["Details of measured cells:", "", *lines, ""] if lines else []
+def _reason(table: Table, f: Finding) -> str:
+    """Why a cell has no value; the CSV says more of it."""
+    cell = f.cell
+    if f.status == "data missing" and cell.task:
+        return f"without data: {SOURCES[cell.task.data].title} is not here (`python -m bench data status`)"
+    if f.status == "ready to run" and cell.task:
+        if cell.fact:
+            return "ready to compute: `python -m bench facts`"
+        budget = "laptop" if "laptop" in cell.task.budgets else "paper"
+        return f"ready to run: `python -m bench run {table.id} --budget {budget}`"
+    return f"{f.status}: {f.note}" if f.note else f.status

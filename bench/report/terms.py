@@ -120,7 +120,7 @@ def embedding(config: Config) -> str:
         return "gamma S[t-1]"
     symbols = {"te": "TE[t]", "v": "V[t-1]", "s": "S[t-1]"}
     form = config["neuron"].get("embedding", "te*v")
-    for sign, text in (("*", " (Hadamard) "), ("+", " + ")):
+    for sign, text in (("*", " ⊙ "), ("+", " + ")):
         if sign in form:
             first, second = form.split(sign)
             return symbols[second] + text + symbols[first]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import pytest
 
 from bench.ledger import store
+from bench.ledger.index import Index
 from bench.papers.registry import PAPERS, TABLES
 from bench.report import claims, claims_page, counts
 from bench.report.findings import find_results
 from bench.report.index import index
 from bench.report.latex import latex_text, to_latex
-from bench.report.text_table import text_table
+from bench.report.text_table import digits
 from bench.spec.table import Cell, Paper, Table
 
 
@@ -30,7 +30,7 @@ def latex(table: Table) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "escaped"),
     [
-        ("94.00 ± 0.47†  (–)", r"94.00 $\pm$ 0.47\dag{}  (--)"),
+        ("94.00 ± 0.47†  (–)", r"94.00 $\pm$ 0.47$\dagger$  (--)"),
         (r"a\b", r"a\textbackslash{}b"),
         (r"\{", r"\textbackslash{}\{"),
         ("5 % & $1 #2 {x} ~y x^2", r"5 \% \& \$1 \#2 \{x\} \textasciitilde{}y x\textasciicircum{}2"),
@@ -47,7 +47,7 @@ def test_special_characters_are_escaped_once_and_the_papers_symbols_are_in_math_
 
 def test_latex_has_rules_and_a_line_for_each_row() -> None:
     lines = latex(table_of_text(("Baseline", "MNIST"), ("{x}", "MNIST"), ("Baseline", "5 %"), ("{x}", "5 %")))
-    assert [line for line in lines if not line.startswith("%")] == [
+    assert lines[lines.index(r"\begin{tabular}{lrr}") : lines.index(r"\end{tabular}")] == [
         r"\begin{tabular}{lrr}",
         r"\toprule",
         r" & MNIST & 5 \% \\",
@@ -55,20 +55,29 @@ def test_latex_has_rules_and_a_line_for_each_row() -> None:
         r"Baseline & n/a & n/a \\",
         r"\{x\} & n/a & n/a \\",
         r"\bottomrule",
-        r"\end{tabular}",
     ]
 
 
-def test_every_number_of_every_table_is_in_its_latex() -> None:
-    lines = store.read()
-    number = re.compile(r"\d[\d.,]*")
+def test_latex_has_caption_label_note_and_the_published_values_beside_the_measured_ones() -> None:
+    lines = to_latex(TABLES["roles-6"], find_results(TABLES["roles-6"], store.read())).splitlines()
+    assert r"\label{tab:roles-6}" in lines
+    assert any(line.startswith(r"\caption{Accuracy of LIF variants") for line in lines)
+    assert any(r"\cmidrule(lr){2-3} \cmidrule(lr){4-5}" in line for line in lines)
+    assert r" & measured & published" * 7 + r" \\" in lines
+    assert any(line.startswith(r"\parbox") and r"$\blacktriangle$ above: " in line for line in lines)
+
+
+def test_every_number_of_the_papers_own_cells_is_in_its_latex() -> None:
+    lines = Index(store.read())
     for table in TABLES.values():
         findings = find_results(table, lines)
-        text = to_latex(table, findings)
-        body = text.partition(r"\toprule")[2].partition(r"\bottomrule")[0]
-        wanted = [n for line in text_table(table, findings) for cell in line for n in number.findall(cell)]
-        symbols = body.replace(r"\Theta_0", "Theta 0")
-        assert number.findall(symbols) == wanted, table.id
+        text = to_latex(table, findings).replace(",", "")
+        for f in findings:
+            numbers = [] if f.cell.extra else [f.cell.published or "", f.text and f.text.split("(")[0]]
+            if f.value is not None and not f.cell.extra:
+                numbers.append(f"{f.value:.{digits(f.cell)}f}")
+            missing = [n for n in numbers if latex_text(n.replace(",", "")) not in text]
+            assert [n for n in missing if n.replace(" ", "") not in f.text.replace(" ", "")] == [], (table.id, f.cell)
 
 
 def test_the_index_lists_every_paper_and_all_of_its_tables(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,7 +151,7 @@ def test_titles_and_rows_with_html_in_them_are_escaped(monkeypatch: pytest.Monke
 def clear(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave no paper and no table."""
     for known in (PAPERS, TABLES):
-        for name in list(known):
+        for name in reversed(list(known)):  # monkeypatch puts them back in the opposite order
             monkeypatch.delitem(known, name)
 
 

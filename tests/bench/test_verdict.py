@@ -23,10 +23,11 @@ from bench.papers.roles.tasks import CIFAR10_SUBSET, DVS_CLIPS, MNIST, NMNIST_ST
 from bench.report import notes
 from bench.report.csv_table import to_csv
 from bench.report.findings import find_results
+from bench.report.groups import undivided
 from bench.report.intervals import interval, mean_interval, sampling_interval
 from bench.report.latex import to_latex
 from bench.report.markdown import markdown_grid, to_markdown
-from bench.report.text_table import cell_text, legend, text_table
+from bench.report.text_table import SIGNS, CellText, cell_text, legend, value_text
 from bench.report.verdict import Finding, find_result, status_of, verdict
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
@@ -123,8 +124,8 @@ def test_a_value_is_reproduced_only_where_its_interval_lies_inside_the_tolerance
 ) -> None:
     found = find_result(TABLE, replace(CELL, published=published), seeds(*values))
     assert found.verdict == verdict
-    assert cell_text(found).endswith(f"({published}) {verdict}")
-    assert "reproduced: the interval lies inside" in legend([found])
+    assert cell_text(found).lines[-1] == f"({published}) {SIGNS[verdict]} {verdict}"
+    assert f"{SIGNS[verdict]} {verdict}: " in legend([found])
 
 
 @pytest.mark.parametrize("common", [True, False])
@@ -180,7 +181,7 @@ def test_intervals_end_at_0_and_100() -> None:
 def test_seeds_in_two_groups_are_counted_and_decide_nothing() -> None:
     found = find_result(TABLE, replace(CELL, published="98.90"), seeds(99.5, 99.4, 99.6, 99.5, 55.0))
     assert found.verdict == "inconclusive"
-    assert cell_text(found) == "90.60 [4 of 5 seeds: 99.50] (98.90) inconclusive"
+    assert cell_text(found).lines == ["90.60", "[4 of 5 seeds: 99.50]", "(98.90) ? inconclusive"]
     assert "two groups" in legend([found])
     continuous = find_result(TABLE, replace(CELL, published="98.90"), seeds(99.5, 90.0, 80.0, 70.0, 60.0))
     assert continuous.parted == ""
@@ -191,8 +192,7 @@ def test_seeds_in_two_groups_are_counted_and_decide_nothing() -> None:
 def test_one_seed_is_marked_and_its_interval_is_that_of_the_test_sample_only() -> None:
     one = find_result(TABLE, CELL, [result(94.0)])
     more = find_result(TABLE, replace(CELL, row="Other"), [result(94.0), result(95.0, 1)])
-    both = replace(TABLE, cells=(one.cell, more.cell))
-    assert ["†" in row[1] for row in text_table(both, [one, more])[1:]] == [True, False]
+    assert ["†" in value_text(f) for f in (one, more)] == [True, False]
     assert "† one seed: ± is the error of the test sample" in legend([one, more])
     assert "†" not in legend([more])
 
@@ -201,7 +201,7 @@ def test_a_recipe_that_departs_from_the_paper_gets_a_label_and_no_verdict() -> N
     task = replace(MNIST, departs="100 steps, chosen after seeing results")
     found = find_result(TABLE, replace(CELL, task=task), seeds(94.8, 94.9, 95.0))
     assert found.verdict == "another recipe: 100 steps, chosen after seeing results"
-    assert cell_text(found).endswith("(94.85) *")
+    assert cell_text(found).lines[-1] == "(94.85) another recipe"
 
 
 def test_what_was_tested_on_its_training_samples_says_so() -> None:
@@ -217,7 +217,8 @@ def test_the_csv_says_epochs_date_and_commit_of_a_value() -> None:
         for i, line in enumerate(seeds(94.8, 94.9, 95.0))
     ]
     (row,) = csv.DictReader(io.StringIO(to_csv(TABLE, find_results(TABLE, lines))))
-    assert (row["n"], row["epochs"], row["date"], row["commit"]) == ("3", "100", "2026-11-03", "commit2")
+    assert (row["n"], row["seeds"], row["date"], row["commit"]) == ("3", "0 1 2", "2026-11-03", "commit2")
+    assert (row["epochs_min"], row["epochs"]) == ("100", "100")
 
 
 def test_a_reduced_budget_gets_a_label_and_no_verdict() -> None:
@@ -235,7 +236,7 @@ def test_paper_budget_is_shown_before_laptop_and_the_tables_protocol_before_othe
 def test_results_of_another_version_are_stale_and_get_no_verdict() -> None:
     found = find_result(TABLE, CELL, [result(94.0, config_hash="old", version="task=0")])
     assert (found.status, found.value, found.verdict) == ("stale", 94.0, "")
-    assert "stale" in cell_text(found)
+    assert cell_text(found) == CellText("94.00", "94.85", "↻", "stale")
 
 
 def test_the_same_training_counts_under_whatever_name_it_was_recorded() -> None:
@@ -302,8 +303,8 @@ def test_the_csv_has_one_line_a_cell_with_the_documented_columns() -> None:
     found = find_results(table, [result(94.0)])
     rows = list(csv.DictReader(io.StringIO(to_csv(table, found))))
     expected = (
-        "table row column measure unit published measured ci_low ci_high n epochs budget protocol data params status"
-        " verdict date commit note"
+        "table row column measure unit published published_text measured measured_text difference ci_low ci_high n"
+        " seeds epochs_min epochs budget protocol data params status verdict date commit note"
     )
     assert list(rows[0]) == expected.split()
     assert (rows[0]["published"], rows[0]["measured"], rows[0]["n"], rows[0]["verdict"]) == (
@@ -312,16 +313,18 @@ def test_the_csv_has_one_line_a_cell_with_the_documented_columns() -> None:
         "1",
         "inconclusive",
     )
+    assert rows[0]["difference"] == "-0.85"
     assert (rows[1]["status"], rows[1]["note"], rows[1]["measured"]) == ("not applicable", "left out", "")
 
 
 def test_markdown_marks_what_is_no_reproduction_and_latex_escapes() -> None:
     table = replace(TABLE, cells=(replace(CELL, row="k_tau & 5 %"),))
     found = find_results(table, [result(94.0, budget="laptop")])
-    assert "94.00 ± 0.47† (94.85) *" in to_markdown(table, found, []).replace("\\*", "*")
-    assert "no verdict" in legend(found)
+    assert "| 94.00 ± 0.47†<br>(94.85) laptop budget |" in to_markdown(table, found, [])
     latex = to_latex(table, found)
-    assert r"$k_\tau$ \& 5 \% & 94.00 $\pm$ 0.47\dag{} (94.85) * \\" in latex
+    value = r"\num{94.00} $\pm$ \num{0.47}$\dagger$\textsuperscript{a}"
+    assert rf"$k_\tau$ \& 5 \% & {value} & \num{{94.85}} \\" in latex
+    assert r"\textsuperscript{a} laptop budget." in latex
 
 
 def test_a_cell_says_every_setting_that_its_budget_changes() -> None:
@@ -342,25 +345,20 @@ def with_units(*units: str) -> tuple[Table, list[Finding]]:
 @pytest.mark.parametrize(
     ("units", "header", "cells"),
     [
-        (("nJ", "nJ"), "Cost (nJ), in all", ("5.00† (7)", "5.00† (7)")),
-        (("nJ", ""), "Cost, in all", ("5.00† nJ (7)", "5.00† (7)")),
-        (("nJ", "%"), "Cost, in all", ("5.00† nJ (7)", "5.00† (7)")),
-        (("%", "%"), "Cost, in all", ("5.00† (7)", "5.00† (7)")),
-        (("", ""), "Cost, in all", ("5.00† (7)", "5.00† (7)")),
+        (("nJ", "nJ"), "Cost (nJ), in all", ("5.00†", "5.00†")),
+        (("nJ", ""), "Cost, in all", ("5.00† nJ", "5.00†")),
+        (("nJ", "%"), "Cost, in all", ("5.00† nJ", "5.00†")),
+        (("%", "%"), "Cost, in all", ("5.00†", "5.00†")),
+        (("", ""), "Cost, in all", ("5.00†", "5.00†")),
     ],
 )
 def test_a_unit_is_in_the_header_where_the_whole_column_has_it_and_else_in_the_cells(
     units, header: str, cells: tuple[str, ...]
 ) -> None:
     table, found = with_units(*units)
-    assert markdown_grid(table, found) == [
-        f"| | {header} |", "| --- | --- |", *(f"| row {n} | {cell} |" for n, cell in enumerate(cells)),
-    ]  # fmt: skip
-    latex = to_latex(table, found)
-    assert (
-        f" & {header.replace('%', chr(92) + '%')} " in latex
-        and f"row 0 & {cells[0].replace('†', chr(92) + 'dag{}')} " in latex
-    )
+    lines = [f"| row {n} | {cell}<br>(7) |" for n, cell in enumerate(cells)]
+    assert markdown_grid(table, undivided(table, found)) == [f"| | {header} |", "| --- | --- |", *lines]
+    assert f"{{{header.replace('%', chr(92) + '%')}}}" in to_latex(table, found)
 
 
 def test_networks_without_spikes_have_no_synaptic_operations_in_roles_8_and_keep_their_energy() -> None:

@@ -7,6 +7,9 @@ from bench.papers.celif.tasks import PS_MNIST, SEQ_MNIST
 from bench.spec.grid import grid
 from bench.spec.table import Cell, Fact, Table
 
+FORMS = ("S[t-1]", "V[t-1]", "TE[t]", "V[t-1] + TE[t]", "S[t-1] ⊙ TE[t]", "V[t-1] ⊙ TE[t]")
+ROWS = tuple(f"{number} | {form}" for number, form in enumerate(FORMS, 1))
+S, V, TE, V_PLUS_TE, S_TIMES_TE, V_TIMES_TE = ROWS
 WITH_GAIN = "1, with ALIF's gain"
 _NOT_PRINTED = "not in the paper: row 1 with the gain of ALIF, whose equation it is"
 
@@ -22,13 +25,14 @@ TABLE = Table(
     2 | V[t-1]                    | 87.55     | 72.60
     3 | TE[t]                     | 95.36     | 90.19
     4 | V[t-1] + TE[t]            | 95.55     | 89.97
-    5 | S[t-1] (Hadamard) TE[t]   | 98.61     | 96.21
-    6 | V[t-1] (Hadamard) TE[t]   | 98.84     | 98.14
+    5 | S[t-1] ⊙ TE[t]            | 98.61     | 96.21
+    6 | V[t-1] ⊙ TE[t]            | 98.84     | 98.14
     """,
-            models={str(row): model for row, model in enumerate(CELIF_EMBEDDINGS, 1)},
+            models=dict(zip(ROWS, CELIF_EMBEDDINGS, strict=True)),
             tasks={"CE[t] =": SEQ_MNIST, "Seq-MNIST": SEQ_MNIST, "PS-MNIST": PS_MNIST},
             measure={"Seq-MNIST": ACCURACY, "PS-MNIST": ACCURACY},
             unit={"Seq-MNIST": "%", "PS-MNIST": "%"},
+            key={"CE[t] =": "{}"},
             facts={"CE[t] =": Fact("embedding")},
         ),
         Cell(

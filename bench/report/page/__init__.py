@@ -24,8 +24,9 @@ from bench.report.findings import find_results
 from bench.report.page import comparisons, costs, overview, prose
 from bench.report.page.addresses import Addresses
 from bench.report.page.evidence import evidence, sorted_by_place
-from bench.report.page.grid import SIGNS, grids
+from bench.report.page.grid import grids
 from bench.report.page.trainings import trainings
+from bench.report.text_table import SIGNS
 from bench.report.verdict import Finding, duration
 from bench.spec.measure import PROTOCOLS
 from bench.spec.table import Table

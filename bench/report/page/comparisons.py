@@ -13,7 +13,8 @@ from bench.report import claims, comparable
 from bench.report.claims import Judgement, PartJudgement
 from bench.report.page import drawing
 from bench.report.page.addresses import Addresses
-from bench.report.page.grid import kind_of, number_of
+from bench.report.page.grid import kind_of
+from bench.report.text_table import number_of
 from bench.report.verdict import Finding, published_number
 from bench.spec.claim import SOURCES, Claim, Part
 from bench.spec.estimates import Estimate

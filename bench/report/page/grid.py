@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.report import counts
-from bench.report.facts import answer
+from bench.report.groups import Group, groups
 from bench.report.page.addresses import Addresses
-from bench.report.text_table import digits
-from bench.report.verdict import VERDICTS, Finding, published_number
-from bench.spec.table import Cell, Table
+from bench.report.text_table import ONE_SEED, SIGNS, digits, number_of, verdict_word
+from bench.report.verdict import Finding, published_number
+from bench.spec.table import Table
 from datamodules.sources import SOURCES
 
-SIGNS = {"reproduced": "✓", "above": "▲", "below": "▼", "inconclusive": "?", "equal": "=", "differs": "≠"}
 STATES = {  # status -> (class, sign, words)
     "ready to run": ("ready", "▷", "ready to run"),
     "not run": ("ready", "▷", "not run"),
@@ -22,9 +21,7 @@ STATES = {  # status -> (class, sign, words)
     "not reported": ("none", "", "not reported"),
     "stale": ("stale", "↻", "stale"),
 }
-ONE_SEED = "†"
 SPACE = "\N{NO-BREAK SPACE}"  # a value stays on its line
-WIDE = 12  # columns from which a grid is divided by data set
 
 
 @dataclass(frozen=True)
@@ -57,13 +54,6 @@ class Grid:
     about: str
     columns: list[str]
     rows: list[tuple[str, list[GridCell]]]
-
-
-def number_of(f: Finding) -> float | None:
-    """The measured or computed value as a number, ``None`` without one."""
-    if f.value is not None or f.cell.fact is None:
-        return f.value
-    return answer(f.cell).number if f.cell.fact.name == "energy" else None
 
 
 def kind_of(f: Finding) -> str:
@@ -105,7 +95,7 @@ def grid_cell(table: Table, f: Finding, addresses: Addresses) -> GridCell:
     number = number_of(f)
     _, sign, words = STATES.get(f.status, ("", "", f.status))
     if f.status == "measured":
-        words = _verdict_words(f, kind)
+        words = verdict_word(f)
         sign = SIGNS.get(words, "")
     return GridCell(
         kind,
@@ -121,16 +111,6 @@ def grid_cell(table: Table, f: Finding, addresses: Addresses) -> GridCell:
     )
 
 
-def _verdict_words(f: Finding, kind: str) -> str:
-    if kind in VERDICTS:
-        return kind
-    if f.verdict in ("equal", "differs"):
-        return f.verdict
-    if kind == "reduced":
-        return f"{f.budget} budget"
-    return "another recipe" if "another recipe" in f.verdict else ""
-
-
 def _marks(f: Finding) -> tuple[str, ...]:
     """What the value is not: of the paper's data, of several seeds in one group, comparable with a published number."""
     marks = []
@@ -144,49 +124,13 @@ def _marks(f: Finding) -> tuple[str, ...]:
 
 
 def grids(table: Table, findings: Sequence[Finding], addresses: Addresses) -> list[Grid]:
-    """The paper's own cells as one grid, then those of other data, rows and measures by their data."""
-    own = [f for f in findings if not f.cell.extra]
-    made = [_grid(table, own, "own", "As the paper prints it", "", addresses)] if own else []
-    groups: dict[tuple[str, str], list[Finding]] = {}
-    for f in findings:
-        if f.cell.extra:
-            groups.setdefault((_data_kind(f.cell), ""), []).append(f)
-    for (kind, _), group in groups.items():
-        for part in _divided(group):
-            title, about = _heading(kind, part)
-            made.append(_grid(table, part, f"other-{len(made)}", title, about, addresses))
-    return made
+    """The paper's own cells as one grid, then those of other rows, data and measures."""
+    return [_grid(table, group, number, addresses) for number, group in enumerate(groups(table, findings))]
 
 
-def _divided(group: list[Finding]) -> list[list[Finding]]:
-    """A wide group in parts of one task each."""
-    if len({f.cell.column for f in group}) < WIDE:
-        return [group]
-    parts: dict[str, list[Finding]] = {}
-    for f in group:
-        parts.setdefault(f.cell.task.title if f.cell.task else "", []).append(f)
-    return list(parts.values())
-
-
-def _data_kind(cell: Cell) -> str:
-    return SOURCES[cell.task.data].kind if cell.task else "full"
-
-
-def _heading(kind: str, group: list[Finding]) -> tuple[str, str]:
-    titles = list(dict.fromkeys(f.cell.task.title for f in group if f.cell.task))
-    names = f": {', '.join(titles)}" if len(titles) <= 3 else ""
-    if kind == "subset":
-        return f"On subsets of the data{names}", "A part of the real data set. It is no test of the published number."
-    if kind == "stand-in":
-        return f"On stand-in data{names}", "Data simulated in place of the real set. It is no test of the paper."
-    about = "The paper's data, with rows, measures or recipes that the paper's table does not have."
-    return f"Beside the paper's table{names}", about
-
-
-def _grid(table: Table, findings: Iterable[Finding], name: str, title: str, about: str, addresses: Addresses) -> Grid:
-    by_place = {(f.cell.row, f.cell.column): f for f in findings}
-    rows = [row for row in table.rows if any(place[0] == row for place in by_place)]
-    columns = [column for column in table.columns if any(place[1] == column for place in by_place)]
+def _grid(table: Table, group: Group, number: int, addresses: Addresses) -> Grid:
+    by_place = {(f.cell.row, f.cell.column): f for f in group.findings}
+    columns = list(group.titles)
     cells = [
         (
             row,
@@ -195,6 +139,7 @@ def _grid(table: Table, findings: Iterable[Finding], name: str, title: str, abou
                 for column in columns
             ],
         )
-        for row in rows
+        for row in group.rows
     ]
-    return Grid(f"{table.id}-{name}", title, about, columns, cells)
+    name = f"other-{number}" if group.heading else "own"
+    return Grid(f"{table.id}-{name}", group.heading or "As the paper prints it", group.about, columns, cells)

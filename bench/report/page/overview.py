@@ -11,7 +11,7 @@ from bench.ledger.store import Line
 from bench.report import claims, counts
 from bench.report.claims import Judgement
 from bench.report.counts import Counts
-from bench.report.page.grid import number_of
+from bench.report.text_table import number_of
 from bench.report.verdict import ABOVE, BELOW, INCONCLUSIVE, REPRODUCED, Finding, published_number
 from bench.spec.predicates import FAILS, HOLDS
 from bench.spec.table import Paper, Table
