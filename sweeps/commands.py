@@ -16,7 +16,7 @@ from bench import plan as planning
 from bench.commands import tables as table_commands
 from bench.commands.selection import expanded, selected, selection
 from bench.errors import BenchError
-from bench.ledger import store
+from bench.ledger import provenance, store
 from bench.ledger.index import Index
 from bench.papers.registry import TABLES
 from bench.report import facts, render
@@ -109,6 +109,7 @@ def train(request: Request, options: Options | None = None) -> None:
     def replan() -> planning.Plan:
         return planning.make(chosen, request.budget, request.seeds, store.read(), overrides)
 
+    provenance.rows([])  # a damaged file is refused before anything is trained
     collecting.collect_from(options.storage, options.study)
     plan = replan()
     click.echo(table_commands.summary(plan, store.read(), workers), err=True)
