@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import optuna
@@ -44,6 +45,8 @@ def connect(text: str | None = None, wait: float = 0.0) -> Database | Journal:
             f"{path} is on a network disk ({kind}), where SQLite loses locks: use"
             f" journal:///{path.with_suffix('.journal')}"
         )
+    with suppress(OSError):  # SQLite itself names what is wrong
+        path.touch()  # SQLite's own files never have the rights of the folder's group
     return _open_database(full, f"sqlite:///{path}", wait)
 
 

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from datamodules.files import is_junk
 from datamodules.sources.manifest import MANIFEST, manifest_problem
 from datamodules.sources.records import SOURCES, File, Source
 
@@ -31,20 +32,26 @@ def folder(name: str) -> Path:
 def digest(path: Path, content: bool = True) -> tuple[int, int, str]:
     """Number of files, bytes and md5 of a file or folder; of a folder, the md5 of its sorted lines "path size md5".
 
-    Without ``content`` nothing is read and the md5 is empty.
+    Without ``content`` nothing is read and the md5 is empty. Files of file managers do not count. Raises ``OSError``.
     """
     if path.is_file():
         return 1, path.stat().st_size, _md5(path) if content else ""
     rows = []
     total = 0
-    for parent, _, names in os.walk(path):
+    for parent, _, names in os.walk(path, onerror=_raise, followlinks=True):
         for name in names:
+            if is_junk(name):
+                continue
             file = os.path.join(parent, name)
             size = os.stat(file).st_size
             total += size
             name_inside = os.path.relpath(file, path).replace(os.sep, "/")
             rows.append(f"{name_inside} {size} {_md5(Path(file))}\n" if content else name_inside)
     return len(rows), total, hashlib.md5("".join(sorted(rows)).encode()).hexdigest() if content else ""
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _md5(path: Path) -> str:
