@@ -51,7 +51,7 @@ class Recordings:
         try:
             with np.errstate(invalid="raise"):  # a time that is not finite has no value in us
                 events, label = self.dataset[self.places[index]]
-        except DataError:
+        except (DataError, MemoryError):
             raise
         except FloatingPointError:
             raise DataError(f"{self.names[index]}: a time stamp is not finite") from None
@@ -73,6 +73,8 @@ def _tonic(cls: type, folder: Path, check: Callable[[Any], bool] = _is_here, **s
     """
     try:
         return type(folder.name, (cls,), {"_check_exists": check})(str(folder.parent), **settings)
+    except MemoryError:
+        raise
     except Exception as error:
         raise DataError(
             f"{folder} cannot be read as {cls.__name__} ({type(error).__name__}: {error}): truncated or damaged"

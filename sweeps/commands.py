@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -22,6 +21,7 @@ from bench.papers.registry import TABLES
 from bench.report import facts, render
 from bench.report.summary import summary
 from bench.report.verdict import find_result
+from bench.spec.overrides import parsed
 from bench.spec.table import Cell
 
 if TYPE_CHECKING:
@@ -54,10 +54,7 @@ def _override(text: str) -> tuple[str, Any]:
     key, mark, value = text.partition("=")
     if not mark:
         raise BenchError(f"--set takes name=value, got {text!r}")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
+    return key, parsed(value)
 
 
 def training(command: Callable) -> Callable:
