@@ -27,12 +27,12 @@ def read(
     header = fields(lines[0])
     if problem := line_problem(lines[0]) or header_problem(header):
         raise BenchError(f"{path}:1: {problem}; {remedy}")
-    rows = []
-    for number, line in enumerate(lines[1:], start=2):
-        row = fields(line)
-        if problem := line_problem(line, header, row):
+    rows = [fields(line) for line in lines[1:]]
+    width = len(header)
+    for number, (line, row) in enumerate(zip(lines[1:], rows, strict=True), start=2):
+        suspect = width == 1 or len(row) != width or row == header or line.startswith(MARKERS)
+        if suspect and (problem := line_problem(line, header, row)):
             raise BenchError(f"{path}:{number}: {problem}; {remedy}")
-        rows.append(row)
     return header, rows
 
 

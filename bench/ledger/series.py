@@ -60,11 +60,21 @@ def read(experiment: Experiment, measure: Measure, protocol: str) -> dict[str, l
 def read_columns(file: Path, header_problem: Callable[[list[str]], str]) -> dict[str, list[float]]:
     """The columns of a file of numbers. Raises ``BenchError`` as ``csv_files.read``, and for a field that is none."""
     header, rows = csv_files.read(file, header_problem, REMEDY)
-    for number, row in enumerate(rows, start=2):
-        for name, text in zip(header, row, strict=True):
-            if not _is_number(text):
-                raise BenchError(f"{file}:{number}: {name} is {text!r}, not a number; {REMEDY}")
-    return {name: [float(row[i]) for row in rows] for i, name in enumerate(header)}
+    try:
+        columns = [list(map(float, texts)) for texts in zip(*rows, strict=True)] or [[] for _ in header]
+    except ValueError:
+        raise BenchError(f"{file}:{_not_a_number(header, rows)}; {REMEDY}") from None
+    return dict(zip(header, columns, strict=True))
+
+
+def _not_a_number(header: list[str], rows: list[list[str]]) -> str:
+    """Line, name and text of the first field that is no number."""
+    return next(
+        f"{number}: {name} is {text!r}, not a number"
+        for number, row in enumerate(rows, start=2)
+        for name, text in zip(header, row, strict=True)
+        if not _is_number(text)
+    )
 
 
 def _header_problem(header: list[str]) -> str:
