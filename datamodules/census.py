@@ -87,7 +87,7 @@ def _spikes(name: str) -> dict[str, str]:
     sources.check(name)
     labels = []
     forms = set()
-    for path in sorted(sources.folder(name).glob("*.h5")):
+    for path in sorted(sources.folder(name).glob("[!.]*.h5")):
         with h5py.File(path, "r") as file:
             labels.append(file["labels"][:])
             forms |= set(file["spikes"])

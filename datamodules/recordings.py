@@ -19,6 +19,7 @@ from tonic.io import read_mnist_file
 
 from datamodules.cache import Writer
 from datamodules.events import Places, drop
+from datamodules.files import is_junk
 from datamodules.sources import DataError, event_codes
 
 CHUNK = 200  # recordings a task
@@ -50,7 +51,7 @@ class Recordings:
         try:
             with np.errstate(invalid="raise"):  # a time that is not finite has no value in us
                 events, label = self.dataset[self.places[index]]
-        except DataError:
+        except (DataError, MemoryError):
             raise
         except FloatingPointError:
             raise DataError(f"{self.names[index]}: a time stamp is not finite") from None
@@ -61,15 +62,19 @@ class Recordings:
         return events, int(label)
 
 
-def _tonic(cls: type, folder: Path, *arguments: Any, **settings: Any) -> Any:
+def _is_here(dataset: Any) -> bool:
+    return True
+
+
+def _tonic(cls: type, folder: Path, check: Callable[[Any], bool] = _is_here, **settings: Any) -> Any:
     """Tonic's dataset ``cls`` of the files in ``folder``.
 
-    Their source has checked the files, so Tonic neither counts nor downloads.
+    Their source has checked the files, so Tonic neither counts nor downloads: ``check`` takes the place of its own.
     """
     try:
-        return type(folder.name, (cls,), {"_check_exists": lambda self: True})(
-            str(folder.parent), *arguments, **settings
-        )
+        return type(folder.name, (cls,), {"_check_exists": check})(str(folder.parent), **settings)
+    except MemoryError:
+        raise
     except Exception as error:
         raise DataError(
             f"{folder} cannot be read as {cls.__name__} ({type(error).__name__}: {error}): truncated or damaged"
@@ -86,12 +91,34 @@ def ssc(folder: Path, split: str) -> Recordings:
     return Recordings.sort(dataset, [f"{dataset.data_filename} recording {i:05}" for i in range(len(dataset))])
 
 
-def nmnist(folder: Path, split: str) -> Recordings:
-    dataset = _tonic(datasets.NMNIST, folder, train=split == "train")
+def _tonic_of_files(cls: type, folder: Path, part: str, ending: str, label: Callable[[Path], str]) -> Any:
+    """Tonic's dataset ``cls`` of the files below ``folder / part``, in linked folders too, without those of file
+    managers. ``label`` gives the number of a file's class as text.
+    """
+
+    def list_nothing(dataset: Any) -> bool:
+        dataset.folder_name = ".none"  # Tonic would stop at files of file managers, and enters no linked folder
+        return True
+
+    dataset = _tonic(cls, folder, list_nothing)
+    walk = os.walk(folder / part, followlinks=True)
+    paths = (os.path.join(parent, name) for parent, _, names in walk for name in names if not is_junk(name))
+    dataset.data = sorted(path for path in paths if path.endswith(ending))
     for path in dataset.data:
+        text = label(Path(path))
+        if not text.isdecimal():
+            raise DataError(f"{path} has label {text}, not a number")
+        dataset.targets.append(int(text))
+    return dataset
+
+
+def nmnist(folder: Path, split: str) -> Recordings:
+    part = "Train" if split == "train" else "Test"
+    dataset = _tonic_of_files(datasets.NMNIST, folder, part, ".bin", lambda path: path.parent.name)
+    for path, label in zip(dataset.data, dataset.targets, strict=True):
         if os.path.getsize(path) % 5:  # Tonic would drop the rest
             raise DataError(f"{path} is truncated: it ends within an event")
-        if len(label := os.path.basename(os.path.dirname(path))) > 1:  # Tonic would take its last digit
+        if label > 9:
             raise DataError(f"{path} has label {label}, the set's are 0..9")
     return Recordings.sort(dataset, [os.path.relpath(path, folder) for path in dataset.data])
 
@@ -147,7 +174,8 @@ def nmnist_7(folder: Path, split: str) -> Recordings:
 
 
 def dvs_gesture(folder: Path, split: str) -> Recordings:
-    dataset = _tonic(datasets.DVSGesture, folder, train=split == "train")
+    part = "ibmGestureTrain" if split == "train" else "ibmGestureTest"
+    dataset = _tonic_of_files(datasets.DVSGesture, folder, part, ".npy", lambda path: path.stem)
     return Recordings.sort(dataset, [os.path.relpath(path, folder) for path in dataset.data])
 
 
@@ -161,7 +189,7 @@ class _Clips:
 
 def dvs_clips(folder: Path, split: str) -> Recordings:
     """The ten clips; both splits are all of them."""
-    paths = sorted(folder.glob("*.bs2"))
+    paths = sorted(folder.glob("[!.]*.bs2"))
     return Recordings.sort(_Clips(paths), [path.name for path in paths])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -16,12 +15,13 @@ from bench import plan as planning
 from bench.commands import tables as table_commands
 from bench.commands.selection import expanded, selected, selection
 from bench.errors import BenchError
-from bench.ledger import store
+from bench.ledger import provenance, store
 from bench.ledger.index import Index
 from bench.papers.registry import TABLES
 from bench.report import facts, render
 from bench.report.summary import summary
 from bench.report.verdict import find_result
+from bench.spec.overrides import parsed
 from bench.spec.table import Cell
 
 if TYPE_CHECKING:
@@ -54,10 +54,7 @@ def _override(text: str) -> tuple[str, Any]:
     key, mark, value = text.partition("=")
     if not mark:
         raise BenchError(f"--set takes name=value, got {text!r}")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
+    return key, parsed(value)
 
 
 def training(command: Callable) -> Callable:
@@ -109,6 +106,7 @@ def train(request: Request, options: Options | None = None) -> None:
     def replan() -> planning.Plan:
         return planning.make(chosen, request.budget, request.seeds, store.read(), overrides)
 
+    provenance.rows([])  # a damaged file is refused before anything is trained
     collecting.collect_from(options.storage, options.study)
     plan = replan()
     click.echo(table_commands.summary(plan, store.read(), workers), err=True)

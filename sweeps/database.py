@@ -7,6 +7,7 @@ answers a claim or a status in one query.
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 import time
 import uuid
@@ -27,6 +28,9 @@ from bench.errors import BenchError
 from sweeps.addresses import grace, masked, patience
 from sweeps.optuna_private import STALE_TRIAL_IDS, stale_trial_ids
 from sweeps.queued_trial import SELECTOR_KEYS, Attributes, NewTrial, QueuedTrial, Selector
+
+# SQLite's words for a file that waiting does not mend
+UNUSABLE = ("readonly database", "disk is full", "disk I/O error", "malformed", "not a database", "unable to open")
 
 
 def error_text(error: BaseException) -> str:
@@ -52,6 +56,14 @@ def _is_unavailable(error: BaseException) -> bool:
     )
 
 
+def _is_unusable_file(error: BaseException) -> bool:
+    """Whether ``error`` is of a SQLite file that waiting does not mend: read-only, damaged, or on a full disk."""
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    if not isinstance(cause, sqlalchemy.exc.OperationalError | sqlalchemy.exc.DatabaseError):
+        return False
+    return isinstance(cause.orig, sqlite3.Error) and any(text in str(cause.orig) for text in UNUSABLE)
+
+
 def retry(call: Callable[[], Any], address: str) -> Any:
     """Call ``call()`` again while the storage is away, for up to ``patience()`` seconds; then raise ``BenchError``."""
     deadline = time.monotonic() + patience()
@@ -61,9 +73,11 @@ def retry(call: Callable[[], Any], address: str) -> Any:
         try:
             return call()
         except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
+            reason = error_text(error)
+            if _is_unusable_file(error):
+                raise BenchError(f"storage {masked(address)} cannot be used: {reason}") from None
             if not _is_unavailable(error):
                 raise
-            reason = error_text(error)
             if time.monotonic() > deadline:
                 raise BenchError(f"storage {masked(address)} has been away for {patience():.0f} s: {reason}") from None
             if not reported:

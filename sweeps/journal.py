@@ -14,13 +14,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import TrialState, create_trial
 
 from bench.errors import BenchError
-from sweeps.optuna_private import trial_id
+from sweeps.optuna_private import JOURNAL_FIELDS, trial_id
 from sweeps.queued_trial import Attributes, NewTrial, QueuedTrial, Selector
 
 
@@ -97,7 +98,14 @@ class JournalFile(JournalFileBackend):
         self._retry(append)
 
     def read_logs(self, log_number_from: int) -> Any:
-        return iter(self._retry(lambda: list(JournalFileBackend.read_logs(self, log_number_from))))
+        logs = self._retry(lambda: list(JournalFileBackend.read_logs(self, log_number_from)))
+        for number, log in enumerate(logs, start=log_number_from + 1):
+            if problem := _record_problem(log):
+                raise BenchError(
+                    f"journal {self.path}:{number}: {problem}; nothing was changed; delete the line, or name another"
+                    " file as storage"
+                )
+        return iter(logs)
 
     def _ends_with_newline(self) -> bool:
         with self.path.open("rb") as file:
@@ -124,6 +132,18 @@ def _is_record(row: bytes) -> bool:
         return isinstance(json.loads(row), dict)
     except ValueError:
         return False
+
+
+def _record_problem(log: dict[str, Any]) -> str:
+    """What is wrong with a record, empty where nothing is."""
+    if "op_code" not in log:
+        return "not a record of a journal: it has no operation (op_code)"
+    code = log["op_code"]
+    fields = JOURNAL_FIELDS.get(code) if isinstance(code, int) else None
+    if fields is None:
+        return f"operation {code!r} is unknown to this version of Optuna ({optuna.__version__})"
+    absent = sorted((fields | {"worker_id"}) - log.keys())
+    return f"a record without {', '.join(absent)}" if absent else ""
 
 
 class Journal(JournalStorage):

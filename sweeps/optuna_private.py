@@ -7,12 +7,29 @@ asking the storage for the id would cost a query each.
 from __future__ import annotations
 
 from optuna.storages import RDBStorage
+from optuna.storages.journal._storage import JournalOperation
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 
-__all__ = ["STALE_TRIAL_IDS", "FrozenStudy", "stale_trial_ids", "study_id", "trial_id"]
+__all__ = ["JOURNAL_FIELDS", "STALE_TRIAL_IDS", "FrozenStudy", "stale_trial_ids", "study_id", "trial_id"]
 
 STALE_TRIAL_IDS = "_get_stale_trial_ids"  # `Study.optimize` calls this method of a storage before every trial
+
+# Code of an operation in a journal -> the fields of its record, beside "op_code" and "worker_id"
+JOURNAL_FIELDS: dict[object, frozenset[str]] = {
+    JournalOperation.CREATE_STUDY.value: frozenset({"study_name", "directions"}),
+    JournalOperation.DELETE_STUDY.value: frozenset({"study_id"}),
+    JournalOperation.SET_STUDY_USER_ATTR.value: frozenset({"study_id", "user_attr"}),
+    JournalOperation.SET_STUDY_SYSTEM_ATTR.value: frozenset({"study_id", "system_attr"}),
+    JournalOperation.CREATE_TRIAL.value: frozenset({"study_id", "datetime_start"}),
+    JournalOperation.SET_TRIAL_PARAM.value: frozenset(
+        {"trial_id", "param_name", "param_value_internal", "distribution"}
+    ),
+    JournalOperation.SET_TRIAL_STATE_VALUES.value: frozenset({"trial_id", "state", "values"}),
+    JournalOperation.SET_TRIAL_INTERMEDIATE_VALUE.value: frozenset({"trial_id", "step", "intermediate_value"}),
+    JournalOperation.SET_TRIAL_USER_ATTR.value: frozenset({"trial_id", "user_attr"}),
+    JournalOperation.SET_TRIAL_SYSTEM_ATTR.value: frozenset({"trial_id", "system_attr"}),
+}
 
 
 def study_id(study: FrozenStudy) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import optuna
@@ -11,13 +12,13 @@ from optuna.exceptions import StorageInternalError
 
 from bench.errors import BenchError
 from sweeps.addresses import FORMS, NETWORK_DISKS, address, file_system, grace, masked, patience
-from sweeps.database import Database, error_text, report_waiting
+from sweeps.database import UNUSABLE, Database, error_text, report_waiting
 from sweeps.journal import Journal
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 TABLE_RACE = ("already exists", "duplicate key", "UNIQUE constraint")  # another process made the tables just now
-FINAL_ERRORS = ("password", "does not exist", "not a database")  # waiting does not help
+FINAL_ERRORS = ("password", "does not exist", *UNUSABLE)  # waiting does not help
 
 
 def connect(text: str | None = None, wait: float = 0.0) -> Database | Journal:
@@ -44,6 +45,8 @@ def connect(text: str | None = None, wait: float = 0.0) -> Database | Journal:
             f"{path} is on a network disk ({kind}), where SQLite loses locks: use"
             f" journal:///{path.with_suffix('.journal')}"
         )
+    with suppress(OSError):  # SQLite itself names what is wrong
+        path.touch()  # SQLite's own files never have the rights of the folder's group
     return _open_database(full, f"sqlite:///{path}", wait)
 
 

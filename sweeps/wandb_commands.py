@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -58,7 +57,7 @@ def wandb_run(table_id: str, cell: str, seed: int, budget: str, threads: int) ->
     click.echo(
         "\n".join(f"{line.experiment} {line.measure} {line.protocol}: {line.status} {line.value}" for line in lines)
     )
-    sys.exit(any(line.status not in ("ok", "not applicable") for line in lines))
+    sys.exit(int(any(line.status not in ("ok", "not applicable") for line in lines)))  # W&B takes no bool
 
 
 @wandb.command("trial", context_settings={"ignore_unknown_options": True})
@@ -78,13 +77,11 @@ def wandb_trial(task: str, model: str, budget: str, settings: tuple[str, ...]) -
         name, mark, value = text.removeprefix("--").partition("=")
         if not mark or name not in subject.space:
             raise BenchError(f"{text!r} is not --NAME=VALUE of one of {', '.join(subject.space)}")
-        values[name] = (
-            json.loads(value) if value.replace(".", "").replace("-", "").replace("e", "").isdigit() else value
-        )
+        values[name] = wandb_sweeps.setting(name, value, subject.space[name])
     chosen = experiment(subject.task, subject.model, budget, values)
     lines, _ = training.run(chosen, (ACCURACY,), 1, kind="search")
     click.echo(f"{chosen.id}: {lines[0].status} {lines[0].error}")
-    sys.exit(lines[0].status != "ok")
+    sys.exit(int(lines[0].status != "ok"))  # W&B takes no bool
 
 
 @wandb.command("sync")

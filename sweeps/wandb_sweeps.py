@@ -6,6 +6,7 @@ sweep W&B names the runs itself. The experiment keeps its id, and its ledger lin
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from bench.ledger.validity import valid
 from bench.papers.registry import TABLES, TASKS, find_model
 from bench.plan import Job
 from bench.spec.experiment import Experiment
+from bench.spec.overrides import parsed
 from bench.spec.table import Table
 
 HEAD = "# Written by: python -m sweeps wandb write\n"
@@ -70,6 +72,23 @@ def parameter(distribution: BaseDistribution) -> dict[str, Any]:
     if isinstance(distribution, IntDistribution) and distribution.step == 1 and not distribution.log:
         return {"distribution": "int_uniform", "min": distribution.low, "max": distribution.high}
     raise BenchError(f"{distribution} has no counterpart in W&B")
+
+
+def setting(name: str, text: str, distribution: BaseDistribution) -> Any:
+    """The value that ``text`` is for a setting with ``distribution``. Raises ``BenchError`` where it is none."""
+    value = parsed(text)
+    if isinstance(distribution, CategoricalDistribution):
+        for choice in distribution.choices:
+            if choice in (value, text):
+                return choice
+        raise BenchError(f"--{name} takes one of {', '.join(map(str, distribution.choices))}, got {text!r}")
+    whole = isinstance(distribution, IntDistribution)
+    if isinstance(value, float) and whole and value.is_integer():
+        value = int(value)
+    kinds: tuple[type, ...] = (int,) if whole else (int, float)
+    if type(value) not in kinds or not math.isfinite(value):
+        raise BenchError(f"--{name} takes a {'whole ' if whole else ''}number, got {text!r}")
+    return value
 
 
 def search_yaml(task: str, model: str, budget: str) -> str:

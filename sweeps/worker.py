@@ -247,7 +247,7 @@ def main(queue: dict[str, Any], threads: int, pipe: Any, gpu: str | None, option
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     log = paths.home() / "logs" / f"worker-{os.getpid()}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
 

@@ -44,6 +44,8 @@ def data_status(as_json: bool) -> None:
         click.echo(f"{'':22} {row['title']}{': ' + counts if counts else ''}{size}; {row['citation']}")
         for problem in row["problems"]:
             click.echo(f"{'':22} {problem}")
+        if row["nearby"]:
+            click.echo(f"{'':22} {row['nearby']}")
         for mirror in row["mirrors"]:
             click.echo(f"{'':22} from {mirror}")
         for report in row["reports"]:

@@ -211,9 +211,11 @@ def missing_data(made: planning.Plan) -> list[str]:
     lines = []
     counts = Counter(job.experiment.config["data"] for job in made.no_data)
     for name, count in counts.items():
-        damaged = [text for text in sources.status(name)["problems"] if not text.startswith("missing: ")]
+        status = sources.status(name)
+        damaged = [text for text in status["problems"] if not text.startswith("missing: ")]
         state = f"damaged: {name}" if damaged else f"data missing: {name}"
         reason = f" ({damaged[0]})" if damaged else ""
         advice = f"python -m bench data fetch {name}, or python -m bench data status for where it belongs"
+        advice = status["nearby"] or advice
         lines.append(f"{state}{reason}, {count} experiments left out: {advice}")
     return lines

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
-from bench.ledger import series, store
+from bench.ledger import csv_files, series, store
 from bench.spec.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -49,18 +49,21 @@ def read(experiment: Experiment) -> dict[str, np.ndarray] | None:
     file = series.training_file_present(FOLDER, experiment)
     if file is None:
         return None
-    header, *rows = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8", errors="replace")))) or [[]]
-    remedy = "take it back from git or train again"
-    if header != HEADER or not rows:
-        raise BenchError(f"{file}: not the correctness of test samples ({', '.join(HEADER)}); {remedy}")
+    rows = csv_files.read(file, _header_problem, series.REMEDY)[1]
+    if not rows:
+        raise BenchError(f"{file}: it is cut off below its header; {series.REMEDY}")
     correct = {}
     for number, row in enumerate(rows, start=2):
         try:
             protocol, samples, bits = row
             correct[protocol] = _unpacked(bits, int(samples))
         except ValueError as error:
-            raise BenchError(f"{file}:{number}: {error}; {remedy}") from None
+            raise BenchError(f"{file}:{number}: {error}; {series.REMEDY}") from None
     return correct
+
+
+def _header_problem(header: list[str]) -> str:
+    return "" if header == HEADER else f"not the correctness of test samples ({', '.join(HEADER)})"
 
 
 def _unpacked(bits: str, samples: int) -> np.ndarray:

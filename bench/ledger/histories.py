@@ -96,11 +96,10 @@ def check(lines: Iterable[Line]) -> None:
 
 
 def _read_file(file: Path, epochs: int | None) -> Columns:
-    text = file.read_text(encoding="utf-8", errors="replace")
-    header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
-    if problem := _header_problem(header) or _problem(header, rows, text, epochs):
-        raise BenchError(f"{file}: {problem}; take it back from git or train again")
-    return {name: [float(row[i]) for row in rows] for i, name in enumerate(header)}
+    columns = series.read_columns(file, _header_problem)
+    if problem := _problem(columns, epochs):
+        raise BenchError(f"{file}: {problem}; {series.REMEDY}")
+    return columns
 
 
 def _header_problem(header: list[str]) -> str:
@@ -109,24 +108,17 @@ def _header_problem(header: list[str]) -> str:
     return f"the header is not that of a history (epoch, step, and some of {', '.join(COLUMNS[2:])})"
 
 
-def _problem(header: list[str], rows: list[list[str]], text: str, epochs: int | None) -> str:
-    """What is wrong below a right ``header``; empty where nothing is."""
-    if not rows or not text.endswith("\n"):
+def _problem(columns: Columns, epochs: int | None) -> str:
+    """What is wrong with the numbers below a right header; empty where nothing is."""
+    rows = len(columns["epoch"])
+    if not rows:
         return "it is cut off"
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(header):
-            return f"line {number + 1} has {len(row)} fields where {len(header)} are expected"
-        if not all(_is_finite(field) for field in row):
-            return f"line {number + 1} has a field that is not a finite number"
-        if float(row[0]) != number:
-            return f"epoch {number} is missing: line {number + 1} has epoch {row[0]}"
-    if epochs and len(rows) != epochs:
-        return f"it has {len(rows)} epochs where the ledger has {epochs}"
+    for name, numbers in columns.items():
+        for number, value in enumerate(numbers, start=1):
+            if not math.isfinite(value):
+                return f"line {number + 1} has {name} {value}, which is not a finite number"
+            if name == "epoch" and value != number:
+                return f"epoch {number} is missing: line {number + 1} has epoch {value:g}"
+    if epochs and rows != epochs:
+        return f"it has {rows} epochs where the ledger has {epochs}"
     return ""
-
-
-def _is_finite(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False

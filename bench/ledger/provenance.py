@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench import paths
 from bench.errors import BenchError
+from bench.ledger import csv_files
 from bench.ledger.locks import results_lock
 from bench.ledger.store import write
 from bench.spec.experiment import canonical_hash
@@ -139,19 +140,11 @@ def _filled(rows: Iterable[list[str]]) -> list[list[str]]:
     return [[*row, *[""] * (len(COLUMNS) - len(row))] for row in rows]
 
 
+def _header_problem(header: list[str]) -> str:
+    known = header in (COLUMNS, FIRST_COLUMNS)
+    return "" if known else f"the header is not that of environments ({', '.join(COLUMNS[:4])}, …)"
+
+
 def _read(results: Path | None = None) -> list[list[str]]:
     path = _path(results)
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8", errors="replace")
-    remedy = "nothing was changed; mend the line or take the file back from git"
-    lines = list(csv.reader(io.StringIO(text)))
-    if not lines or lines[0] not in (COLUMNS, FIRST_COLUMNS):
-        raise BenchError(f"{path}:1: the header is not that of environments ({', '.join(COLUMNS[:4])}, …); {remedy}")
-    if not text.endswith("\n"):
-        raise BenchError(f"{path}:{len(lines)}: the last line is cut off; {remedy}")
-    header, *recorded = lines
-    for number, row in enumerate(recorded, start=2):
-        if len(row) != len(header):
-            raise BenchError(f"{path}:{number}: {len(row)} fields where {len(header)} are expected; {remedy}")
-    return _filled(recorded)
+    return _filled(csv_files.read(path, _header_problem)[1]) if path.exists() else []

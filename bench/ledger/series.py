@@ -7,14 +7,18 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import fmean
 
 from bench import paths
+from bench.errors import BenchError
+from bench.ledger import csv_files
 from bench.ledger.store import write
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
+
+REMEDY = "take it back from git or train again"
 
 
 def path(experiment: Experiment, measure: Measure, protocol: str) -> Path:
@@ -48,12 +52,43 @@ def write_series(experiment: Experiment, measure: Measure, protocol: str, column
 
 
 def read(experiment: Experiment, measure: Measure, protocol: str) -> dict[str, list[float]] | None:
-    """The columns, ``None`` without such a file."""
+    """The columns, ``None`` without such a file. Raises ``BenchError`` for a damaged file."""
     file = path(experiment, measure, protocol)
-    if not file.exists():
-        return None
-    header, *rows = csv.reader(io.StringIO(file.read_text(encoding="utf-8")))
-    return {name: [float(row[i]) for row in rows] for i, name in enumerate(header)}
+    return read_columns(file, _header_problem) if file.exists() else None
+
+
+def read_columns(file: Path, header_problem: Callable[[list[str]], str]) -> dict[str, list[float]]:
+    """The columns of a file of numbers. Raises ``BenchError`` as ``csv_files.read``, and for a field that is none."""
+    header, rows = csv_files.read(file, header_problem, REMEDY)
+    try:
+        columns = [list(map(float, texts)) for texts in zip(*rows, strict=True)] or [[] for _ in header]
+    except ValueError:
+        raise BenchError(f"{file}:{_not_a_number(header, rows)}; {REMEDY}") from None
+    return dict(zip(header, columns, strict=True))
+
+
+def _not_a_number(header: list[str], rows: list[list[str]]) -> str:
+    """Line, name and text of the first field that is no number."""
+    return next(
+        f"{number}: {name} is {text!r}, not a number"
+        for number, row in enumerate(rows, start=2)
+        for name, text in zip(header, row, strict=True)
+        if not _is_number(text)
+    )
+
+
+def _header_problem(header: list[str]) -> str:
+    if len(set(header)) == len(header) and all(name and not _is_number(name) for name in header):
+        return ""
+    return "the header does not have a name for each column"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def repeats(columns: Mapping[str, list[float]], measure: Measure) -> list[float]:

@@ -5,9 +5,9 @@ truth.
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -16,6 +16,7 @@ from typing import Any
 
 from bench import paths
 from bench.errors import BenchError
+from bench.ledger import csv_files
 from bench.ledger.locks import results_lock
 from datamodules import files
 
@@ -151,48 +152,37 @@ def read(results: Path | None = None, only: Iterable[str] | None = None) -> list
 
 def read_file(path: Path) -> list[Line]:
     """The lines of one file. Raises ``BenchError`` naming file and line of anything that is not a ledger line."""
-    text = _whole(path)
-    keep = "nothing was changed; mend the line or take the file back from git"
-    if text and not text.endswith("\n"):
-        raise BenchError(f"{path}:{text.count(chr(10)) + 1}: the last line is cut off; {keep}")
+    first, *raws = csv_files.read_lines(path)
+    if csv_files.fields(first) != HEADER:
+        raise BenchError(f"{path}:1: {_header_problem(first)}; {csv_files.REMEDY}")
     lines: list[Line] = []
-    for number, raw in enumerate(text.splitlines(), start=1):
-        row = raw.split(",") if '"' not in raw else next(csv.reader([raw]), [])
-        if number > 1 and len(row) == len(HEADER) and row[0] == str(SCHEMA):
-            try:
-                line = _line(row)
-            except (ValueError, KeyError) as error:
-                raise BenchError(f"{path}:{number}: not a ledger line ({error}); {keep}") from None
-            if line.status not in STATUSES:
-                known = ", ".join(STATUSES)
-                raise BenchError(f"{path}:{number}: status {line.status!r} is unknown; known: {known}; {keep}")
-            lines.append(line)
-        elif number > 1 or row != HEADER:
-            raise BenchError(f"{path}:{number}: {_problem(raw, row, number)}; {keep}")
+    for number, raw in enumerate(raws, start=2):
+        row = raw.split(",") if '"' not in raw else csv_files.fields(raw)
+        if len(row) != len(HEADER) or row[0] != str(SCHEMA):
+            raise BenchError(f"{path}:{number}: {_problem(raw, row)}; {csv_files.REMEDY}")
+        try:
+            line = _line(row)
+        except (ValueError, KeyError) as error:
+            raise BenchError(f"{path}:{number}: not a ledger line ({error}); {csv_files.REMEDY}") from None
+        if line.status not in STATUSES:
+            known = ", ".join(STATUSES)
+            raise BenchError(f"{path}:{number}: status {line.status!r} is unknown; known: {known}; {csv_files.REMEDY}")
+        lines.append(line)
     return lines
 
 
-def _problem(raw: str, row: list[str], number: int) -> str:
+def _header_problem(first: str) -> str:
+    problem = f"the header is not that of schema {SCHEMA} ({', '.join(HEADER[:4])}, …)"
+    return csv_files.line_problem(first) or problem
+
+
+def _problem(raw: str, row: list[str]) -> str:
     """What is wrong with a row that is no ledger line of this schema."""
-    if raw.startswith(("<<<<<<<", "=======", ">>>>>>>", "|||||||")):
-        return "a merge conflict marker: keep the lines of both sides and delete the markers"
-    if number == 1:
-        return f"the header is not that of schema {SCHEMA} ({', '.join(HEADER[:4])}, …)"
-    if row and row[0] != str(SCHEMA):
+    if problem := csv_files.line_problem(raw):
+        return problem
+    if row != HEADER and len(row) > 1 and row[0].isdigit() and row[0] != str(SCHEMA):
         return f"schema {row[0]!r} is unknown here (known: {SCHEMA}); a newer version of the suite wrote it"
-    return f"{len(row)} fields where {len(HEADER)} are expected"
-
-
-def _whole(path: Path) -> str:
-    """The text of ``path``, read again for a moment where it ends within a line: another process may be appending
-    it.
-    """
-    for _ in range(10):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        if not text or text.endswith("\n"):
-            break
-        time.sleep(0.02)
-    return text
+    return csv_files.line_problem(raw, HEADER, row) or f"it does not begin with the schema ({SCHEMA})"
 
 
 def append(lines: Iterable[Line], series: Collection[Path] = ()) -> None:
@@ -248,18 +238,16 @@ def _write_lines(path: Path, rows: Iterable[Sequence[str]]) -> None:
 
 def append_to(path: Path, lines: list[Line]) -> None:
     """``append`` to a file that nobody else writes to."""
+    rows = [line.texts() for line in lines]
+    if not path.exists():
+        return _write_lines(path, rows)
+    read_file(path)  # never append to a broken file
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    data = out.getvalue().encode()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        size = path.stat().st_size if path.exists() else 0
-        if size == 0:
-            writer.writerow(HEADER)
-        else:
-            read_file(path)  # never append to a broken file
-        writer.writerows(line.texts() for line in lines)
-        data = out.getvalue().encode()
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        size = path.stat().st_size
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND)
         try:
             if os.write(handle, data) != len(data):
                 raise OSError(28, "No space left on device")
@@ -271,9 +259,13 @@ def append_to(path: Path, lines: list[Line]) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        raise BenchError(
-            f"cannot write {path} ({error.strerror}): free space or set BENCH_RESULTS; nothing half-written was kept"
-        ) from None
+        raise BenchError(_not_written(path, error)) from None
+
+
+def _not_written(path: Path, error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"cannot write {path} ({error.strerror}): get the right to write there or set BENCH_RESULTS"
+    return f"cannot write {path} ({error.strerror}): free space or set BENCH_RESULTS; nothing half-written was kept"
 
 
 def sort() -> None:
@@ -295,4 +287,4 @@ def write(path: Path, text: str | bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_atomically(path, content)
     except OSError as error:
-        raise BenchError(f"cannot write {path} ({error.strerror}); the old file is unchanged") from None
+        raise BenchError(_not_written(path, error)) from None

@@ -88,10 +88,11 @@ def _default_setting(path: str, neuron: dict[str, Any]) -> str:
 def update(fresh: bool = True) -> dict[Question, str]:
     """Bring facts.csv up to date and return it. Lines about missing data sets stay; those of old recipes go.
 
-    Without ``fresh`` only what facts.csv lacks is computed.
+    Without ``fresh`` only what facts.csv lacks is computed. Otherwise a damaged file is set aside and made again.
     """
     questions = facts.all_questions(TABLES)
-    values = {question: value for question, value in facts.read().items() if question in questions}
+    known = facts.read_or_set_aside() if fresh else facts.read()
+    values = {question: value for question, value in known.items() if question in questions}
     values |= compute(questions if fresh else questions - values.keys())
     facts.save(values)
     return values

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import logging
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from typing import Any
 
 from bench import paths
 from bench.errors import BenchError
+from bench.ledger import csv_files
 from bench.ledger.store import write
 from bench.measures import MEASURES
 from bench.papers.registry import MODELS
@@ -28,6 +31,7 @@ from bench.spec.table import COUNTED, Cell, Table
 from bench.spec.task import Task
 from datamodules.sources import SOURCES, missing
 
+log = logging.getLogger(__name__)
 HEADER = ["fact", "of", "subject", "key", "value"]
 WHOLE_NETWORK = "whole network"
 COMMAND = "python -m bench facts"
@@ -63,11 +67,13 @@ def path() -> Path:
     return paths.results() / "facts.csv"
 
 
+def _header_problem(header: list[str]) -> str:
+    return "" if header == HEADER else f"the header is not that of facts ({', '.join(HEADER)})"
+
+
 @lru_cache(maxsize=4)
 def _read(file: Path, changed_ns: int) -> dict[Question, str]:
-    header, *rows = csv.reader(io.StringIO(file.read_text(encoding="utf-8")))
-    if header != HEADER or any(len(row) != len(HEADER) for row in rows):
-        raise BenchError(f"{file} is not a list of facts ({', '.join(HEADER)}): take it back from git, or {COMMAND}")
+    _, rows = csv_files.read(file, _header_problem, f"take the file back from git, or: {COMMAND}")
     return {Question(*row[:-1]): row[-1] for row in rows}
 
 
@@ -75,6 +81,21 @@ def read() -> dict[Question, str]:
     """The values in facts.csv; none without the file."""
     file = path()
     return _read(file, file.stat().st_mtime_ns) if file.exists() else {}
+
+
+def read_or_set_aside() -> dict[Question, str]:
+    """``read``. A damaged file is renamed, with a warning, and its lines that are right are what is known."""
+    try:
+        return read()
+    except BenchError as error:
+        file = path()
+        numbers = itertools.count(1)
+        copy = next(c for n in numbers if not (c := file.with_name(f"{file.name}.damaged-{n}")).exists())
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        file.rename(copy)
+        log.warning("%s; the file is now %s, and facts are computed again", error, copy.name)
+    rows = [csv_files.fields(line) for line in lines]
+    return {Question(*row[:-1]): row[-1] for row in rows if len(row) == len(HEADER) and row != HEADER}
 
 
 def save(values: Mapping[Question, str]) -> None:

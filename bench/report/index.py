@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 
-from bench import paths
 from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.measures import ACCURACY, ENERGY, SILHOUETTE
@@ -72,11 +70,9 @@ def _row(name: str, title: str, numbers: counts.Counts) -> str:
 
 def _speed() -> list[str]:
     """The last measurement of the scan's benchmark; nothing without one."""
-    path = paths.results() / "speed.csv"
-    if not path.exists():
+    rows = timings.read()
+    if not rows:
         return []
-    with path.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     about = (
         f"Median of whole training steps, {rows[0]['threads']} CPU threads; `make speed` measures again. Raw:"
         " [speed.csv](speed.csv). loop: the same step in plain PyTorch. floor: the dense matrix products alone, which"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,8 +25,7 @@ REPLACEABLE_BY: dict[type, tuple[tuple[type, ...], str]] = {
 TYPES_BY_PATH: dict[str, tuple[tuple[type, ...], str]] = {
     "lr_neuron": ((int, float, dict), "a number, or a JSON object of numbers by name"),
 }
-
-
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 # Names that users of other libraries type: the setting's name here
 SYNONYMS = {
     "learning_rate": "lr",
@@ -37,6 +38,14 @@ SYNONYMS = {
     "gradient_clip_val": "clip",
     "hidden": "layers",
 }
+
+
+def parsed(text: str) -> Any:
+    """The value that ``text`` is as JSON, or as a number such as .5 that JSON does not know; else ``text`` itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return float(text) if NUMBER.fullmatch(text) else text
 
 
 def _always(value: Any) -> bool:

@@ -104,7 +104,7 @@ def evaluation_splits(standin: Path, real: Path, trained_digits: Split) -> dict[
     ``trained_digits`` are stand-in recordings of the digits in the real training recordings. On stand-in recordings of
     the same digits as the real ones, a lower accuracy on the real ones is due to the simulation alone.
     """
-    real_test = len(list(real.glob("Test/*/*.bin")))
+    real_test = len(list(real.glob("Test/*/[!.]*.bin")))
     return {
         "stand-in, its test set": load(standin, "test"),
         "real, test recordings": load(real, "test"),

@@ -3,28 +3,59 @@
 from __future__ import annotations
 
 import csv
+import io
+import math
 from typing import Any
 
 from bench import paths
+from bench.errors import BenchError
+from bench.ledger import csv_files, store
 from bench.speed import data_loading, overhead
 from bench.speed.peers import PEERS
 from bench.speed.workloads import COLUMNS, NAMES, WORKLOADS
 
+REMEDY = "take the file back from git, or delete it and measure again: make speed"
+NUMBERS = ("median_ms", "p10_ms", "p90_ms", "peak_mb")
+
+
+def read() -> list[dict[str, str]]:
+    """The rows of ``results/speed.csv``; none without the file. Raises ``BenchError`` for a damaged file."""
+    path = paths.results() / "speed.csv"
+    if not path.exists():
+        return []
+    header, texts = csv_files.read(path, _header_problem, REMEDY)
+    rows = [dict(zip(header, row, strict=True)) for row in texts]
+    for number, row in enumerate(rows, start=2):
+        for name in NUMBERS:
+            if row[name] and not _is_number(row[name]):
+                raise BenchError(f"{path}:{number}: {name} is {row[name]!r}, not a number; {REMEDY}")
+    return rows
+
+
+def _header_problem(header: list[str]) -> str:
+    known = tuple(header[: len(COLUMNS)]) == COLUMNS and len(set(header)) == len(header)
+    return "" if known else f"the header is not that of times ({', '.join(COLUMNS[:4])}, …)"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
 
 def write(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Replace the rows of the workloads in ``rows`` in ``results/speed.csv``, and give all of its rows. Rows of unknown
-    workloads are dropped.
+    workloads are dropped. Raises as ``read``.
     """
-    path = paths.results() / "speed.csv"
-    present = list(csv.DictReader(path.open())) if path.exists() else []
     replaced = {row["workload"] for row in rows}
-    merged = [row for row in present if row["workload"] not in replaced and row["workload"] in NAMES] + rows
+    merged = [row for row in read() if row["workload"] not in replaced and row["workload"] in NAMES] + rows
     merged.sort(key=lambda row: NAMES.index(row["workload"]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(merged)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(merged)
+    store.write(paths.results() / "speed.csv", out.getvalue())
     return merged
 
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 import torch
+
+# What torch's errors say where an allocation failed, in small letters
+EXHAUSTED = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "alloc_failed")
+
+
+def is_exhausted(error: BaseException) -> bool:
+    """Whether ``error`` means that memory ended, on the CPU or a GPU: torch has no class of its own for the CPU."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, MemoryError):  # numpy's own error is one
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in EXHAUSTED)
 
 
 def reset_peak() -> None:

@@ -177,8 +177,8 @@ def _status(error: Exception) -> tuple[str, str]:
             return "not applicable", str(error)
         case Diverged():
             return "diverged", str(error)
-        case MemoryError() | torch.cuda.OutOfMemoryError():
-            return "oom", str(error) or "out of memory"
+    if memory.is_exhausted(error):
+        return "oom", str(error) or "out of memory"
     return "failed", f"{type(error).__name__}: {error}"
 
 
@@ -221,8 +221,13 @@ def check(experiments: Iterable[Experiment]) -> None:
             module.configure_optimizers()
             for neuron in module.network.neurons:
                 scan(neuron, *[torch.zeros(1, 1, neuron.size)] * neuron.inputs, backend="loop")
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ArithmeticError) as error:
             raise BenchError(f"{experiment}: {error}") from None
+        except (MemoryError, RuntimeError) as error:
+            if not memory.is_exhausted(error):
+                raise
+            reason = str(error).strip().splitlines() or ["out of memory"]
+            raise BenchError(f"{experiment} needs more memory than there is here: {reason[0]}") from None
 
 
 def _train(
@@ -260,6 +265,8 @@ def _usable(checkpoint: Path, config: dict[str, Any]) -> bool:
     try:
         return torch.load(checkpoint, map_location="cpu", weights_only=True)["hyper_parameters"]["config"] == config
     except Exception as error:
+        if memory.is_exhausted(error):
+            raise
         log.warning("checkpoint %s is unusable (%s): training starts over", checkpoint, type(error).__name__)
         shutil.move(checkpoint, checkpoint.with_suffix(".damaged"))
         return False

@@ -22,6 +22,7 @@ from bench import paths
 from bench.ledger.locks import folder_key
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
+from bench.training import memory
 from datamodules.base import SequenceData
 from lightning_modules.spiking import SpikingModule
 
@@ -155,6 +156,8 @@ def load(experiment: Experiment) -> Trained | None:
         if trained.sha256 != content["sha256"]:
             raise ValueError("another sha256 than when it was written")
     except Exception as error:
+        if memory.is_exhausted(error):
+            raise
         log.warning("weights %s are unusable (%s: %s): training starts over", path, type(error).__name__, error)
         shutil.move(path, path.with_suffix(".damaged"))
         return None

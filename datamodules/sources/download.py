@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.client
 import os
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from datamodules.locks import locked
-from datamodules.sources.local import DataError, advice, folder, form, problem
+from datamodules.sources.local import DataError, advice, folder, form, found_nearby, problem
 from datamodules.sources.records import SOURCES, File
 from datamodules.sources.unpack import unpack
 
@@ -42,6 +43,10 @@ def fetch(name: str, report: Report) -> None:
         raise DataError(f"{source.title} is not downloaded; {advice(name)}")
     if not source.files:
         return report(f"{source.title}: nothing to download")
+    if not _needed(name):  # a folder that is complete may be read-only
+        return report(f"{source.title}: complete in {target}")
+    if text := found_nearby(name):
+        report(f"{source.title}: {text}")
     try:
         with locked(target / ".fetch.lock", lambda: report(f"{source.title}: another process is fetching it, waiting")):
             for file in _needed(name):
@@ -52,9 +57,15 @@ def fetch(name: str, report: Report) -> None:
                     unpack(target / file.path, file)
     except OSError as error:
         raise DataError(
-            f"{source.title}: cannot write below {target} ({error.strerror}): free some space or set BENCH_DATA"
+            f"{source.title}: cannot write below {target} ({error.strerror}): {_remedy(error)} or set BENCH_DATA"
         ) from None
     report(f"{source.title}: complete in {target}")
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "get the right to write there"
+    return "free some space"
 
 
 def _needed(name: str) -> list[File]:

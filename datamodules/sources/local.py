@@ -8,7 +8,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from datamodules.files import is_junk
 from datamodules.sources.manifest import MANIFEST, manifest_problem
+from datamodules.sources.nearby import nearby
 from datamodules.sources.records import SOURCES, File, Source
 
 HASHED_BYTES = 2**25  # ``status`` hashes files up to this size
@@ -28,23 +30,30 @@ def folder(name: str) -> Path:
     return data_home().resolve() / (SOURCES[name].place or name)
 
 
-def digest(path: Path, content: bool = True) -> tuple[int, int, str]:
+def digest(path: Path, content: bool = True, junk: bool = False) -> tuple[int, int, str]:
     """Number of files, bytes and md5 of a file or folder; of a folder, the md5 of its sorted lines "path size md5".
 
-    Without ``content`` nothing is read and the md5 is empty.
+    Without ``content`` nothing is read and the md5 is empty. Files of file managers count with ``junk`` alone. Raises
+    ``OSError``.
     """
     if path.is_file():
         return 1, path.stat().st_size, _md5(path) if content else ""
     rows = []
     total = 0
-    for parent, _, names in os.walk(path):
+    for parent, _, names in os.walk(path, onerror=_raise, followlinks=True):
         for name in names:
+            if not junk and is_junk(name):
+                continue
             file = os.path.join(parent, name)
             size = os.stat(file).st_size
             total += size
             name_inside = os.path.relpath(file, path).replace(os.sep, "/")
             rows.append(f"{name_inside} {size} {_md5(Path(file))}\n" if content else name_inside)
     return len(rows), total, hashlib.md5("".join(sorted(rows)).encode()).hexdigest() if content else ""
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _md5(path: Path) -> str:
@@ -65,10 +74,11 @@ def problem(name: str, file: File, content: bool = False) -> str | None:
         if file.unpacks:
             return _unpacked_problem(name, file, path, content)
         if not path.exists():
-            return f"missing: {path} ({size}md5 {file.md5})"
+            return _dangling(path) or f"missing: {path} ({size}md5 {file.md5})"
         count, total, md5 = digest(path, content)
     except OSError as error:
-        return f"cannot read {path} ({error.strerror})"
+        culprit = Path(error.filename or path)
+        return _dangling(culprit) or f"cannot read {culprit} ({error.strerror})"
     if file.count is not None and count != file.count:
         return f"{path} holds {count:,} files, the original {file.count:,}: incomplete or another set"
     if file.size is not None and total != file.size:
@@ -76,6 +86,13 @@ def problem(name: str, file: File, content: bool = False) -> str | None:
     if content and md5 != file.md5:
         return f"{path} has md5 {md5}, the original {file.md5}: damaged or another file"
     return None
+
+
+def _dangling(path: Path) -> str:
+    """What to know of a link to nothing; empty for anything else."""
+    if not path.is_symlink() or path.exists():
+        return ""
+    return f"{path} is a link to {os.readlink(path)}, which is not there"
 
 
 def _unpacked_problem(name: str, file: File, archive: Path, content: bool) -> str | None:
@@ -87,14 +104,14 @@ def _unpacked_problem(name: str, file: File, archive: Path, content: bool) -> st
     if set(unpacked) != set(file.unpacks):
         if archive.exists():
             return f"{archive} is there but not unpacked: python -m bench data fetch {name} checks and unpacks it"
-        return f"missing: {archive} (md5 {file.md5})"
+        return _dangling(archive) or f"missing: {archive} (md5 {file.md5})"
     for part, (count, size, md5) in unpacked.items():
         path = archive.parent / part
         if not path.exists():
-            return f"missing: {path}, unpacked from {archive.name}"
+            return _dangling(path) or f"missing: {path}, unpacked from {archive.name}"
         if content or path.is_file():
-            count_now, size_now, md5_now = digest(path, content)
-            if (count_now, size_now) != (count, size) or (content and md5_now != md5):
+            original = (count, size, md5 if content else "")
+            if all(digest(path, content, junk) != original for junk in (False, True)):
                 return f"{path} is not what {archive.name} holds: truncated, damaged or changed"
     return None
 
@@ -144,6 +161,11 @@ def advice(name: str) -> str:
     return f"get it with: python -m bench data fetch {name} (or put the original file there by hand)"
 
 
+def found_nearby(name: str) -> str:
+    """What lies one step beside the place of source ``name``, and what is expected; empty where nothing does."""
+    return nearby(SOURCES[name], form(name), data_home().resolve())
+
+
 def check(name: str) -> None:
     """Read every byte of source ``name``. Raises ``DataError`` when a file is not the original or a stand-in is
     unfinished."""
@@ -151,7 +173,7 @@ def check(name: str) -> None:
         raise DataError(f"{SOURCES[name].title}: {reason}")
     for file in form(name):
         if reason := problem(name, file, content=True):
-            raise DataError(f"{SOURCES[name].title}: {reason}; {advice(name)}")
+            raise DataError(f"{SOURCES[name].title}: {reason}; {found_nearby(name) or advice(name)}")
 
 
 def verify(name: str) -> list[str]:
@@ -169,7 +191,8 @@ def read(source: Source, path: str) -> bytes:
     try:
         content = place.read_bytes()
     except OSError as error:
-        raise DataError(f"{source.title}: cannot read {place} ({error.strerror}); {advice(source.name)}") from None
+        reason = _dangling(place) or f"cannot read {place} ({error.strerror})"
+        raise DataError(f"{source.title}: {reason}; {found_nearby(source.name) or advice(source.name)}") from None
     if hashlib.md5(content).hexdigest() != file.md5:
         raise DataError(f"{source.title}: {problem(source.name, file, content=True)}; {advice(source.name)}")
     return content
@@ -204,6 +227,7 @@ def status(name: str) -> dict[str, Any]:
         "licence": source.licence,
         "citation": source.citation,
         "problems": problems,
+        "nearby": found_nearby(name) if problems and source.files else "",
         "mirrors": [url for file in source.files if problem(name, file) for url in source.urls(file)]
         if problems
         else [],

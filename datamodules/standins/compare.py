@@ -37,7 +37,7 @@ def pairs(count: int, seed: int) -> tuple[list[Events], list[Events], np.ndarray
     simulated: list[Events] = []
     labels: list[int] = []
     for split in SPLITS:
-        paths = sorted(data_folder("nmnist").glob(f"{split}/*/*.bin"), key=lambda path: path.name)
+        paths = sorted(data_folder("nmnist").glob(f"{split}/*/[!.]*.bin"), key=lambda path: path.name)
         images, digits = mnist(split) if paths else (np.empty(0), np.empty(0))
         for path in paths:
             index = int(path.stem) - 1

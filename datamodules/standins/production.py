@@ -63,7 +63,7 @@ def _check_recipe(out: Path, recipe: dict[str, Any]) -> None:
     """Raise ``DataError`` where ``out`` holds files of another origin, or a stand-in made to another recipe."""
     manifest = read_manifest(out)
     if manifest is None:
-        if any(not name.startswith(".") for name in os.listdir(out)):
+        if any(not name.startswith(".") and not files.is_junk(name) for name in os.listdir(out)):
             raise DataError(
                 f"{out} holds other files: a stand-in gets a folder of its own, never that of the data it stands for"
             )

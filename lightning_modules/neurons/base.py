@@ -7,6 +7,7 @@ these alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -38,12 +39,18 @@ class Neuron(nn.Module):
         NEURONS[name] = cls
 
     def __init__(self, size: int, config: Any = None) -> None:
-        """A layer of ``size`` neurons. Learnable parameters are created here."""
+        """A layer of ``size`` neurons. Learnable parameters are created here.
+
+        Raises ``ValueError`` for no neuron and for a surrogate gradient without width.
+        """
         super().__init__()
         if size < 1:
             raise ValueError(f"a layer needs at least one neuron, got size {size}")
         self.size = size
         self.config = config if config is not None else self.Config()
+        width = getattr(self.config, "width", 1.0) if hasattr(self.config, "surrogate") else 1.0
+        if not isinstance(width, int | float) or not 0.0 < width < math.inf:
+            raise ValueError(f"width of a surrogate is a number above 0, got {width!r}")
 
     @classmethod
     def shared(cls, sizes: Sequence[int], config: Any) -> dict[str, nn.Parameter]:

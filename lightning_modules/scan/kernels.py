@@ -16,6 +16,7 @@ import platform
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -142,15 +143,23 @@ def folder() -> Path:
         return Path(tempfile.mkdtemp(prefix="kernels-"))
 
 
+def _holds(path: Path, source: str) -> bool:
+    """Whether ``path`` can be read and is ``source``. Another user's file that cannot be read is replaced."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace") == source
+    except OSError:
+        return False
+
+
 @cache
 def _load(source: str, digest: str, title: str) -> ModuleType:
     name = f"scan_{digest}"
     path = folder() / f"{name}.py"
-    if not path.exists() or path.read_text(encoding="utf-8", errors="replace") != source:
+    if not _holds(path, source):
         log.info("compiling the kernels of %s into %s (once per machine)", title, path.parent)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
-            file.write(source)
-        os.replace(file.name, path)
+        temporary = path.with_name(f"{name}.{uuid.uuid4().hex}.tmp")
+        temporary.write_text(source, encoding="utf-8")  # its rights are those of the umask and the folder
+        os.replace(temporary, path)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)

@@ -39,10 +39,11 @@ def test_a_task_without_classes_has_no_file(places: Path) -> None:
         (lambda text: text.replace("last,9,", "last,-9,"), "csv:2: 2 bytes"),
         (lambda text: text.replace("last,9,", "last,nine,"), "csv:2: invalid literal"),
         (lambda text: text.replace("last,9,", "last,9,?"), "csv:2: "),
-        (lambda text: text.replace("last,9,", "last,"), "csv:2: not enough values"),
-        (lambda text: text.replace("bits", "bytes"), "csv: not the correctness of test samples"),
-        (lambda text: text.split("\n")[0], "csv: not the correctness of test samples"),
-        (lambda text: "", "csv: not the correctness of test samples"),
+        (lambda text: text.replace("last,9,", "last,"), "csv:2: 2 fields where 3 are expected"),
+        (lambda text: text.replace("bits", "bytes"), "csv:1: not the correctness of test samples"),
+        (lambda text: text.split("\n")[0], "csv:1: the last line is cut off"),
+        (lambda text: text.split("\n")[0] + "\n", "csv: it is cut off below its header"),
+        (lambda text: "", "csv:1: the file is empty"),
     ],
 )
 def test_a_damaged_file_is_one_message_with_its_name(places: Path, damage: Callable[[str], str], problem: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.errors import BenchError
 from bench.papers.registry import TABLES
 from bench.papers.roles.models import GRU_512, LIF, LIF_LEAK, LIF_NO_RESET, LIF_RECURRENT, LSTM_512, RNN_512
 from bench.papers.roles.tasks import DVS_GESTURE, MNIST, NMNIST, SHD, XOR
@@ -56,11 +57,34 @@ def test_a_wrong_or_left_over_line_is_found(places: Path) -> None:
     assert bench("facts", "--check").returncode == 0
 
 
+@pytest.mark.parametrize("damage", ["", "fact;of;subject;key;value\n", "<<<<<<< HEAD\nfact,of\n", "cut off"])
+def test_facts_are_made_again_from_a_damaged_file_and_the_old_one_is_kept(
+    places: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    absent = facts.data_question("samples", "ssc")
+    monkeypatch.setattr(facts, "all_questions", lambda tables: {absent})
+    monkeypatch.setattr(census, "compute", lambda questions: {})
+    facts.save({absent: "1"})
+    whole = facts.path().read_text()
+    text = whole[:-1] if damage == "cut off" else damage
+    facts.path().write_text(text)
+    with pytest.raises(BenchError, match=r"facts\.csv:.*python -m bench facts"):
+        facts.read()
+    known = census.update()
+    assert known == ({absent: "1"} if damage == "cut off" else {})
+    assert facts.path().with_name("facts.csv.damaged-1").read_text() == text
+    assert facts.read() == known and "facts.csv.damaged-1" in caplog.text
+
+
 def test_a_broken_list_of_facts_is_one_message(places: Path) -> None:
     facts.path().parent.mkdir()
     facts.path().write_text("fact,value\n")
     done = bench("list")
-    assert done.returncode == 1 and "is not a list of facts" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 1
+        and "facts.csv:1: the header is not that of facts" in done.stderr
+        and "Traceback" not in done.stderr
+    )
 
 
 @pytest.mark.parametrize(

@@ -67,9 +67,9 @@ def test_a_row_from_an_earlier_version_elsewhere_is_taken_and_one_from_a_newer_r
     ("text", "message"),
     [
         (OLD.replace("environment,", "environments,", 1), "environments.csv:1: the header"),
-        ("", "environments.csv:1: the header"),
+        ("", "environments.csv:1: the file is empty"),
         (OLD.replace(",1.7.0", ""), "environments.csv:2: 11 fields where 12 are expected"),
-        (OLD + "<<<<<<< HEAD\n", "environments.csv:3: 1 fields"),
+        (OLD + "<<<<<<< HEAD\n", "environments.csv:3: a merge conflict marker"),
         (OLD[:-3], "environments.csv:2: the last line is cut off"),
     ],
 )

@@ -151,7 +151,9 @@ def test_ssc_has_its_own_validation_split_and_shd_carves_one(ssc: dict, shd: dic
 def test_the_order_of_files_does_not_matter(dvs: None, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = tiny_sets.everything(tiny_sets.batches("dvs-gesture").test_batches())
     walk = os.walk
-    monkeypatch.setattr(os, "walk", lambda top: ((p, d[::-1], f[::-1]) for p, d, f in sorted(walk(top), reverse=True)))
+    monkeypatch.setattr(
+        os, "walk", lambda top, **how: ((p, d[::-1], f[::-1]) for p, d, f in sorted(walk(top, **how), reverse=True))
+    )
     for entry in cache.entries():
         entry.path.unlink()
     reordered = tiny_sets.everything(tiny_sets.batches("dvs-gesture").test_batches())

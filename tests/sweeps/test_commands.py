@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from bench.errors import BenchError
 from bench.plan import Plan
 from bench.training import tracking
-from sweeps import commands, scheduler
+from sweeps import commands, scheduler, wandb_sweeps
 from sweeps.__main__ import cli
 from sweeps.pool import Pool
 from sweeps.queue import Queue
@@ -148,3 +151,80 @@ def test_without_a_login_runs_are_offline_and_with_one_online(places: Path, monk
     assert tracking.mode() == "online"
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert tracking.mode() == "disabled"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (".5", 0.5),
+        ("-.5e-3", -0.0005),
+        ("1.", 1.0),
+        ("+2", 2.0),
+        ("1e-3", 0.001),
+        ("7", 7),
+        ("true", True),
+        ("[1, 2]", [1, 2]),
+        ("cosine", "cosine"),
+        ("1.2.3", "1.2.3"),
+        ("{", "{"),
+        ("--", "--"),
+    ],
+)
+def test_values_of_options_are_json_numbers_or_text(text: str, value: object) -> None:
+    assert commands._override(f"lr={text}") == ("lr", value)
+    assert type(commands._override(f"lr={text}")[1]) is type(value)
+
+
+FLOAT = FloatDistribution(0.1, 1.0)
+WHOLE = IntDistribution(1, 9)
+CHOICE = CategoricalDistribution(["rect", True, 4])
+
+
+@pytest.mark.parametrize(
+    ("distribution", "text", "value"),
+    [
+        (FLOAT, ".5", 0.5),
+        (FLOAT, "5e-1", 0.5),
+        (FLOAT, "1", 1),
+        (WHOLE, "3", 3),
+        (WHOLE, "3.0", 3),
+        (CHOICE, "rect", "rect"),
+        (CHOICE, "true", True),
+        (CHOICE, "4", 4),
+    ],
+)
+def test_a_setting_of_a_trial_is_understood(distribution: BaseDistribution, text: str, value: object) -> None:
+    assert wandb_sweeps.setting("threshold", text, distribution) == value
+
+
+@pytest.mark.parametrize(
+    ("distribution", "text"),
+    [
+        *((FLOAT, text) for text in ("half", "", "{", "[1]", "nan", "NaN", "Infinity", "1e999", "true", "1.2.3", "--")),
+        (WHOLE, "3.5"),
+        (CHOICE, "round"),
+        (CHOICE, "{"),
+    ],
+)
+def test_a_setting_of_a_trial_that_is_none_is_one_message(distribution: BaseDistribution, text: str) -> None:
+    with pytest.raises(BenchError, match="--threshold takes "):
+        wandb_sweeps.setting("threshold", text, distribution)
+
+
+@pytest.mark.parametrize(("status", "code"), [("ok", 0), ("failed", 1), ("oom", 1)])
+@pytest.mark.parametrize("command", ["run", "trial"])
+def test_an_agents_command_ends_with_a_number_which_wandb_sends_on(
+    places: Path, monkeypatch: pytest.MonkeyPatch, command: str, status: str, code: int
+) -> None:
+    from bench.training import run as training
+
+    line = replace(ok(job())[0], status=status)
+    monkeypatch.setattr(wandb_sweeps, "run", lambda *_: [line])
+    monkeypatch.setattr(training, "run", lambda *_, **__: ([line], None))
+    options = {
+        "run": ["--table", "roles-6", "--cell", "xor/lif", "--seed", "0"],
+        "trial": ["--task", "xor", "--model", "lif", "--threshold=.5"],
+    }[command]
+    with pytest.raises(SystemExit) as end:
+        cli(["wandb", command, "--budget", "laptop", *options], standalone_mode=False)
+    assert end.value.code == code and type(end.value.code) is int

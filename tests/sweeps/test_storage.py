@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy
+from optuna.exceptions import StorageInternalError
 
 from bench.errors import BenchError
 from sweeps import database
@@ -82,6 +83,42 @@ def test_a_journal_cut_off_in_the_middle_of_a_line_is_mended_and_a_copy_kept(pla
         file.write(b'{"op_code": 4, "wor')
     assert mended.claim() is not None
     assert len(Queue(str(path), "s").storage.waiting(mended.study_id)) == 1
+
+
+@pytest.mark.parametrize(
+    ("record", "problem"),
+    [
+        ("{}", "it has no operation"),
+        ('{"op_code":42,"worker_id":"w"}', "operation 42 is unknown to this version of Optuna"),
+        ('{"op_code":"4","worker_id":"w"}', "operation '4' is unknown"),
+        ('{"op_code":[4],"worker_id":"w"}', "unknown"),
+        ('{"op_code":9,"worker_id":"w"}', "a record without system_attr, trial_id"),
+        ('{"op_code":4,"study_id":0,"datetime_start":null}', "a record without worker_id"),
+    ],
+)
+def test_a_line_of_a_journal_that_is_no_record_is_named(places: Path, record: str, problem: str) -> None:
+    path = places / "q.journal"
+    queue = Queue(str(path), "s")
+    with queue.planning():
+        queue.enqueue([(job(0), None)])
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], record, *lines[1:], ""]))
+    before = path.read_bytes()
+    with pytest.raises(BenchError, match=r"q\.journal:2: ") as error:
+        Queue(str(path), "s")
+    assert problem in str(error.value) and path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["attempt to write a readonly database", "database or disk is full", "database disk image is malformed"],
+)
+def test_a_queue_file_that_cannot_be_written_is_one_message_with_its_name(reason: str) -> None:
+    def write() -> None:
+        raise StorageInternalError from sqlalchemy.exc.OperationalError("q", {}, sqlite3.OperationalError(reason))
+
+    with pytest.raises(BenchError, match=rf"sqlite:////home/queue\.db cannot be used: {reason}"):
+        database.retry(write, "sqlite:////home/queue.db")
 
 
 def test_a_storage_that_is_away_is_waited_for(

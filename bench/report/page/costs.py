@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bench import paths
 from bench import plan as planning
 from bench.ledger.index import Index
 from bench.ledger.store import Line
@@ -17,6 +15,7 @@ from bench.report.page.addresses import Addresses
 from bench.report.page.grid import Grid, GridCell, grid_cell
 from bench.report.verdict import Finding, duration
 from bench.spec.table import Cell, Table
+from bench.speed import timings
 from bench.speed.workloads import WORKLOADS, Workload
 from datamodules.sources import SOURCES
 
@@ -49,11 +48,7 @@ class Timed:
 
 def timed() -> tuple[list[Timed], list[Timed]]:
     """Training steps by workload and machine, and the other measurements of ``results/speed.csv``."""
-    path = paths.results() / "speed.csv"
-    if not path.exists():
-        return [], []
-    with path.open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row.get("median_ms")]
+    rows = [row for row in timings.read() if row["median_ms"]]
     groups: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in rows:
         groups.setdefault((row["workload"], _machine(row)), []).append(row)
