@@ -382,5 +382,6 @@ def test_the_number_under_a_t_sne_map_says_that_it_is_the_kl_divergence() -> Non
     assert {c.column for c in table.cells if c.measure == T_SNE} == {
         "t-SNE (KL divergence)",
         "t-SNE (KL divergence), N-MNIST (simulated)",
+        "t-SNE (KL divergence), N-MNIST (7 digits)",
     }
     assert "Kullback-Leibler divergence, in nats" in notes.source(table)
