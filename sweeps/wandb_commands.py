@@ -14,6 +14,8 @@ from bench.errors import BenchError, unknown
 from bench.papers.registry import MODELS, TASKS
 from sweeps import wandb_sweeps
 
+MOST_ARGUMENTS = 500  # runs that one call of wandb gets: a system limits the length of a command
+
 
 @click.group(cls=Commands)
 def wandb() -> None:
@@ -90,5 +92,7 @@ def wandb_sync() -> None:
     runs = wandb_sweeps.offline()
     if not runs:
         return click.echo("nothing to upload", err=True)
-    command = [str(Path(sys.executable).parent / "wandb"), "sync", "--yes", *map(str, runs)]
-    sys.exit(subprocess.run(command).returncode)
+    command = [str(Path(sys.executable).parent / "wandb"), "sync", "--yes"]
+    parts = (runs[i : i + MOST_ARGUMENTS] for i in range(0, len(runs), MOST_ARGUMENTS))
+    codes = [subprocess.run([*command, *map(str, part)]).returncode for part in parts]
+    sys.exit(max(codes, key=abs))

@@ -228,3 +228,22 @@ def test_an_agents_command_ends_with_a_number_which_wandb_sends_on(
     with pytest.raises(SystemExit) as end:
         cli(["wandb", command, "--budget", "laptop", *options], standalone_mode=False)
     assert end.value.code == code and type(end.value.code) is int
+
+
+@pytest.mark.parametrize(("runs", "calls"), [(1, 1), (500, 1), (1201, 3), (30_000, 60)])
+def test_offline_runs_are_uploaded_each_once_in_commands_of_a_limited_length(
+    monkeypatch: pytest.MonkeyPatch, runs: int, calls: int
+) -> None:
+    folders = [Path(f"/home/{i}") for i in range(runs)]
+    uploaded: list[list[str]] = []
+
+    def call(command: list[str]) -> SimpleNamespace:
+        uploaded.append(command[3:])
+        return SimpleNamespace(returncode=int(len(uploaded) == 2))
+
+    monkeypatch.setattr(wandb_sweeps, "offline", lambda: folders)
+    monkeypatch.setattr("sweeps.wandb_commands.subprocess.run", call)
+    with pytest.raises(SystemExit) as end:
+        cli(["wandb", "sync"], standalone_mode=False)
+    assert [name for part in uploaded for name in part] == list(map(str, folders)) and len(uploaded) == calls
+    assert end.value.code == int(calls > 1)
