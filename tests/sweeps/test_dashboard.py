@@ -221,6 +221,7 @@ def served(page: Page) -> Iterator[str]:
             thread.join()
 
 
+@pytest.mark.slow
 def test_a_browser_shows_no_error_on_any_page_of_a_queue(places: Path) -> None:
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:

@@ -205,6 +205,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, ...
     return soak.undisturbed(folder / "alone", kernels, 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "workers"), [("postgresql", 4), ("sqlite", 2), ("journal", 4)])
 def test_workers_killed_and_servers_restarted_everything_is_there_once_and_right(
     kind: str, workers: int, places: Path, expected: Counter[tuple[str, ...]], request: pytest.FixtureRequest
