@@ -14,7 +14,7 @@ from bench.ledger import correct, histories
 from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.report.facts import answer
-from bench.report.intervals import interval
+from bench.report.intervals import interval, parted
 from bench.report.verdict import results
 from bench.spec.estimates import Estimate
 from bench.spec.experiment import Experiment
@@ -55,18 +55,24 @@ def values(cells: Sequence[Cell], index: Index) -> Values:
     if missing:
         return Values(missing=missing)
     if all(lines["paper"] for lines in trained.values()):
-        estimates = tuple(_estimate(cell, trained.get(id(cell), {}).get("paper", ()), ended=True) for cell in cells)
-        return Values(estimates, "paper", _training(cells, estimates, "paper"))
+        ended = [_estimate(cell, trained.get(id(cell), {}).get("paper", ()), ended=True) for cell in cells]
+        return _values(cells, ended, "paper")
     budgets = BUDGETS if all(_differ_in_epochs(cell, index) for cell in cells if not cell.fact) else ("laptop",)
     found: dict[int, Estimate] = {}
-    for task in {cell.task.name for cell in cells if cell.task and not cell.fact}:
+    for task in dict.fromkeys(cell.task.name for cell in cells if cell.task and not cell.fact):
         group = [c for c in cells if not c.fact and c.task and c.task.name == task]
         equal = _at_equal_epochs(group, {id(c): [x for b in budgets for x in trained[id(c)][b]] for c in group})
         if equal is None:
             return _unequal(group, trained)
         found |= equal
-    estimates = tuple(found[id(cell)] if id(cell) in found else _estimate(cell, ()) for cell in cells)
-    return Values(estimates, "laptop", _training(cells, estimates, "laptop"))
+    return _values(cells, [found[id(cell)] if id(cell) in found else _estimate(cell, ()) for cell in cells], "laptop")
+
+
+def _values(cells: Sequence[Cell], estimates: Sequence[Estimate], budget: str) -> Values:
+    """``estimates`` of ``cells``. Test samples are paired on one data set only."""
+    if len({cell.task.data for cell in cells if cell.task}) > 1:
+        estimates = [replace(estimate, right=None) for estimate in estimates]
+    return Values(tuple(estimates), budget, _training(cells, estimates, budget))
 
 
 def _lines(cell: Cell, index: Index) -> dict[str, list[Line]]:
@@ -96,7 +102,8 @@ def _at_equal_epochs(cells: Sequence[Cell], lines: dict[int, list[Line]]) -> dic
     for epochs in sorted(numbers, reverse=True):
         cut = {id(cell): list(_cut(cell, lines[id(cell)], epochs)) for cell in cells}
         if all(cut.values()):
-            return {id(cell): _estimate(cell, cut[id(cell)]) for cell in cells}
+            whole = {id(cell): set(cut[id(cell)]) <= set(lines[id(cell)]) for cell in cells}
+            return {id(cell): _estimate(cell, cut[id(cell)], whole=whole[id(cell)]) for cell in cells}
     return None
 
 
@@ -121,15 +128,17 @@ def _number(cell: Cell) -> float | None:
     return answer(cell).number if cell.fact else None
 
 
-def _estimate(cell: Cell, lines: Sequence[Line], ended: bool = False) -> Estimate:
-    """The estimate of ``cell`` from ``lines``, one a seed; of a fact its exact number."""
+def _estimate(cell: Cell, lines: Sequence[Line], ended: bool = False, whole: bool = True) -> Estimate:
+    """The estimate of ``cell`` from ``lines``, one a seed; of a fact its exact number. ``whole``: none of the trainings
+    is cut short, so that it is known which test samples are decided right.
+    """
     if cell.fact:
         number = _number(cell)
         assert number is not None
         return Estimate(number, cell_name(cell), 0 if number == int(number) else 2)
     found = interval(cell, lines)
     epochs = tuple(sorted({line.epochs for line in lines if line.epochs is not None}))
-    right = _right(cell, lines) if ended else None
+    right = _right(cell, lines) if whole else None
     return Estimate(
         found.value,
         cell_name(cell),
@@ -141,6 +150,7 @@ def _estimate(cell: Cell, lines: Sequence[Line], ended: bool = False) -> Estimat
         ended,
         right,
         found.worst_case,
+        parted(cell, found),
     )
 
 
@@ -176,11 +186,7 @@ def _training(cells: Sequence[Cell], estimates: Sequence[Estimate], budget: str)
         return ""
     seeds = sorted({e.n for e in measured})
     epochs = sorted({number for e in measured for number in e.epochs})
-    departs = {
-        Experiment(c.task, c.model, 0, budget if budget == "paper" or budget in c.task.budgets else "paper").departs
-        for c in cells
-        if c.task and c.model and not c.fact
-    }
+    departs = {Experiment(c.task, c.model, 0, "paper").departs for c in cells if c.task and c.model and not c.fact}
     parts = [
         f"{budget} budget",
         _epochs(epochs) if epochs else "",

@@ -18,12 +18,6 @@ APART = 5  # tolerances between two groups of seeds, at the least
 WIDER = 4  # the gap is at least this many times as wide as either group, and as the error of the test sample
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """95 % interval of the mean of two or more values (Student t): of seeds, or of a series' repeats."""
-    half = half_of_mean(values)
-    return fmean(values) - half, fmean(values) + half
-
-
 def sampling_interval(percent: float, n: int) -> tuple[float, float]:
     """95 % Wilson interval in % of an accuracy from ``n`` test samples: what one seed can say."""
     share = percent / 100
@@ -113,3 +107,13 @@ def groups(found: Interval, tolerance: float) -> tuple[list[float], list[float]]
     gap = upper[0] - lower[-1]
     widest = max(lower[-1] - lower[0], upper[-1] - upper[0])
     return (lower, upper) if gap >= max(APART * tolerance, WIDER * widest, WIDER * (found.sample or 0.0)) else None
+
+
+def parted(cell: Cell, found: Interval) -> str:
+    """``5 of 7 seeds: 99.45`` where the seeds fall into two groups: the better one and its mean; empty elsewhere."""
+    assert cell.measure is not None
+    parts = groups(found, cell.measure.tolerance)
+    if parts is None:
+        return ""
+    better = parts[1] if cell.measure.best == "max" else parts[0]
+    return f"{len(better)} of {len(found.values)} seeds: {fmean(better):.{cell.measure.digits}f}"

@@ -12,7 +12,7 @@ from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.plan import ExpectedTimes
 from bench.report import facts
-from bench.report.intervals import Interval, groups, interval
+from bench.report.intervals import Interval, interval, parted
 from bench.spec.experiment import Experiment
 from bench.spec.predicates import CLEAR
 from bench.spec.table import Cell, Table
@@ -209,7 +209,7 @@ def _measured(
         first.params,
         verdict(cell, budget, found),
         seeds=tuple(line.seed for line in lines),
-        parted=_parted(cell, found),
+        parted=parted(cell, found),
         epochs=tuple(sorted({line.epochs for line in lines if line.epochs is not None})),
         date=newest.started_utc[:10],
         commit=newest.git_commit,
@@ -249,16 +249,6 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _parted(cell: Cell, found: Interval) -> str:
-    """``5 of 7 seeds: 99.45`` where the seeds fall into two groups: the better one and its mean."""
-    assert cell.measure is not None
-    parts = groups(found, cell.measure.tolerance)
-    if parts is None:
-        return ""
-    better = parts[1] if cell.measure.best == "max" else parts[0]
-    return f"{len(better)} of {len(found.values)} seeds: {fmean(better):.{cell.measure.digits}f}"
-
-
 def label(cell: Cell, budget: str) -> str:
     """Why a value of ``cell`` at ``budget`` gets no verdict, empty where it gets one."""
     assert cell.task is not None and cell.model is not None
@@ -285,7 +275,7 @@ def verdict(cell: Cell, budget: str, found: Interval) -> str:
     published = published_number(cell)
     if published is None:
         return ""
-    if found.low is None or found.high is None or groups(found, cell.measure.tolerance):
+    if found.low is None or found.high is None or parted(cell, found):
         return INCONCLUSIVE
     low, high = published - cell.measure.tolerance, published + cell.measure.tolerance
     if len(found.values) == 1:

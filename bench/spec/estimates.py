@@ -29,7 +29,8 @@ class Estimate:
     ``spread`` is half of the 95 % interval over seeds, 0 with one seed. ``sample`` is half of that of the test sample
     or of another sample behind each value; ``None`` where it is not known. ``right`` is the share of the seeds that
     decide each test sample right, [samples] in 0..1, of one test set; ``None`` where it is not known. ``ended``:
-    trained to the end of the paper's budget. ``worst_case`` is what samples that the data lacks can change.
+    trained to the end of the paper's budget. ``worst_case`` is what samples that the data lacks can change. ``parted``
+    says how many seeds learn where they fall into two groups: then the interval says nothing.
     """
 
     value: float
@@ -42,6 +43,7 @@ class Estimate:
     ended: bool = False
     right: Any = None
     worst_case: float = 0.0
+    parted: str = ""
 
     @property
     def n(self) -> int:
@@ -55,19 +57,21 @@ class Estimate:
 
     def __str__(self) -> str:
         about = f" ± {self.half:.{self.digits}f}" if self.half else ""
-        return f"{self.value:,.{self.digits}f}{about}"
+        return f"{self.value:,.{self.digits}f}{f' [{self.parted}]' if self.parted else about}"
 
 
 @dataclass(frozen=True)
 class Quantity:
     """A sum of estimates. ``half`` belongs to its 95 % interval, 0 where nothing is known of it. ``n`` is the smallest
-    number of seeds behind it, 0 for an exact one; ``ended``: all trainings behind it ran to the end.
+    number of seeds behind it, 0 for an exact one; ``ended``: all trainings behind it ran to the end; ``parted``: seeds
+    of one of them fall into two groups.
     """
 
     value: float
     half: float
     n: int
     ended: bool
+    parted: bool = False
 
 
 def total(*terms: tuple[float, Estimate]) -> Quantity:
@@ -84,6 +88,7 @@ def total(*terms: tuple[float, Estimate]) -> Quantity:
         math.hypot(spread, _sample_half(measured)) + _worst_case(measured),
         min((e.n for _, e in measured), default=0),
         all(e.ended for _, e in measured),
+        any(e.parted for _, e in measured),
     )
 
 
@@ -123,6 +128,7 @@ def loss(before: Estimate, after: Estimate) -> Estimate:
         before.epochs,
         quantity.ended,
         worst_case=_worst_case([(1.0, before), (-1.0, after)]),
+        parted=before.parted or after.parted,
     )
 
 
@@ -142,4 +148,5 @@ def mean(estimates: Sequence[Estimate], name: str) -> Estimate:
         first.epochs,
         all(e.ended for e in measured),
         worst_case=fmean(e.worst_case for e in estimates),
+        parted="; ".join(filter(None, (e.parted for e in measured))),
     )

@@ -24,14 +24,14 @@ class Predicate(Protocol):
 
 
 def above(q: Quantity) -> str:
-    """Whether a quantity is above 0. An exact 0 is not. Nothing is decided without an interval; with one seed only by
-    trainings that ran to the end, at more than ``CLEAR`` half-widths.
+    """Whether a quantity is above 0. An exact 0 is not. Nothing is decided without an interval, nor by seeds in two
+    groups; with one seed only by trainings that ran to the end, at more than ``CLEAR`` half-widths.
     """
     if q.n == 0:
         return HOLDS if q.value > 0 else FAILS
     if q.n == 1 and not (q.ended and 0 < CLEAR * q.half < abs(q.value)):
         return ONE_SEED
-    if not q.half or abs(q.value) < q.half:
+    if not q.half or q.parted or abs(q.value) < q.half:
         return UNDECIDED
     return HOLDS if q.value > 0 else FAILS
 
@@ -119,19 +119,6 @@ class Equal:
         first, *others = values
         verdicts = [_within(total((1.0, first), (-1.0, other)), self.margin) for other in others]
         return all_of(verdicts), f"{_listing(values)}; equal: within {self.margin:g}"
-
-
-@dataclass(frozen=True)
-class Near:
-    """All values are within ``margin`` of ``value``."""
-
-    value: float
-    margin: float
-
-    def judge(self, values: Sequence[Estimate]) -> tuple[str, str]:
-        point = Estimate(self.value, "")
-        verdicts = [_within(total((1.0, v), (-1.0, point)), self.margin) for v in values]
-        return all_of(verdicts), f"{_listing(values)}; within {self.margin:g} of {self.value:g}"
 
 
 @dataclass(frozen=True)
@@ -235,9 +222,15 @@ def _spread(members: Sequence[Estimate]) -> Estimate:
     low, *_, high = sorted(members, key=lambda e: e.value)
     quantity = total((1.0, high), (-1.0, low))
     fewest = min((e for e in (high, low) if e.n), key=lambda e: e.n, default=high)
-    half = quantity.half  # with the worst case
     return replace(
-        high, value=quantity.value, spread=0.0, sample=half, values=fewest.values, right=None, worst_case=0.0
+        high,
+        value=quantity.value,
+        spread=0.0,
+        sample=quantity.half,  # with the worst case
+        values=fewest.values,
+        right=None,
+        worst_case=0.0,
+        parted=high.parted or low.parted,
     )
 
 

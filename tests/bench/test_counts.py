@@ -18,7 +18,9 @@ from bench.papers.roles.tasks import DVS_GESTURE, MNIST, NMNIST_STANDIN
 from bench.report import counts, readme
 from bench.report.counts import Counts
 from bench.report.findings import find_results
+from bench.spec.experiment import Experiment
 from bench.spec.table import Cell, Fact, Table
+from tests.bench.test_plan import finished
 from tests.bench.test_verdict import CELL, result
 
 
@@ -50,9 +52,9 @@ def test_what_is_no_published_number_that_needs_training_is_counted_apart() -> N
     fact = Cell("Epochs", "c", "100", "", MNIST, LIF, fact=Fact("setting", ("epochs",)))
     absent = Cell("Baseline", "d", None, "%", MNIST, LIF, ACCURACY, "not applicable", "left out")
     no_data = Cell("Baseline", "e", "94.09", "%", DVS_GESTURE, LIF, ACCURACY)
-    lines = [result(94.85), result(94.85, task="nmnist-standin", data="nmnist-standin")]
-    found = counts.of(table(other_recipe, standin, fact, absent, no_data), lines)
-    assert found == Counts(published=2, another_recipe=1, no_data=1, computed=1)
+    on_standin = finished(Experiment(NMNIST_STANDIN, LIF, 0, "laptop"), value=94.0, protocol="best_test", n_test=100)
+    found = counts.of(table(other_recipe, standin, fact, absent, no_data), [result(94.85), on_standin])
+    assert found == Counts(published=2, another_recipe=1, no_data=1, beside=1, computed=1)
     assert found.at_paper_budget == 1
 
 

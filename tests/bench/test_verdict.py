@@ -24,11 +24,12 @@ from bench.report import notes
 from bench.report.csv_table import to_csv
 from bench.report.findings import find_results
 from bench.report.groups import undivided
-from bench.report.intervals import interval, mean_interval, sampling_interval
+from bench.report.intervals import interval, sampling_interval
 from bench.report.latex import to_latex
 from bench.report.markdown import markdown_grid, to_markdown
 from bench.report.text_table import SIGNS, CellText, cell_text, legend, value_text
 from bench.report.verdict import Finding, find_result, status_of, verdict
+from bench.spec.estimates import half_of_mean
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
 from bench.spec.table import Cell, Table
@@ -45,8 +46,7 @@ def result(value: float | None, seed: int = 0, budget: str = "paper", protocol: 
 
 
 def test_intervals_equal_textbook_values() -> None:
-    low, high = mean_interval([1.0, 2.0, 3.0])  # mean 2, s = 1, t = 4.303, s/sqrt(3) = .57735
-    assert (low, high) == pytest.approx((2 - 2.4843, 2 + 2.4843), abs=1e-3)
+    assert half_of_mean([1.0, 2.0, 3.0]) == pytest.approx(2.4843, abs=1e-3)  # s = 1, t = 4.303, s/sqrt(3) = .57735
     assert sampling_interval(50.0, 100) == pytest.approx((40.38, 59.62), abs=0.01)  # Wilson
     assert sampling_interval(100.0, 10)[1] == pytest.approx(100.0)
     assert sampling_interval(100.0, 10)[0] == pytest.approx(72.25, abs=0.01)
@@ -97,7 +97,7 @@ def test_the_interval_joins_that_of_the_stored_repeats_with_that_of_the_seeds(
         else (one.low, one.high) == pytest.approx((0.2 - half, 0.2 + half), abs=1e-4)
     )
     assert two.high is not None
-    over_seeds = mean_interval([0.2, 0.4])[1] - 0.3
+    over_seeds = half_of_mean([0.2, 0.4])
     assert two.high - 0.3 == pytest.approx(math.hypot(over_seeds, half or 0.0), rel=1e-4)
 
 
