@@ -21,9 +21,9 @@ def _mnist(name: str) -> dict[str, str]:
 
 
 def _cifar10(name: str) -> dict[str, str]:
-    from datamodules import cifar10_files
+    from datamodules import cifar10_images
 
-    read = cifar10_files.subset_images if name.endswith("subset") else cifar10_files.near_complete_images
+    read = cifar10_images.subset_images if name.endswith("subset") else cifar10_images.near_complete_images
     splits = [read(split) for split in ("train", "test")]
     return _images([images.transpose(0, 2, 3, 1) for images, _ in splits], [labels for _, labels in splits], channels=3)
 

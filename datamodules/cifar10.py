@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules import cache, cifar10_files
+from datamodules import cache, cifar10_images
 from datamodules.base import TEST, TRAIN, Batch, Batches, SequenceData, set_aside
 
 MEAN = (0.4914, 0.4822, 0.4465)
@@ -25,7 +25,7 @@ class CIFAR10(SequenceData):
     """
 
     source = "cifar10"
-    images = staticmethod(cifar10_files.near_complete_images)
+    images = staticmethod(cifar10_images.near_complete_images)
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class CIFAR10(SequenceData):
 
     def _pack(self, split: str, writer: cache.Writer) -> dict[str, int]:
         images, labels = self.images(split)
-        cifar10_files.check(self.source, split, images, labels)
+        cifar10_images.check(self.source, split, images, labels)
         writer.append(images=images, labels=labels)
         return {"images": len(images)}
 
@@ -105,4 +105,4 @@ class CIFAR10Subset(CIFAR10):
     """The first 4,000 training images, 3,000 to train and 1,000 to test."""
 
     source = "cifar10-subset"
-    images = staticmethod(cifar10_files.subset_images)
+    images = staticmethod(cifar10_images.subset_images)

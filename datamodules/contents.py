@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 
-CHECKS = {"cifar10": "datamodules.cifar10_files"}  # modules with a function problems
+CHECKS = {  # modules with a function problems
+    "cifar10": "datamodules.cifar10_images",
+    "nmnist-7": "datamodules.sources.event_codes",
+}
 
 
 def problems(name: str) -> list[str]:

@@ -202,7 +202,7 @@ def append(lines: Iterable[Line], series: Collection[Path] = ()) -> None:
             if outdated := _outdated([*known, *group], group):
                 _replace(path, [*known, *group], outdated, series)
             else:
-                append_to(path, group)
+                _append(path, group)
 
 
 def _outdated(lines: Iterable[Line], new: Iterable[Line]) -> set[Line]:
@@ -237,11 +237,19 @@ def _write_lines(path: Path, rows: Iterable[Sequence[str]]) -> None:
 
 
 def append_to(path: Path, lines: list[Line]) -> None:
-    """``append`` to a file that nobody else writes to."""
+    """``append`` to a file that nobody else writes to, without replacing lines. Raises ``BenchError`` as ``read_file``:
+    nothing is appended to a broken file.
+    """
+    if path.exists():
+        read_file(path)
+    _append(path, lines)
+
+
+def _append(path: Path, lines: list[Line]) -> None:
+    """Append to a file that is whole, or begin it."""
     rows = [line.texts() for line in lines]
     if not path.exists():
         return _write_lines(path, rows)
-    read_file(path)  # never append to a broken file
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(rows)
     data = out.getvalue().encode()

@@ -119,7 +119,6 @@ def _how_to_read() -> list[str]:
             "- `92.06` above `[5 of 7 seeds: 99.45]`: the seeds fall into two groups, so that no interval is printed"
             " and nothing is decided."
         ),
-        "- [U] marks a guess: the paper does not say it, and this suite proposes it.",
         (
             "- The CSV has one line a cell and one value a column. `published`, `measured`, `ci_low` and `ci_high` are"
             " numbers in `unit`; `difference` is measured minus published. `published_text` is as printed, and"

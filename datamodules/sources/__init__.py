@@ -19,8 +19,8 @@ from datamodules.sources.local import (
     problem,
     read,
     status,
+    verify,
 )
-from datamodules.sources.local import verify as verify_bytes
 from datamodules.sources.records import MNIST, NMNIST_7, SOURCES, XOR, File, Source
 
 __all__ = [
@@ -54,13 +54,3 @@ def fetch(name: str, report: Callable[[str], None]) -> None:
     from datamodules.sources import download  # only this command needs the networking modules
 
     download.fetch(name, report)
-
-
-def verify(name: str) -> list[str]:
-    """What is wrong with each file of source ``name``, after reading every byte, and for ``nmnist-7`` every event."""
-    problems = verify_bytes(name)
-    if problems or name != NMNIST_7.name:
-        return problems
-    from datamodules.sources import event_codes  # loads numpy, which no other source needs
-
-    return event_codes.problems(folder(name))

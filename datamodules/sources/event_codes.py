@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from datamodules.sources import local
 from datamodules.sources.local import DataError
 
 INDEX = "index.csv"
@@ -100,8 +101,9 @@ def digits_of(index: Index) -> list[int]:
     return np.unique(index.digits).tolist()
 
 
-def problems(folder: Path) -> list[str]:
+def problems() -> list[str]:
     """What is wrong with each file of digits, after decoding every event."""
+    folder = local.folder("nmnist-7")
     reasons = []
     try:
         index = read_index(folder)

@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner
 
 from bench.speed.overfit_check import main
-from datamodules import cifar10, cifar10_files
+from datamodules import cifar10, cifar10_images
 from tests.datamodules import tiny_sets
 from tests.datamodules.test_cifar10 import TEST, TRAIN
 
@@ -20,7 +20,7 @@ def test_it_trains_on_so_many_images_and_fails_without_reaching_its_goal(
 ) -> None:
     tiny_sets.install("cifar10", tiny_sets.cifar_archive(TRAIN, TEST), {"train": 40, "test": 12}, monkeypatch)
     monkeypatch.setattr(cifar10.CIFAR10Subset, "source", "cifar10")
-    monkeypatch.setattr(cifar10.CIFAR10Subset, "images", staticmethod(cifar10_files.archive_images))
+    monkeypatch.setattr(cifar10.CIFAR10Subset, "images", staticmethod(cifar10_images.archive_images))
     monkeypatch.setattr(
         torch, "set_num_threads", lambda number: None
     )  # of the whole process, so of the tests after this one

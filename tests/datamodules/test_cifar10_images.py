@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import datamodules
-from datamodules import cache, cifar10_files, contents, sources
+from datamodules import cache, cifar10_images, contents, sources
 from datamodules.census import count
 from datamodules.sources import DataError, File
 from tests.datamodules.tiny_sets import cifar_archive
@@ -104,7 +104,7 @@ def test_both_forms_give_the_same_images_without_the_omitted_ones(
     put(archived)
     for split, images in pictures().items():
         expected = np.delete(images, OMITTED[split], 0)
-        for read in (cifar10_files.mosaic_images, cifar10_files.archive_images):
+        for read in (cifar10_images.mosaic_images, cifar10_images.archive_images):
             found, classes = read(split)
             assert np.array_equal(found, expected)
             assert classes.tolist() == np.delete(labels(split), OMITTED[split]).tolist()
