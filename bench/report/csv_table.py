@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Any
 
-from bench.report.text_table import digits, number_of
+from bench.report.text_table import difference, digits
 from bench.report.verdict import Finding, published_number
 from bench.spec.table import Table
 
@@ -62,7 +62,7 @@ def _values(table: Table, f: Finding) -> dict[str, Any]:
         "published_text": cell.published or "",
         "measured": _number(f.value, places) or _computed(f),
         "measured_text": f.text,
-        "difference": _difference(f, published),
+        "difference": _number(difference(f), places),
         "ci_low": _number(f.low, places),
         "ci_high": _number(f.high, places),
         "n": f.n or "",
@@ -88,14 +88,6 @@ def _computed(f: Finding) -> str:
     except ValueError:
         return ""
     return f"{number / 1000 if f.cell.unit == 'k' else number:.10g}"
-
-
-def _difference(f: Finding, published: float | None) -> str:
-    """Measured minus published, of a current value; not of a fact, which is equal or not."""
-    number = number_of(f)
-    if number is None or published is None or f.status != "measured":
-        return ""
-    return f"{number - published:.{digits(f.cell)}f}"
 
 
 def _number(value: float | None, places: int) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.report.text_table import difference, digits
 from bench.report.verdict import VERDICTS as MEASURED_VERDICTS
-from bench.report.verdict import Finding, published_number
+from bench.report.verdict import Finding
 
 HEADER = ("row", "column", "measured", "published", "difference", "verdict")
 NUMBERS = ("measured", "published", "difference")  # aligned to the right
@@ -41,22 +42,16 @@ def _measured(f: Finding, unit: str) -> str:
         return f.text
     if f.value is None:
         return "–"
-    digits = _digits(f)
-    half = "" if f.half is None else f" ± {f.half:.{digits}f}"
+    places = digits(f.cell)
+    half = "" if f.half is None else f" ± {f.half:.{places}f}"
     parted = f" [{f.parted}]" if f.parted else ""
-    return f"{f.value:.{digits}f}{half}{unit}{parted}"
+    return f"{f.value:.{places}f}{half}{unit}{parted}"
 
 
 def _difference(f: Finding) -> str:
     """Measured minus published, in the cell's unit."""
-    published = published_number(f.cell)
-    if f.value is None or published is None or f.status != "measured":
-        return "–"
-    return f"{f.value - published:+.{_digits(f)}f}"
-
-
-def _digits(f: Finding) -> int:
-    return f.cell.measure.digits if f.cell.measure else 2
+    number = difference(f)
+    return "–" if number is None else f"{number:+.{digits(f.cell)}f}"
 
 
 def _verdict(f: Finding) -> str:

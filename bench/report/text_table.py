@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.report import counts
 from bench.report.facts import answer
 from bench.report.groups import Group
-from bench.report.verdict import VERDICTS, Finding
+from bench.report.verdict import VERDICTS, Finding, published_number
 from bench.spec.table import Cell
 from bench.spec.task import BUDGETS
 
@@ -54,6 +54,13 @@ def number_of(f: Finding) -> float | None:
     if f.value is not None or f.cell.fact is None:
         return f.value
     return answer(f.cell).number if f.cell.fact.name == "energy" else None
+
+
+def difference(f: Finding) -> float | None:
+    """Measured minus published, of a current result; ``None`` where one of them is no number."""
+    number = number_of(f)
+    published = published_number(f.cell)
+    return None if number is None or published is None or f.status != "measured" else number - published
 
 
 def column_units(group: Group) -> dict[str, str]:

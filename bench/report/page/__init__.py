@@ -26,8 +26,8 @@ from bench.report.page.addresses import Addresses
 from bench.report.page.evidence import evidence, sorted_by_place
 from bench.report.page.grid import grids
 from bench.report.page.trainings import trainings
-from bench.report.text_table import SIGNS
-from bench.report.verdict import Finding, duration
+from bench.report.text_table import MEANINGS, SIGNS
+from bench.report.verdict import VERDICTS, Finding, duration
 from bench.spec.measure import PROTOCOLS
 from bench.spec.table import Table
 from bench.spec.task import BUDGETS
@@ -100,7 +100,7 @@ def _environment() -> Environment:
         "mark": MARK,
         "signs": SIGNS,
         "count_names": counts.NAMES,
-        "verdict_words": overview.VERDICT_WORDS,
+        "verdict_words": {word: MEANINGS[word] for word in VERDICTS},
         "budgets": BUDGETS,
         "protocols": PROTOCOLS,
         "data_titles": comparisons.DATA_TITLES,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from bench.report import counts
 from bench.report.groups import Group, groups
 from bench.report.page.addresses import Addresses
-from bench.report.text_table import ONE_SEED, SIGNS, digits, number_of, verdict_word
-from bench.report.verdict import Finding, published_number
+from bench.report.text_table import ONE_SEED, SIGNS, difference, digits, number_of, verdict_word
+from bench.report.verdict import Finding
 from bench.spec.table import Table
 from datamodules.sources import SOURCES
 
@@ -82,11 +82,8 @@ def measured_text(f: Finding) -> str:
 
 def difference_text(f: Finding) -> str:
     """Measured minus published, empty where one of them is no number."""
-    number = number_of(f)
-    published = published_number(f.cell)
-    if number is None or published is None or f.status != "measured":
-        return ""
-    return f"{number - published:+,.{digits(f.cell)}f}".replace("-", "−")
+    number = difference(f)
+    return "" if number is None else f"{number:+,.{digits(f.cell)}f}".replace("-", "−")
 
 
 def grid_cell(table: Table, f: Finding, addresses: Addresses) -> GridCell:

@@ -11,8 +11,8 @@ from bench.ledger.store import Line
 from bench.report import claims, counts
 from bench.report.claims import Judgement
 from bench.report.counts import Counts
-from bench.report.text_table import number_of
-from bench.report.verdict import ABOVE, BELOW, INCONCLUSIVE, REPRODUCED, Finding, published_number
+from bench.report.text_table import difference
+from bench.report.verdict import ABOVE, BELOW, Finding
 from bench.spec.predicates import FAILS, HOLDS
 from bench.spec.table import Paper, Table
 
@@ -132,8 +132,7 @@ def _distance(verdict: str, findings: Sequence[Finding]) -> str:
     chosen = [
         f for f in findings if counts.is_published(f.cell) and f.status == "measured" and counts.kind(f) == verdict
     ]
-    numbers = [(f, number_of(f), published_number(f.cell)) for f in chosen]
-    differences = [abs(a - b) for _, a, b in numbers if a is not None and b is not None]
+    differences = [abs(number) for f in chosen if (number := difference(f)) is not None]
     if not differences:
         return ""
     titles = list(dict.fromkeys(f.cell.task.title for f in chosen if f.cell.task))
@@ -146,11 +145,3 @@ def _distance(verdict: str, findings: Sequence[Finding]) -> str:
 
 def _plural(number: int, one: str, several: str) -> str:
     return one if number == 1 else several
-
-
-VERDICT_WORDS = {
-    REPRODUCED: "the 95 % interval lies inside the measure's tolerance around the published value",
-    ABOVE: "it lies outside, above the published value",
-    BELOW: "it lies outside, below the published value",
-    INCONCLUSIVE: "neither; one seed, or seeds in two groups, decide nothing",
-}
