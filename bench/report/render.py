@@ -10,8 +10,9 @@ from bench.errors import BenchError
 from bench.ledger import histories, store, validity
 from bench.ledger.index import Index
 from bench.ledger.store import Line
-from bench.papers.registry import MODELS, TASKS, places
+from bench.papers.registry import MODELS, TASKS
 from bench.report import claims, claims_page, figures, readme
+from bench.report.compared import places
 from bench.report.csv_table import to_csv
 from bench.report.findings import find_results
 from bench.report.index import index

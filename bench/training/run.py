@@ -33,7 +33,7 @@ from bench.spec.measure import Measure
 from bench.training import memory, trained
 from bench.training.callbacks import Check, Checkpoint, Cost, MetricLogger, Profile, ProgressMonitor, Report
 from bench.training.libraries import device, libraries
-from bench.training.tracking import Tracker
+from bench.training.tracking import Compare, Tracker
 from bench.training.trained import NotApplicable, Reading, Trained
 from bench.training.trainer import new_trainer
 from datamodules.sources import DataError
@@ -52,17 +52,18 @@ def run(
     callbacks: tuple[Callback, ...] = (),
     kind: str = "",
     context: Mapping[str, Sequence[Any]] | None = None,
+    compare: Compare = lambda _: {},
 ) -> tuple[list[Line], Profile]:
     """Give the ledger lines of ``measures``: from saved weights, or after training (on from the last epoch, if one was
     saved).
 
     Failures are lines too. The number of ``threads`` is fixed by the caller: sums in matrix products depend on it.
     ``check`` is called after every batch and before every measure and may raise ``SystemExit``: the last whole epoch's
-    checkpoint stays. ``kind`` and ``context`` are for W&B, see ``tracking.Tracker``.
+    checkpoint stays. ``kind``, ``context`` and ``compare`` are for W&B, see ``tracking.Tracker``.
     """
     torch.set_num_threads(threads)
     environment = provenance.environment(device(), threads, libraries())
-    tracker = Tracker(experiment, kind, {"environment": environment, "device": device()}, context)
+    tracker = Tracker(experiment, kind, {"environment": environment, "device": device()}, context, compare)
     attempt = _Attempt(
         experiment, {"environment": environment, "started_utc": now()}, tracker, report, check, callbacks
     )
@@ -87,6 +88,7 @@ class _Attempt:
     callbacks: tuple[Callback, ...]
     profile: Profile = field(default_factory=Profile)
     trained: Trained | None = None
+    series: dict[str, dict[str, list]] = field(default_factory=dict)  # of new readings, by "measure/protocol"
 
     def lines(self, measures: tuple[Measure, ...]) -> list[Line]:
         """Ledger lines of ``measures``; of a training that failed, the same failure for each."""
@@ -124,7 +126,7 @@ class _Attempt:
                 device=provenance.device_of(environment),
             )
             lines = [*_recorded(weights), *lines]
-        self.tracker.summarise(weights.history, weights.origin | weights.fields, lines)
+        self.tracker.summarise(weights.history, weights.origin | weights.fields, lines, self.series)
 
     def _train(self, cost: Cost) -> Trained:
         memory.reset_peak()
@@ -158,6 +160,8 @@ class _Attempt:
         self, weights: Trained, measure: Measure, protocol: str, reading: Reading, origin: dict[str, Any]
     ) -> Line:
         series.write_series(self.experiment, measure, protocol, reading.series)
+        if reading.series:
+            self.series[f"{measure.name}/{protocol}"] = reading.series
         (line,) = new_lines(self.experiment, (measure,), "ok", "")
         return replace(line, **weights.fields, **origin, protocol=protocol, **reading.fields)
 

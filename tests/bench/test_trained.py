@@ -183,8 +183,9 @@ def test_the_best_epoch_s_weights_are_kept_and_give_its_value(places: Path) -> N
 
 
 def test_an_experiment_that_w_and_b_refuses_is_trained_untracked(
-    places: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    places: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
     init = tracking.wandb.init
 
     def refuse_run(**settings: object) -> object:
@@ -196,4 +197,6 @@ def test_an_experiment_that_w_and_b_refuses_is_trained_untracked(
     lines, _ = run.run(E, (ACCURACY,))
     assert [line.status for line in lines] == ["ok", "ok"]
     assert {line.wandb_run for line in lines} == {""}
-    assert "does not track" in capsys.readouterr().err
+    run.run(replace(E, seed=1), (ACCURACY,))  # it is not tried again
+    (warning,) = [record.getMessage() for record in caplog.records if record.name == tracking.__name__]
+    assert "tracks nothing from xor / lif / seed 0 / smoke on (RuntimeError: run ID is in use)" in warning
