@@ -5,6 +5,7 @@ are made.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import time
@@ -36,6 +37,7 @@ from bench.training.libraries import device, libraries
 from bench.training.tracking import Compare, Tracker
 from bench.training.trained import NotApplicable, Reading, Trained
 from bench.training.trainer import new_trainer
+from datamodules.base import SequenceData
 from datamodules.sources import DataError
 from lightning_modules.scan import scan
 from lightning_modules.spiking import Diverged, SpikingModule
@@ -143,6 +145,7 @@ class _Attempt:
         started = time.perf_counter()
         try:
             readings = list(trained.read(weights, measure))
+            _check_finite(readings)
         except Exception as error:
             failures = self._failures((measure,), error, time.perf_counter() - started)
             return [replace(line, checkpoint_sha256=weights.sha256) for line in failures]
@@ -170,6 +173,14 @@ class _Attempt:
             raise SystemExit(143) from None
         lines = new_lines(self.experiment, measures, *_status(error))
         return [replace(line, wall_s=round(seconds, 1), **self.origin) for line in lines]
+
+
+def _check_finite(readings: Iterable[tuple[str, Reading]]) -> None:
+    """Raise ``ArithmeticError`` for a value that is no finite number."""
+    for protocol, reading in readings:
+        for name, value in reading.fields.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ArithmeticError(f"{name} is {value} ({protocol})")
 
 
 def _status(error: Exception) -> tuple[str, str]:
@@ -257,7 +268,29 @@ def _train(
     if trainer.interrupted:
         raise KeyboardInterrupt
     profile.data = data.seconds
+    _check_whole(module, trainer.global_step, data)
     return module, trainer.global_step
+
+
+def _check_whole(module: SpikingModule, steps: int, data: SequenceData) -> None:
+    """Raise ``RuntimeError`` for a training that is not what its recipe says, and ``Diverged`` for a metric that is not
+    finite.
+    """
+    epochs = module.config["epochs"]
+    batches = len(data.train_dataloader())
+    tested = data.test_batches().count
+    records = module.history
+    for name, number, wanted in (
+        ("epochs", [record["epoch"] for record in records], [*range(1, epochs + 1)]),
+        ("optimiser steps", steps, epochs * batches),
+        ("test samples", {record["n_test"] for record in records}, {tested}),
+    ):
+        if number != wanted:
+            raise RuntimeError(f"the training is not what its recipe says: {name} {number} instead of {wanted}")
+    for record in records:
+        for name, value in record.items():
+            if not math.isfinite(value):
+                raise Diverged(f"{name} is {value} after epoch {record['epoch']}")
 
 
 def _usable(checkpoint: Path, config: dict[str, Any]) -> bool:

@@ -155,6 +155,8 @@ def load(experiment: Experiment) -> Trained | None:
         trained = Trained(experiment, **saved, correct=correct)
         if trained.sha256 != content["sha256"]:
             raise ValueError("another sha256 than when it was written")
+        if len(trained.history) != experiment.config["epochs"]:
+            raise ValueError(f"{len(trained.history)} epochs instead of {experiment.config['epochs']}")
     except Exception as error:
         if memory.is_exhausted(error):
             raise
