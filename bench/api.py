@@ -180,8 +180,8 @@ def trained(
             weights = _load(experiment)
             if weights is None:
                 raise BenchError(f"{experiment} was not trained: {reason}")
-    shown = plan.find_table(table).protocol
-    return TrainedNetwork(weights, protocol or (shown if shown in weights.states else "last"))
+    reported = plan.find_table(table).protocol
+    return TrainedNetwork(weights, protocol or (reported if reported in weights.states else "last"))
 
 
 def _load(experiment: Experiment) -> Trained | None:
@@ -218,9 +218,14 @@ def _run(arguments: list[str], folder: Path | None) -> str:
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", file=sys.stderr, flush=True)
-            last = line.strip() or last
+        try:
+            for line in process.stdout:
+                print(line, end="", file=sys.stderr, flush=True)
+                last = line.strip() or last
+        except KeyboardInterrupt:  # a notebook interrupts its own process alone
+            process.terminate()
+            process.wait()
+            raise
     return last
 
 
@@ -262,8 +267,8 @@ def export_weights(network: TrainedNetwork, path: str | Path) -> None:
 def import_weights(path: str | Path) -> TrainedNetwork:
     """Take weights from a file of ``export_weights`` into this home: they serve like weights that were trained here.
 
-    Raises ``BenchError``, and leaves all as it was, for a file that is damaged or of no experiment of this suite, and
-    where this home has other weights of the experiment.
+    Raises ``BenchError``, and takes nothing, for a file that is damaged or of no experiment of this suite, and where
+    this home has other weights of the experiment.
     """
     from bench.training import trained as training
     from bench.training import weights_file

@@ -17,6 +17,7 @@ neuron spikes where v > v_threshold. Then v becomes v_reset = 0 before the next 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,7 @@ def graph_of(
     Raises ``ValueError`` for a network that NIR cannot express, and for one with random states at the start unless
     ``zero_start`` lets them start at 0; ``ModuleNotFoundError`` without the package nir.
     """
-    if not dt > 0.0:
+    if not 0.0 < dt < math.inf:
         raise ValueError(f"dt is a time in seconds above 0, got {dt}")
     dense = _expressible(network, zero_start)
     graph = _Graph(dense.stack[0].linear.in_features, dt)

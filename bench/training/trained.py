@@ -140,8 +140,13 @@ def write(trained: Trained) -> None:
     path = _weights_file(trained.experiment)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {name: getattr(trained, name) for name in (*_SAVED, "correct", "sha256")} | {"id": trained.experiment.id}
-    torch.save(content, path.with_suffix(".new"))
-    os.replace(path.with_suffix(".new"), path)
+    unfinished = path.with_suffix(".new")
+    try:
+        torch.save(content, unfinished)
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def load(experiment: Experiment) -> Trained | None:

@@ -15,7 +15,7 @@ import torch
 from bench import api
 from bench.errors import BenchError
 from bench.ledger import store
-from lightning_modules import objectives
+from lightning_modules import networks, objectives
 from lightning_modules.networks.dense import Dense
 from lightning_modules.networks.resnet18 import ResNet18
 from lightning_modules.neurons import Neuron
@@ -158,6 +158,16 @@ def test_spikes_of_hidden_layers_are_those_of_the_whole_network(options: dict) -
     for layer, mean in zip(spikes, means, strict=False):
         assert 0 < layer.mean() < 1
         torch.testing.assert_close(layer.mean(0), mean, rtol=0, atol=1e-6)
+
+
+def test_the_recurrent_neurons_of_lsnn_are_its_hidden_layer() -> None:
+    config = {"network": "lsnn", "layers": [2, 6, 3], "neuron": {"name": "lsnn"}, "readout": "filtered-mean"}
+    settings = {"recurrent": True, "init": "default", "network_settings": {"delays": 2, "last": 3}}
+    net = networks.build(config | settings)
+    x = (torch.rand(9, 2, 2) < 0.5).float()
+    (spikes,) = net.hidden_spikes(x)
+    assert spikes.shape == (9, 2, 6)
+    assert torch.equal(net.read_out(spikes), net(x)[0])
 
 
 def test_a_network_that_gives_no_spikes_of_layers_says_which_do() -> None:

@@ -201,10 +201,11 @@ def test_a_file_that_is_not_there_is_named(fresh: Path) -> None:
 def test_weights_that_cannot_be_written_leave_nothing(
     fresh: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def stop_half_way(_: object, path: Path) -> None:
+        path.write_bytes(b"half of the weights")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", refuse)
+    monkeypatch.setattr(torch, "save", stop_half_way)
     with pytest.raises(BenchError, match="cannot write weights below .*No space left on device"):
         api.import_weights(exported)
     assert not list(fresh.rglob("weights*"))
