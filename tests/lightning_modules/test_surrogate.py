@@ -35,7 +35,13 @@ def test_values_at_points_worked_by_hand(name: str, width: float, x: list[float]
 
 @pytest.mark.parametrize(
     ("name", "width", "area"),
-    [("boxcar", 0.2, 0.4), ("rect", 0.25, 1.0), ("triangular", 0.7, 1.0), ("multi_gaussian", 0.5, 0.425), ("sigmoid", 0.6, 1.0)],
+    [
+        ("boxcar", 0.2, 0.4),
+        ("rect", 0.25, 1.0),
+        ("triangular", 0.7, 1.0),
+        ("multi_gaussian", 0.5, 0.425),
+        ("sigmoid", 0.6, 1.0),
+    ],
 )
 def test_area_under_the_curve(name: str, width: float, area: float) -> None:
     x = torch.linspace(-20, 20, 400_001, dtype=torch.float64)
