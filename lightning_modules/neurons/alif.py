@@ -20,8 +20,8 @@ class ALIF(Neuron, name="alif"):
     Corradi, Bohte 2021, public code). Soft reset by B. Starts at V = S = 0, b = b_0; unitless. The public code draws
     V[0] and S[0] from U(0, 0.01) at every pass; here they are 0, so that a result does not depend on the batch. Its
     networks have Xavier-uniform weights, biases 0, and recurrent weights orthogonal (S-MNIST) or 0 (PS-MNIST); tau_adp
-    learns at 3 times, tau_m at 2 times the rate of the weights. With ``scale_input=False`` the current counts whole, and
-    ``b_start`` is b before the first step: both as in public neuroseqbench code (Ma et al. 2025).
+    learns at 3 times, tau_m at 2 times the rate of the weights. With ``scale_input=False`` the current counts whole,
+    and ``b_start`` is b before the first step: both as in public neuroseqbench code (Ma et al. 2025).
     """
 
     @dataclass(frozen=True)
