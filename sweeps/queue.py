@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import deque
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,8 @@ from sweeps.trials import (
     worker_attributes,
 )
 
+PAUSE_TIMES = 20  # between two looks at the whole queue, times the last one's length
+
 
 @dataclass
 class Claim:
@@ -59,7 +62,9 @@ class Queue(Study):
     def __init__(self, address: str | None = None, study: str | None = None, wait: float = 0.0) -> None:
         super().__init__(address, study, wait)
         self.refused: set[int] = set()  # trials that this checkout or its data cannot run
-        self.last_reap = 0.0
+        self.candidates: deque[tuple[int, float]] = deque()  # (trial id, expected seconds) of what waited …
+        self.candidates_until = 0.0  # … until then it may be claimed without a look at what waits now
+        self.reap_due = 0.0
 
     def enqueue(
         self, jobs: Iterable[tuple[Job, float | None]], limit_s: float | None = None, detached: bool = False
@@ -118,13 +123,28 @@ class Queue(Study):
     def claim(self, left_s: float = float("inf")) -> Claim | None:
         """Take the waiting trial with the longest expected time that this checkout and its data can run.
 
-        It must be expected to end within ``left_s`` seconds.
+        It must be expected to end within ``left_s`` seconds. In a long queue it is the longest of those that waited a
+        moment ago: looking at all of them takes a small part of a worker's time.
         """
         self.reap()
-        for trial_id, expected in sorted(self.storage.waiting(self.study_id), key=lambda pair: (-pair[1], pair[0])):
+        if time.monotonic() < self.candidates_until and (claim := self._first(left_s)):
+            return claim
+        started = time.monotonic()
+        waiting = self.storage.waiting(self.study_id)
+        self.candidates = deque(sorted(waiting, key=lambda pair: (-pair[1], pair[0])))
+        ended = time.monotonic()
+        self.candidates_until = ended + PAUSE_TIMES * (ended - started)
+        return self._first(left_s)
+
+    def _first(self, left_s: float) -> Claim | None:
+        """Claim the first of the candidates that can be claimed; those before it are none any more."""
+        while self.candidates:
+            trial_id, expected = self.candidates.popleft()
             if trial_id in self.refused or (expected < UNKNOWN_S and expected > left_s):
                 continue
             trial = self.storage.get_trial(trial_id)
+            if trial.state != TrialState.WAITING:
+                continue
             try:
                 job = read_job(trial)
             except BenchError as error:
@@ -173,10 +193,14 @@ class Queue(Study):
                 return closed
 
     def reap(self, force: bool = False) -> None:
-        """``closing.reap``, but at most once in a quarter of the grace, unless ``force``."""
-        if force or time.monotonic() - self.last_reap >= min(5.0, grace() / 4):
-            self.last_reap = time.monotonic()
+        """``closing.reap``, but at most once in a quarter of the grace, unless ``force``. In a long queue it is done
+        less often: it takes a small part of a process's time.
+        """
+        started = time.monotonic()
+        if force or started >= self.reap_due:
             closing.reap(self)
+            seconds = time.monotonic() - started
+            self.reap_due = started + max(min(5.0, grace() / 4), PAUSE_TIMES * seconds)
 
 
 def _is_open(trial: QueuedTrial, collected: set[int]) -> bool:

@@ -53,7 +53,7 @@ def test_what_a_killed_worker_had_is_queued_again_and_fails_after_three_deaths(
         queue.reap(force=True)
         assert len(queue.storage.waiting(queue.study_id)) == 1
     die(storage, study, str(places / "home"))
-    queue.last_reap = 0.0
+    queue.reap_due = 0.0
     assert queue.claim() is None
     assert collect(queue) == [job().experiment.id]
     (line,) = store.read()
@@ -80,7 +80,7 @@ def test_what_ended_is_queued_again_also_when_who_closed_it_dies_before_that(
             patched.setattr(type(queue.storage), "exclusive", killed)
         else:
             patched.setattr(closing, "requeue", killed)
-        queue.last_reap = 0.0
+        queue.reap_due = 0.0
         if claim:
             queue.finish(claim, new_lines(job().experiment, (ACCURACY,), "preempted", "SIGTERM"))
         queue.reap()
@@ -92,7 +92,7 @@ def test_what_ended_is_queued_again_also_when_who_closed_it_dies_before_that(
     again = queue.claim()
     assert again is not None
     assert queue.finish(again, ok(again.job))
-    queue.last_reap = 0.0
+    queue.reap_due = 0.0
     assert queue.claim() is None  # and that was the last of it
 
 
@@ -145,7 +145,7 @@ def test_a_worker_of_another_host_is_dead_when_it_has_been_silent_for_the_grace(
     queue = Queue(storage, study)
     enqueue(queue, job())
     die(storage, study, str(places / "elsewhere"))  # another home: its locks say nothing here
-    queue.last_reap = 0.0
+    queue.reap_due = 0.0
     assert queue.claim() is None
     begun = time.monotonic()
     claim = again(queue)
