@@ -78,9 +78,10 @@ def _read(file: Path, changed_ns: int) -> dict[Question, str]:
 
 
 def read() -> dict[Question, str]:
-    """The values in facts.csv; none without the file."""
-    file = path()
-    return _read(file, file.stat().st_mtime_ns) if file.exists() else {}
+    """The values in facts.csv, with plug-ins also those of the committed one; none without the file."""
+    lower = paths.below()
+    files = filter(Path.exists, [*([lower / "facts.csv"] if lower else []), path()])
+    return {question: value for file in files for question, value in _read(file, file.stat().st_mtime_ns).items()}
 
 
 def read_or_set_aside() -> dict[Question, str]:
