@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -53,6 +53,6 @@ class ResonateAndFire(Neuron, name="resonate-and-fire"):
         return self.State(x, y, o), o
 
 
-MODEL = Model("resonate-and-fire", "Resonate-and-fire", neuron="resonate-and-fire")
-WIDE = Model("resonate-and-fire-84k", "Resonate-and-fire", neuron="resonate-and-fire", changes={"layers": (1, 64, 256, 256, 10)})
-ROWS = tuple(Row(table, MODEL) for table in ("roles-6", "roles-9")) + tuple(Row(table, WIDE) for table in ("celif-1", "celif-4"))
+RF = Model("resonate-and-fire", "Resonate-and-fire", neuron="resonate-and-fire")
+RF_84K = replace(RF, name="resonate-and-fire-84k", changes={"layers": (1, 64, 256, 256, 10)})
+ROWS = (Row("roles-6", RF), Row("roles-9", RF), *(Row(f"celif-{name}", RF_84K) for name in ("1", "4", "fig-4")))

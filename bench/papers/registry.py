@@ -208,9 +208,10 @@ def _file(module: ModuleType) -> str:
 
 
 def _neurons() -> dict[str, type]:
-    """The neurons that are registered now; none where nothing has loaded torch for them."""
+    """The neurons of plug-ins that are registered now; none where nothing has loaded torch for them."""
     base = sys.modules.get("lightning_modules.neurons.base")
-    return base.NEURONS if base else {}
+    known: dict[str, type] = base.NEURONS if base else {}
+    return {name: kind for name, kind in known.items() if not kind.__module__.startswith("lightning_modules.")}
 
 
 def _declared(module: ModuleType, name: str, kind: type) -> Any:

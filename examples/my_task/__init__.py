@@ -1,6 +1,7 @@
 """A data set, a task and a table of one's own: python -m bench run ramps-1 --plugin FOLDER."""
 
-from bench.measures import ACCURACY, ENERGY, LEARNING_CURVE, SILHOUETTE
+from bench.measures import ACCURACY, ENERGY, LOSS_CURVE, SILHOUETTE
+from bench.papers.roles.models import LIF
 from bench.spec.model import Model
 from bench.spec.own import DataSet
 from bench.spec.table import Cell, Paper, Table, figure_cells
@@ -25,7 +26,7 @@ TASK = Task(
     sources={"data": "examples/my_task/ramps.py"},
 )
 PAPER = Paper("ramps", "Rising and falling inputs", "the author of this file", "unpublished", "@misc{ramps}")
-ROWS = {"LIF": Model("lif", "Baseline"), "LIF, recurrent": Model("ramps-recurrent", "LIF, recurrent", recurrent=True)}
+ROWS = {"LIF": LIF, "LIF, recurrent": Model("ramps-recurrent", "LIF, recurrent", recurrent=True)}
 COLUMNS = {"Accuracy": ACCURACY, "Energy": ENERGY, "Silhouette": SILHOUETTE}
 TABLE = Table(
     "ramps-1",
@@ -38,5 +39,5 @@ TABLE = Table(
     ),
 )
 FIGURE = Table(
-    "ramps-fig-1", PAPER, "Learning ramps", figure_cells(ROWS, {"Ramps": TASK}, LEARNING_CURVE), draw="curves:accuracy"
+    "ramps-fig-1", PAPER, "Test loss on ramps", figure_cells(ROWS, {"Ramps": TASK}, LOSS_CURVE), draw="curves:losses"
 )
