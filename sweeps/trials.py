@@ -87,7 +87,7 @@ def read_job(trial: FrozenTrial, check_data: bool = True) -> Job:
     if experiment.id != attributes["experiment"]:
         raise BenchError(
             f"this checkout would run {experiment.id} ({experiment.versions}), not {attributes['experiment']}:"
-            " another version"
+            f" another version{f' of {origins[0].file}' if origins else ''}"
         )
     if check_data and missing(experiment.config["data"]):
         raise BenchError(f"data missing here: {experiment.config['data']}")

@@ -7,12 +7,13 @@ import json
 import os
 import sys
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import click
 
 from bench.errors import BenchError, unknown
+from bench.spec import plugins
 from datamodules.sources import DataError
 
 
@@ -31,7 +32,7 @@ class Commands(click.Group):
     @cached_property
     def entry_points(self) -> dict[str, EntryPoint]:
         """Commands of other packages by name, not loaded yet."""
-        return {entry.name: entry for entry in entry_points(group=self.plugged)} if self.plugged else {}
+        return {entry.name: entry for entry in plugins.installed(self.plugged)} if self.plugged else {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*self.commands, *self.entry_points})

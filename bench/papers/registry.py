@@ -171,7 +171,7 @@ class Registry:
     def _note(kind: str, name: str, module: ModuleType, digest: str = "") -> None:
         file = plugin_source.FILES.get(module.__name__)
         if file is not None:
-            own.ORIGINS.setdefault((kind, name), Origin(kind, name, str(file), digest))
+            own.ORIGINS[kind, name] = Origin(kind, name, str(file), digest)
 
     def _add(self, known: dict[str, Kind], name: str, value: Kind, module: ModuleType) -> None:
         """Add ``value``. A table or paper has its id for itself; a task or model may be found again if it is equal."""

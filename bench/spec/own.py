@@ -118,20 +118,22 @@ def origins(config: Mapping[str, Any], names: Mapping[str, Iterable[str]]) -> li
 
 def check_loaded(needed: Iterable[Origin]) -> None:
     """Raise ``BenchError`` for the first of ``needed`` that no plug-in of this process declares."""
-    for there in needed:
-        if (there.kind, there.name) not in ORIGINS:
+    for origin in needed:
+        if (origin.kind, origin.name) not in ORIGINS:
             raise BenchError(
-                f"{there.kind} {there.name} is from the plug-in {there.file}, which is not loaded here: --plugin PATH"
+                f"{origin.kind} {origin.name} is of the plug-in {origin.file}, which is not loaded here: --plugin PATH"
             )
 
 
 def check_equal(needed: Iterable[Origin], present: Iterable[Origin]) -> None:
-    """Raise ``BenchError`` for the first of ``needed`` whose code is another one among the ``present``."""
-    here = {(origin.kind, origin.name): origin for origin in present}
-    for there in needed:
-        own = here[there.kind, there.name]
-        if own.digest != there.digest:
+    """Raise ``BenchError`` for the first of ``needed``, what an experiment was queued with, whose code is another one
+    among the ``present``.
+    """
+    by_name = {(origin.kind, origin.name): origin for origin in present}
+    for origin in needed:
+        loaded = by_name.get((origin.kind, origin.name))
+        if loaded is not None and loaded.digest != origin.digest:
             raise BenchError(
-                f"{there.kind} {there.name}: {own.file} is {own.digest} here, and {there.file} was {there.digest} when the"
-                " experiment was queued: another version of the plug-in"
+                f"{origin.kind} {origin.name}: {loaded.file} has the hash {loaded.digest} here, and the experiment was"
+                f" queued with {origin.digest} of {origin.file}: another version of the plug-in"
             )

@@ -44,7 +44,7 @@ class _Finder:
         return _spec(name, _FOLDERS[parent] / last) if parent in _FOLDERS else None
 
 
-sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]
+sys.meta_path.insert(0, _Finder)
 
 
 def _spec(name: str, place: Path) -> ModuleSpec | None:
@@ -105,9 +105,9 @@ def _collect(module: str, name: str, found: dict[tuple[str, str], str], without:
             for origin, original in _imported(module, node, name):
                 _collect(origin, original, found)
         elif name == "*" or name in _defined(node):
-            node = _plain(node, without)
-            found[module, name] = f"{found.get((module, name), '')}{ast.unparse(node)}\n"
-            for used in {other.id for other in ast.walk(node) if isinstance(other, ast.Name)} - {name}:
+            plain = _plain(node, without)
+            found[module, name] = f"{found.get((module, name), '')}{ast.unparse(plain)}\n"
+            for used in {other.id for other in ast.walk(plain) if isinstance(other, ast.Name)} - {name}:
                 _collect(module, used, found)
 
 

@@ -13,7 +13,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -87,8 +88,18 @@ def _plugin(path: Path) -> Plugin:
     return Plugin(f"{parent}.{name}", path)
 
 
+@cache
+def _all_entry_points() -> EntryPoints:
+    return entry_points()  # type: ignore[return-value]
+
+
+def installed(group: str) -> list[EntryPoint]:
+    """The entry points of ``group`` of all installed packages, which are read once."""
+    return list(_all_entry_points().select(group=group))
+
+
 def _installed() -> Iterator[Plugin]:
-    for entry in entry_points(group=GROUP):
+    for entry in installed(GROUP):
         spec = find_spec(entry.module)
         if spec is None or spec.origin is None:
             raise BenchError(f"entry point {entry.name!r} of {GROUP} names {entry.module}, which is not installed")
