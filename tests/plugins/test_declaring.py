@@ -16,9 +16,11 @@ from bench import plan
 from bench.errors import BenchError
 from bench.measures import MEASURES
 from bench.papers import registry
+from bench.spec import own
 from bench.spec.experiment import Experiment
 from datamodules.sources import SOURCES
 from tests.conftest import ROOT
+from tests.following_docs import DOCS, blocks
 from tests.plugins.conftest import EXAMPLE, MODEL, ROW, Load
 
 PAPER = 'from bench.spec.table import Paper\nPAPER = Paper("{}", "Title", "Authors", "Reference", "@misc{{own}}")\n'
@@ -228,6 +230,19 @@ def test_an_installed_package_is_loaded_through_its_entry_point(places: Path, tm
     command = [sys.executable, "-m", "bench", "list", "models"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert "\nmine " in done.stdout, done.stderr
+
+
+def test_the_code_in_the_page_about_plug_ins_declares_what_it_says(load: Load) -> None:
+    quiet, pulses = (block for block in blocks(DOCS / "plugins.md") if block.path)
+    load(quiet.code, quiet.path)
+    (cell,) = plan.select(registry.TABLES["roles-6"], ["Quiet"], ["XOR"])
+    assert cell.task is not None and cell.model is not None
+    assert " quiet=" in Experiment(cell.task, cell.model, 0, "laptop").versions
+    assert (own.neuron("quiet", {})["acs"], own.neuron("quiet", {})["macs"]) == (1, 1)
+    load(pulses.code, pulses.path)
+    assert registry.TABLES["pulses-1"].rows == ["LIF"]
+    made = datamodules.MODULES["pulses"]
+    assert not isinstance(made, str) and made(30)["train"][0].shape == (500, 30, 4)
 
 
 def test_the_suites_own_data_sets_have_no_code_in_their_identity() -> None:
