@@ -9,7 +9,7 @@ import click
 from bench.errors import BenchError
 
 try:
-    from bench.commands import cite, data, export, report, results, speed, tables
+    from bench.commands import cite, data, export, report, results, speed, tables, weights
     from bench.commands.base import Commands
 except BenchError as error:  # a paper's folder breaks a rule of the registry
     sys.exit(f"Error: {error}")
@@ -34,6 +34,7 @@ for command in (
     cite.cite,
     data.data,
     speed.speed,
+    weights.weights,
 ):
     cli.add_command(command)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -86,3 +88,24 @@ def exploratory() -> Path:
 def use_exploratory_ledger() -> None:
     """From here on this process writes to the ledger of smoke and exploratory runs: they never enter a table."""
     os.environ["BENCH_RESULTS"] = str(exploratory())
+
+
+def ledger(budget: str) -> Path:
+    """The results folder that experiments at ``budget`` belong to."""
+    return exploratory() if budget == "smoke" else results()
+
+
+@contextmanager
+def using(results: Path | str | None = None, home: Path | str | None = None) -> Iterator[None]:
+    """Use other folders within the ``with`` block; ``None`` leaves a folder as it is."""
+    wanted = {"BENCH_RESULTS": results, "BENCH_HOME": home}
+    before = {name: os.environ.get(name) for name, folder in wanted.items() if folder is not None}
+    os.environ.update({name: str(folder) for name, folder in wanted.items() if folder is not None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -107,6 +107,36 @@ def experiments(cell: Cell, budget: str, seeds: int, overrides: tuple = ()) -> l
     return [Experiment(cell.task, cell.model, seed, budget, overrides) for seed in range(seeds)]
 
 
+def find_experiment(table: str, row: str, column: str, seed: int, budget: str) -> Experiment:
+    """The experiment of one cell, named as in ``select``.
+
+    Raises ``BenchError`` for a name that does not exist, a cell that nothing is trained for, several experiments under
+    one name, a seed that is no number of 0 or more, and a budget that the task lacks.
+    """
+    named = find_table(table)
+    cells = select(named, [row], [column])
+    if not cells:
+        columns = ", ".join(dict.fromkeys(c.column for c in select(named, [row])))
+        raise BenchError(f"{table} has no cell in row {row!r}, column {column!r}; columns of this row: {columns}")
+    if budget not in BUDGETS:
+        raise unknown("budget", budget, BUDGETS)
+    if type(seed) is not int or seed < 0:
+        raise BenchError(f"a seed is a whole number of 0 or more, got {seed!r}")
+    by_id: dict[str, Experiment] = {}
+    for cell in cells:
+        if cell.runnable:
+            assert cell.task is not None and cell.model is not None
+            experiment = Experiment(cell.task, cell.model, seed, budget)
+            by_id[experiment.id] = experiment
+    if not by_id:
+        reason = cells[0].note or "its value needs no training"
+        raise BenchError(f"nothing is trained for {table} / {row} / {column}: {reason}")
+    if len(by_id) > 1:
+        columns = ", ".join(dict.fromkeys(cell.column for cell in cells))
+        raise BenchError(f"{column!r} names several columns of {table}: {columns}")
+    return next(iter(by_id.values()))
+
+
 def make(
     selection: Iterable[tuple[str, Cell]], budget: str, seeds: int, lines: Iterable[Line], overrides: tuple = ()
 ) -> Plan:

@@ -4,6 +4,7 @@ indices ``[B]``, or ``[B, T]`` where every step has its own; numbers ``[B]`` in 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,3 +77,14 @@ OBJECTIVES: dict[str, Objective] = {
     "step-ce": step_ce,
     "last-mse": last_mse,
 }
+
+
+def scores(loss: str, output: Tensor, **settings: Any) -> Tensor:
+    """What the objective ``loss`` decides by, from the output ``[T, B, classes]`` alone: scores ``[B, classes]``, or
+    ``[B, T, classes]`` with a decision at every step; in regression the prediction ``[B]``.
+    """
+    steps, batch = output.shape[:2]
+    shape = (batch, steps) if loss == "step-ce" else (batch,)
+    kind = output.dtype if loss == "last-mse" else torch.long
+    unused = torch.zeros(shape, dtype=kind, device=output.device)  # no score depends on the target
+    return OBJECTIVES[loss](output, unused, **settings)[1]

@@ -18,6 +18,7 @@ from typing import Any
 
 from bench import paths
 from bench.errors import BenchError
+from bench.training import wandb_mode
 from sweeps import worker
 from sweeps.queue import Queue
 
@@ -30,6 +31,7 @@ PRELOADED = [
     "sweeps.process_group",
     "sweeps.worker",
     "bench.training.run",
+    "bench.report.compared",
     "numba.typed",
     "numba.np.arrayobj",
     "wandb.apis.public",
@@ -148,6 +150,7 @@ class Pool:
 def serve(queue: Queue, workers: int, threads: int, options: dict[str, Any]) -> int:
     """Keep workers going until they find nothing more; their exit code. A signal stops them all: 75."""
     stop_request = worker.StopRequest()
+    print(wandb_mode.settle(), file=sys.stderr)
     pool = Pool({"address": queue.address, "study": queue.name}, workers, threads, options)
     code = 0
     fatal = ""

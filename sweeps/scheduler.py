@@ -19,6 +19,7 @@ from bench import paths
 from bench.errors import BenchError
 from bench.ledger import store
 from bench.plan import Job, Plan, expected_times
+from bench.training import wandb_mode
 from sweeps.collecting import collect, finished_trials, new_failures
 from sweeps.pool import Pool
 from sweeps.progress import Progress
@@ -93,6 +94,7 @@ def run(replan: Callable[[], Plan], workers: int, threads: int, options: Options
     waits. Raises ``BenchError`` when results cannot be written or the storage stays away.
     """
     preflight()
+    print(wandb_mode.settle(), file=sys.stderr)
     with _signals_restored():
         return Scheduler(replan, workers, threads, options or Options()).run()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,7 @@ def job(table: str, cell: str, seed: int, budget: str) -> Job:
 
 def run(job: Job, threads: int) -> list[store.Line]:
     """Train and measure ``job`` in this process, unless the ledger has it; its ledger lines."""
+    from bench.report.compared import compared, places
     from bench.training import run as training
     from bench.training import tracking
     from sweeps.closing import experiment_lock
@@ -152,7 +154,14 @@ def run(job: Job, threads: int) -> list[store.Line]:
         )
         lines = [x for x in lines if x.experiment == job.experiment.id]
         if missing:
-            new, _ = training.run(job.experiment, missing, threads)
+            compare = partial(compared, job.experiment)
+            new, _ = training.run(
+                job.experiment,
+                missing,
+                threads,
+                context=places(job.experiment.task, job.experiment.model),
+                compare=compare,
+            )
             if os.environ.get("WANDB_SWEEP_ID"):  # in a sweep W&B names the run
                 new = [replace(line, wandb_run=os.environ.get("WANDB_RUN_ID", line.wandb_run)) for line in new]
             store.append(new, {paths.results() / name for name, _ in series_files(job, new)})

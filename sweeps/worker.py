@@ -18,13 +18,13 @@ import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from bench import paths
 from bench.errors import BenchError
 from bench.ledger import provenance
 from bench.ledger.new_lines import new_lines
-from bench.papers.registry import places
 from sweeps.addresses import grace, patience
 from sweeps.queue import Claim, Queue
 
@@ -198,6 +198,7 @@ def run_claim(
     job = claim.job
     experiment = job.experiment
     send(start=experiment.id)
+    from bench.report.compared import compared, places
     from bench.training import run, trained  # torch is loaded only where something is trained
 
     silence_lightning()
@@ -210,8 +211,15 @@ def run_claim(
     heartbeat.start()
     profile: dict[str, Any] | None = None
     try:
-        context = places(experiment.task, experiment.model)
-        lines, measured = run.run(experiment, job.measures, threads, report, heartbeat.check, context=context)
+        lines, measured = run.run(
+            experiment,
+            job.measures,
+            threads,
+            report,
+            heartbeat.check,
+            context=places(experiment.task, experiment.model),
+            compare=partial(compared, experiment),
+        )
         profile = vars(measured) | {"outside": measured.outside}
     except ExperimentStopped as stop:
         lines = new_lines(experiment, job.measures, stop.status, stop.text) if stop.status else []

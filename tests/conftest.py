@@ -39,14 +39,19 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Own BENCH_HOME, BENCH_RESULTS and BENCH_DATA below ``tmp_path``; compiled kernels are shared between tests."""
+    make_places(tmp_path, monkeypatch)
+    return tmp_path
+
+
+def make_places(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make ``folder`` hold home, results and data of this process."""
     for name in ("home", "results", "data"):
-        monkeypatch.setenv(f"BENCH_{name.upper()}", str(tmp_path / name))
+        monkeypatch.setenv(f"BENCH_{name.upper()}", str(folder / name))
     monkeypatch.setenv("WANDB_MODE", "offline")
     kernels = Path(os.environ.get("BENCH_TEST_KERNELS", ROOT / ".bench" / "kernels"))
     kernels.mkdir(parents=True, exist_ok=True)
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "kernels").symlink_to(kernels)
-    return tmp_path
+    (folder / "home").mkdir()
+    (folder / "home" / "kernels").symlink_to(kernels)
 
 
 def bench(*arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import errno
 import io
+import math
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
@@ -105,11 +106,18 @@ def _text(value: object) -> str:
     return " ".join(str(value).split())
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
+
+
 def _converter(kind: str) -> Callable[[str], Any] | None:
     """Text -> value of a field of that type; ``None`` where the text is the value."""
     if "str" in kind:
         return None
-    convert: Callable[[str], Any] = float if "float" in kind else int
+    convert: Callable[[str], Any] = _finite if "float" in kind else int
     if "bool" in kind:
         convert = {"yes": True, "no": False}.__getitem__
     if "None" in kind:
@@ -177,6 +185,8 @@ def read_file(path: Path) -> list[Line]:
             line = _line(row)
         except (ValueError, KeyError) as error:
             raise BenchError(f"{path}:{number}: not a ledger line ({error}); {csv_files.REMEDY}") from None
+        if line.status == "ok" and line.value is None:
+            raise BenchError(f"{path}:{number}: not a ledger line (status ok without a value); {csv_files.REMEDY}")
         if line.status not in STATUSES:
             known = ", ".join(STATUSES)
             raise BenchError(f"{path}:{number}: status {line.status!r} is unknown; known: {known}; {csv_files.REMEDY}")

@@ -24,6 +24,58 @@ def valid(line: Line, experiment: Experiment, measure: Measure) -> bool:
     )
 
 
+def check_trainings(lines: Iterable[Line], find: Callable[[Line], Experiment | None]) -> None:
+    """Raise ``BenchError`` if finished lines are of a training that is not what its recipe says: of another number of
+    epochs, or tested on another number of samples than others on the same data. It names them all.
+
+    ``find`` gives the experiment of a line as it is declared now, ``None`` where the recipe is gone.
+    """
+    finished = [line for line in lines if line.status == "ok"]
+    groups: dict[tuple[str, ...], list[Line]] = {}
+    for line in finished:
+        groups.setdefault((line.task, line.model, line.budget, line.config_hash), []).append(line)
+    texts = [text for group in groups.values() for text in _wrong_epochs(group, find(group[0]))]
+    texts += _wrong_samples(line for line in finished if line.measure == "accuracy")
+    if texts:
+        raise BenchError("\n".join(texts))
+
+
+def _wrong_epochs(lines: Sequence[Line], experiment: Experiment | None) -> list[str]:
+    """A text for each experiment among ``lines``, which have one configuration, that was not trained as it says."""
+    if experiment is None or experiment.config_hash != lines[0].config_hash:
+        return []  # of an earlier recipe: stale
+    epochs = experiment.config["epochs"]
+    wrong = {line.experiment: line for line in lines if line.epochs != epochs}
+    return [
+        f"{_name(line)} has {line.epochs} epochs where its recipe has {epochs}: {_remedy(line)}"
+        for line in wrong.values()
+    ]
+
+
+def _wrong_samples(lines: Iterable[Line]) -> list[str]:
+    """A text for each line tested on fewer samples than another on the same data at the same budget."""
+    groups: dict[tuple[str, str, str], list[Line]] = {}
+    for line in lines:
+        groups.setdefault((line.task, line.data_hash, line.budget), []).append(line)
+    texts = []
+    for group in groups.values():
+        most = max(line.n_test or 0 for line in group)
+        texts += [
+            f"{_name(line)} was tested on {line.n_test} samples where others were on {most}: {_remedy(line)}"
+            for line in group
+            if (line.n_test or 0) != most
+        ]
+    return texts
+
+
+def _name(line: Line) -> str:
+    return f"experiment {line.experiment} ({line.task}/{line.model}/{line.budget}/{line.seed})"
+
+
+def _remedy(line: Line) -> str:
+    return f"delete its lines from results/runs/{line.task}.csv and train it again"
+
+
 def check_weights(lines: Iterable[Line], tables: Callable[[Line], Sequence[str]]) -> None:
     """Raise ``BenchError`` if finished lines of one experiment were read off different weights; it names them all.
 
@@ -46,7 +98,7 @@ def _conflict(by_weights: dict[str, list[Line]], tables: Callable[[Line], Sequen
         for sha, group in by_weights.items()
     ]
     return (
-        f"experiment {line.experiment} ({line.task}/{line.model}/{line.budget}/{line.seed}) has results of"
+        f"{_name(line)} has results of"
         f" {len(sides)} weights: {'; '.join(sides)}. Delete the lines of all but one of them from"
         f" results/runs/{line.task}.csv, with their series, and measure again what is missing then:"
         f" python -m bench run {' '.join(tables(line)) or 'TABLE'} --budget {line.budget} --seeds {line.seed + 1}"

@@ -276,25 +276,6 @@ def substitutes(task: Task) -> list[Task]:
     return [other for other in TASKS.values() if other.instead_of == task.name]
 
 
-def places(task: Task, model: Model) -> dict[str, list[str]]:
-    """Where tables have the results of ``model`` on ``task``: in lists of equal length, the table, row, column and
-    measure of each cell, and what is published there ("" for nothing).
-    """
-    columns: dict[str, list[str]] = {"table": [], "row": [], "column": [], "measure": [], "published": []}
-    for table in TABLES.values():
-        for cell in table.cells:
-            if (
-                cell.measure
-                and cell.task
-                and cell.model
-                and (cell.task.name, cell.model.name) == (task.name, model.name)
-            ):
-                values = (table.id, cell.row, cell.column, cell.measure.name, cell.published or "")
-                for column, value in zip(columns.values(), values, strict=True):
-                    column.append(value)
-    return columns
-
-
 def find_model(name: str) -> Model:
     """The model ``name``; "<model>-tuned" is one with its best settings. Raises ``KeyError`` for an unknown name."""
     base = name.removesuffix("-tuned")

@@ -10,13 +10,15 @@ from bench.errors import BenchError
 from bench.ledger import histories, store, validity
 from bench.ledger.index import Index
 from bench.ledger.store import Line
-from bench.papers.registry import MODELS, TASKS, places
+from bench.papers.registry import MODELS, TASKS, find_model
 from bench.report import claims, claims_page, figures, readme
+from bench.report.compared import places
 from bench.report.csv_table import to_csv
 from bench.report.findings import find_results
 from bench.report.index import index
 from bench.report.latex import to_latex
 from bench.report.markdown import to_markdown
+from bench.spec.experiment import Experiment
 from bench.spec.table import Table
 
 
@@ -52,9 +54,22 @@ def pictures(tables: Iterable[Table], lines: Iterable[Line]) -> tuple[dict[Path,
 
 
 def check(lines: Iterable[Line]) -> None:
-    """Raise ``BenchError`` where lines of one experiment stem from different weights, or a history is damaged."""
+    """Raise ``BenchError`` where lines of one experiment stem from different weights or from a training that is not
+    what its recipe says, or where a history is damaged.
+    """
     validity.check_weights(lines, _showing)
+    validity.check_trainings(lines, _declared)
     histories.check(lines)
+
+
+def _declared(line: Line) -> Experiment | None:
+    """The experiment of ``line`` as it is declared now; ``None`` where its recipe is gone."""
+    if line.task not in TASKS or line.budget not in ("paper", *TASKS[line.task].budgets):
+        return None
+    try:
+        return Experiment(TASKS[line.task], find_model(line.model), line.seed, line.budget)
+    except KeyError:
+        return None
 
 
 def _showing(line: Line) -> list[str]:

@@ -5,6 +5,7 @@ are made.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import time
@@ -33,9 +34,10 @@ from bench.spec.measure import Measure
 from bench.training import memory, trained
 from bench.training.callbacks import Check, Checkpoint, Cost, MetricLogger, Profile, ProgressMonitor, Report
 from bench.training.libraries import device, libraries
-from bench.training.tracking import Tracker
+from bench.training.tracking import Compare, Tracker
 from bench.training.trained import NotApplicable, Reading, Trained
 from bench.training.trainer import new_trainer
+from datamodules.base import SequenceData
 from datamodules.sources import DataError
 from lightning_modules.scan import scan
 from lightning_modules.spiking import Diverged, SpikingModule
@@ -52,17 +54,18 @@ def run(
     callbacks: tuple[Callback, ...] = (),
     kind: str = "",
     context: Mapping[str, Sequence[Any]] | None = None,
+    compare: Compare = lambda _: {},
 ) -> tuple[list[Line], Profile]:
     """Give the ledger lines of ``measures``: from saved weights, or after training (on from the last epoch, if one was
     saved).
 
     Failures are lines too. The number of ``threads`` is fixed by the caller: sums in matrix products depend on it.
     ``check`` is called after every batch and before every measure and may raise ``SystemExit``: the last whole epoch's
-    checkpoint stays. ``kind`` and ``context`` are for W&B, see ``tracking.Tracker``.
+    checkpoint stays. ``kind``, ``context`` and ``compare`` are for W&B, see ``tracking.Tracker``.
     """
     torch.set_num_threads(threads)
     environment = provenance.environment(device(), threads, libraries())
-    tracker = Tracker(experiment, kind, {"environment": environment, "device": device()}, context)
+    tracker = Tracker(experiment, kind, {"environment": environment, "device": device()}, context, compare)
     attempt = _Attempt(
         experiment, {"environment": environment, "started_utc": now()}, tracker, report, check, callbacks
     )
@@ -87,6 +90,7 @@ class _Attempt:
     callbacks: tuple[Callback, ...]
     profile: Profile = field(default_factory=Profile)
     trained: Trained | None = None
+    series: dict[str, dict[str, list]] = field(default_factory=dict)  # of new readings, by "measure/protocol"
 
     def lines(self, measures: tuple[Measure, ...]) -> list[Line]:
         """Ledger lines of ``measures``; of a training that failed, the same failure for each."""
@@ -124,7 +128,7 @@ class _Attempt:
                 device=provenance.device_of(environment),
             )
             lines = [*_recorded(weights), *lines]
-        self.tracker.summarise(weights.history, weights.origin | weights.fields, lines)
+        self.tracker.summarise(weights.history, weights.origin | weights.fields, lines, self.series)
 
     def _train(self, cost: Cost) -> Trained:
         memory.reset_peak()
@@ -141,6 +145,7 @@ class _Attempt:
         started = time.perf_counter()
         try:
             readings = list(trained.read(weights, measure))
+            _check_finite(readings)
         except Exception as error:
             failures = self._failures((measure,), error, time.perf_counter() - started)
             return [replace(line, checkpoint_sha256=weights.sha256) for line in failures]
@@ -158,6 +163,8 @@ class _Attempt:
         self, weights: Trained, measure: Measure, protocol: str, reading: Reading, origin: dict[str, Any]
     ) -> Line:
         series.write_series(self.experiment, measure, protocol, reading.series)
+        if reading.series:
+            self.series[f"{measure.name}/{protocol}"] = reading.series
         (line,) = new_lines(self.experiment, (measure,), "ok", "")
         return replace(line, **weights.fields, **origin, protocol=protocol, **reading.fields)
 
@@ -166,6 +173,14 @@ class _Attempt:
             raise SystemExit(143) from None
         lines = new_lines(self.experiment, measures, *_status(error))
         return [replace(line, wall_s=round(seconds, 1), **self.origin) for line in lines]
+
+
+def _check_finite(readings: Iterable[tuple[str, Reading]]) -> None:
+    """Raise ``ArithmeticError`` for a value that is no finite number."""
+    for protocol, reading in readings:
+        for name, value in reading.fields.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ArithmeticError(f"{name} is {value} ({protocol})")
 
 
 def _status(error: Exception) -> tuple[str, str]:
@@ -253,7 +268,29 @@ def _train(
     if trainer.interrupted:
         raise KeyboardInterrupt
     profile.data = data.seconds
+    _check_whole(module, trainer.global_step, data)
     return module, trainer.global_step
+
+
+def _check_whole(module: SpikingModule, steps: int, data: SequenceData) -> None:
+    """Raise ``RuntimeError`` for a training that is not what its recipe says, and ``Diverged`` for a metric that is not
+    finite.
+    """
+    epochs = module.config["epochs"]
+    batches = len(data.train_dataloader())
+    tested = data.test_batches().count
+    records = module.history
+    for name, number, wanted in (
+        ("epochs", [record["epoch"] for record in records], [*range(1, epochs + 1)]),
+        ("optimiser steps", steps, epochs * batches),
+        ("test samples", {record["n_test"] for record in records}, {tested}),
+    ):
+        if number != wanted:
+            raise RuntimeError(f"the training is not what its recipe says: {name} {number} instead of {wanted}")
+    for record in records:
+        for name, value in record.items():
+            if not math.isfinite(value):
+                raise Diverged(f"{name} is {value} after epoch {record['epoch']}")
 
 
 def _usable(checkpoint: Path, config: dict[str, Any]) -> bool:

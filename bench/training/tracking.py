@@ -1,13 +1,14 @@
 """W&B: one run per experiment, offline unless the user is logged in.
 
 A run holds what compares experiments: the settings of the experiment, its metrics after every epoch and, in its
-summary, the value of every measure that was read.
+summary, the value of every measure that was read, beside the published values of the table cells that it serves.
+Series behind a measure (curves, landscapes) are W&B tables.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,26 +19,18 @@ from bench import paths
 from bench.ledger import provenance
 from bench.ledger.store import Line
 from bench.spec.experiment import Experiment
+from bench.training import wandb_mode
+from datamodules.sources import SOURCES
 
-PROJECT = "spiking-sequence-benchmarks"
+log = logging.getLogger(__name__)
+
+INIT_S = 20  # seconds that the service has to answer where a run starts
+FINISH_S = 60  # … and for the upload where it ends; what is left `make wandb-sync` uploads
+LONGEST_TABLE = 10_000  # rows of a series that W&B takes
 LONGEST = 128  # characters of a name or group that W&B takes
 BEST = {"test/accuracy": "max", "test/loss": "min", "val/accuracy": "max", "val/loss": "min", "train/loss": "min"}
+Compare = Callable[[Sequence[Line]], Mapping[str, Any]]
 COST = ("wall_s", "peak_mb", "params", "checkpoint_sha256")  # fields of a ledger line in the summary
-
-
-def mode() -> str:
-    """``WANDB_MODE`` if set; online with a key in the environment or in ~/.netrc; else offline. No account is
-    needed.
-    """
-    if chosen := os.environ.get("WANDB_MODE"):
-        return chosen
-    netrc = os.path.expanduser("~/.netrc")
-    try:
-        with open(netrc, encoding="utf-8") as file:
-            known = "api.wandb.ai" in file.read()
-    except OSError:
-        known = False
-    return "online" if known or os.environ.get("WANDB_API_KEY") else "offline"
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -49,8 +42,8 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def labels(experiment: Experiment, kind: str = "") -> dict[str, Any]:
-    """Name, group and tags of a run. One of ``kind`` (such as "search"), or one with changed settings, has those of no
-    official run.
+    """Name, group, job type and tags of a run. One of ``kind`` (such as "search"), or one with changed settings, has
+    those of no official run.
     """
     group = f"{experiment.task.name}/{experiment.model.name}"
     name = f"{group}/{experiment.budget}/{experiment.seed}"
@@ -60,7 +53,7 @@ def labels(experiment: Experiment, kind: str = "") -> dict[str, Any]:
         name = f"{name} {changes or kind}"
         group = f"{group} ({kind})"
         tags.append(kind)
-    return {"name": name[:LONGEST], "group": group[:LONGEST], "tags": tags}
+    return {"name": name[:LONGEST], "group": group[:LONGEST], "job_type": kind or "training", "tags": tags}
 
 
 def settings(experiment: Experiment) -> dict[str, Any]:
@@ -72,6 +65,7 @@ def settings(experiment: Experiment) -> dict[str, Any]:
         "neuron": experiment.config["neuron"]["name"],
         "seed": experiment.seed,
         "budget": experiment.budget,
+        "data_kind": SOURCES[experiment.config["data"]].kind,
         "versions": experiment.versions,
         "commit": commit,
         "dirty": dirty,
@@ -88,33 +82,58 @@ def start(
     """Start the run of ``experiment``, with the experiment's id. Its config has the ``settings``, with ``facts`` in
     their place where the names are equal, and the rest of ``context``.
 
-    With ``resume`` a run online goes on; without, W&B replaces it. Where W&B refuses, the run is a disabled one: an
-    experiment never fails for its tracking.
+    With ``resume`` a run online goes on; without, W&B replaces it. Where W&B refuses, one warning says so, and this
+    process tracks offline from then on, or not at all: an experiment never fails for its tracking.
     """
     folder = paths.home() / "wandb"
     os.environ.setdefault("WANDB_SILENT", "true")
     about: dict[str, Any] = dict(
-        project=os.environ.get("WANDB_PROJECT", PROJECT),
+        project=os.environ.get("WANDB_PROJECT", wandb_mode.PROJECT),
         id=experiment.id,
         config={**(context or {}), **settings(experiment), **(facts or {})},
         dir=str(folder),
         reinit="finish_previous",
-        settings=wandb.Settings(console="off", x_disable_stats=True, save_code=False, disable_git=True),
+        settings=wandb.Settings(
+            console="off",
+            x_disable_stats=True,
+            save_code=False,
+            disable_git=True,
+            init_timeout=INIT_S,
+            finish_timeout=FINISH_S,
+        ),
         **labels(experiment, kind),
     )
-    if resume and mode() == "online":
-        about["resume"] = "allow"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        run = wandb.init(mode=mode(), **about)  # type: ignore[arg-type]
-        run.define_metric("trainer/global_step")
-        run.define_metric("*", step_metric="trainer/global_step")
-        for metric, best in _best().items():
-            run.define_metric(metric, step_metric="trainer/global_step", summary=f"last,{best}")
-        return run
-    except Exception as error:  # the service may still hold a killed worker's run, say
-        print(f"W&B does not track {experiment} ({type(error).__name__}: {error})", file=sys.stderr)
-        return wandb.init(mode="disabled", **about)
+    mode = wandb_mode.mode()
+    if mode == "online":
+        try:
+            return _defined(wandb.init(mode="online", resume="allow" if resume else None, **about))
+        except Exception as error:  # the service is away, or the run was deleted there
+            log.warning("W&B tracks %s offline (%s)", experiment, _plain(error))
+            mode = "offline"
+            if "deleted" not in str(error):  # this run alone
+                os.environ["WANDB_MODE"] = "offline"
+    if mode == "offline":
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return _defined(wandb.init(mode="offline", **about))
+        except Exception as error:  # no permission, say
+            log.warning("W&B tracks nothing from %s on (%s)", experiment, _plain(error))
+            os.environ["WANDB_MODE"] = "disabled"
+    return wandb.init(mode="disabled", **about)
+
+
+def _defined(run: Any) -> Any:
+    """``run``, whose metrics have their steps and their best values."""
+    run.define_metric("trainer/global_step")
+    run.define_metric("*", step_metric="trainer/global_step")
+    for metric, best in _best().items():
+        run.define_metric(metric, step_metric="trainer/global_step", summary=f"last,{best}")
+    return run
+
+
+def _plain(error: Exception) -> str:
+    """Kind and text of ``error`` on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _best() -> dict[str, str]:
@@ -130,11 +149,17 @@ def _summary(metric: str, values: list[Any]) -> Any:
     return {"last": values[-1], best: min(values) if best == "min" else max(values)}
 
 
+def _table(columns: Mapping[str, list]) -> Any:
+    rows = list(zip(*columns.values(), strict=True))[:LONGEST_TABLE]
+    return wandb.Table(columns=list(columns), data=[list(row) for row in rows])
+
+
 class Tracker:
     """The run of an experiment in this process. After an error it takes nothing more.
 
     ``facts`` are of this process (environment, device). ``context`` comes from the caller: lists by name, such as the
-    tables that ask for the experiment and the values that they publish.
+    tables that ask for the experiment and the values that they publish. ``compare`` gives what new ledger lines mean
+    for these tables.
     """
 
     def __init__(
@@ -143,11 +168,13 @@ class Tracker:
         kind: str = "",
         facts: Mapping[str, Any] | None = None,
         context: Mapping[str, Sequence[Any]] | None = None,
+        compare: Compare = lambda _: {},
     ) -> None:
         self.experiment = experiment
         self.kind = kind
         self.facts = dict(facts or {})
         self.context = {name: list(values) for name, values in (context or {}).items()}
+        self.compare = compare
         self.run: Any = None
         self.failed = False
 
@@ -167,9 +194,16 @@ class Tracker:
     def log(self, metrics: Mapping[str, Any]) -> None:
         self._try(lambda: self.run.log(dict(metrics)))
 
-    def summarise(self, history: Sequence[Mapping[str, Any]], cost: Mapping[str, Any], lines: Sequence[Line]) -> None:
-        """Write the whole summary: the metrics of ``history`` (a record an epoch) that every record has, ``cost``, and
-        the values of ``lines`` as ``measure/<name>/<protocol>``, whose units are in the config.
+    def summarise(
+        self,
+        history: Sequence[Mapping[str, Any]],
+        cost: Mapping[str, Any],
+        lines: Sequence[Line],
+        series: Mapping[str, Mapping[str, list]] | None = None,
+    ) -> None:
+        """Write the whole summary: the metrics of ``history`` (a record an epoch) that every record has, ``cost``, the
+        values of ``lines`` as ``measure/<name>/<protocol>``, whose units are in the config, and what ``compare`` says
+        of them. ``series`` (columns by ``<name>/<protocol>``) become tables.
 
         Every attempt, and every later reading, has an offline folder of its own. The last one to be uploaded replaces
         the summary, so each holds all.
@@ -181,7 +215,9 @@ class Tracker:
         content |= {f"measure/{line.measure}/{line.protocol}": line.value for line in read}
         units = {f"unit.{line.measure}": line.unit for line in read}
         self._try(lambda: self.run.config.update(units, allow_val_change=True))
-        self._try(lambda: self.run.summary.update(content))
+        for name, columns in (series or {}).items():
+            self._try(lambda n=name, c=columns: self.run.log({f"series/{n}": _table(c)}))  # type: ignore[misc]
+        self._try(lambda: self.run.summary.update(content | dict(self.compare(lines))))
 
     def finish(self, exit_code: int = 0) -> None:
         if self.run is not None:
@@ -198,4 +234,4 @@ class Tracker:
 
     def _stop(self, error: Exception) -> None:
         self.failed = True
-        print(f"W&B stopped tracking {self.experiment} ({type(error).__name__}: {error})", file=sys.stderr)
+        log.warning("W&B stopped tracking %s (%s)", self.experiment, _plain(error))

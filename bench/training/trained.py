@@ -130,13 +130,23 @@ def save(experiment: Experiment, module: SpikingModule, steps: int, origin: dict
     last = {name: value.detach().cpu().contiguous() for name, value in module.network.state_dict().items()}
     states = {"last": last, **module.best}
     trained = Trained(experiment, states, module.history, steps, origin, module.correctness)
-    path = _weights_file(experiment)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {name: getattr(trained, name) for name in (*_SAVED, "correct", "sha256")} | {"id": experiment.id}
-    torch.save(content, path.with_suffix(".new"))
-    os.replace(path.with_suffix(".new"), path)
+    write(trained)
     checkpoint_file(experiment).unlink(missing_ok=True)
     return trained
+
+
+def write(trained: Trained) -> None:
+    """Write the file of weights that ``load`` reads, whole or not at all."""
+    path = _weights_file(trained.experiment)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {name: getattr(trained, name) for name in (*_SAVED, "correct", "sha256")} | {"id": trained.experiment.id}
+    unfinished = path.with_suffix(".new")
+    try:
+        torch.save(content, unfinished)
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def load(experiment: Experiment) -> Trained | None:
@@ -155,6 +165,8 @@ def load(experiment: Experiment) -> Trained | None:
         trained = Trained(experiment, **saved, correct=correct)
         if trained.sha256 != content["sha256"]:
             raise ValueError("another sha256 than when it was written")
+        if len(trained.history) != experiment.config["epochs"]:
+            raise ValueError(f"{len(trained.history)} epochs instead of {experiment.config['epochs']}")
     except Exception as error:
         if memory.is_exhausted(error):
             raise

@@ -52,6 +52,12 @@ class Network(nn.Module):
             f"{type(self).__name__} does not say how many multiplications its dense products take"
         )
 
+    def hidden_spikes(self, x: Tensor) -> list[Tensor]:
+        """Output of each spiking hidden layer, [T, B, N], from input to output. Raises ``ValueError`` for a network
+        that does not give them.
+        """
+        raise ValueError("spikes of layers are given by the networks dense and lsnn, not by this one")
+
     def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
         """The same output as ``forward``, with what it cost in spikes; nothing for a network without neurons."""
         return self(x), Activity([], x.new_zeros(()))

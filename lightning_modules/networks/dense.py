@@ -111,11 +111,26 @@ class Dense(Network):
     def run(self, x: scan.Input, **options: Any) -> scan.Stacked:
         """All layers of neurons over ``x`` [T, B, inputs] in one pass over time; ``options`` of ``scan.scan_stack``."""
         options.setdefault("output", self.readout != "linear-mean")
+        return scan.scan_stack(self._specs(x.shape[1]), x, detach_every=self.detach_every, **options)
+
+    def _specs(self, batch: int) -> list[scan.Dense]:
+        """The layers as the scan takes them, with the states that they start from."""
         specs = [layer.spec for layer in self.stack]
         if self.start == "uniform":
             generator = None if self.training else torch.Generator().manual_seed(0)
-            specs = [self._drawn(spec, x.shape[1], generator) for spec in specs]
-        return scan.scan_stack(specs, x, detach_every=self.detach_every, **options)
+            specs = [self._drawn(spec, batch, generator) for spec in specs]
+        return specs
+
+    def hidden_spikes(self, x: scan.Input) -> list[Tensor]:
+        spikes: list[Tensor] = []
+        layers = self.stack if self.head is not None else self.stack[:-1]
+        for layer, spec in zip(layers, self._specs(x.shape[1]), strict=False):
+            output = scan.scan_stack([spec], x).output
+            assert output is not None
+            x = output
+            if layer.neuron.spiking:
+                spikes.append(output)
+        return spikes
 
     @staticmethod
     def _drawn(spec: scan.Dense, batch: int, generator: torch.Generator | None) -> scan.Dense:

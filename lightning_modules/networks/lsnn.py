@@ -87,6 +87,9 @@ class LSNNNetwork(Network):
             raise ValueError(f"the readout averages the last {self.last} steps, the sequence has {x.shape[0]}")
         return run(self.neuron, x, self.incoming, self.recurrent)
 
+    def hidden_spikes(self, x: Tensor) -> list[Tensor]:
+        return [self.spikes(x)]
+
     def read_out(self, spikes: Tensor) -> Tensor:
         """Filter, mean over the last steps and linear map are linear: a weighted sum over time comes first."""
         steps = spikes.shape[0]

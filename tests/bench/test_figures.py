@@ -125,7 +125,8 @@ def measured(table: Table, seeds: int = 1, budget: str = "laptop", with_series: 
             experiment = Experiment(cell.task, cell.model, seed, budget if budget in cell.task.budgets else "paper")
             for protocol in cell.measure.protocols:
                 (line,) = new_lines(experiment, (cell.measure,), "ok", "")
-                lines.append(replace(line, value=0.5 + place + 0.1 * seed, protocol=protocol))
+                changes = {"value": 0.5 + place + 0.1 * seed, "protocol": protocol, "n_test": 100}
+                lines.append(replace(line, **changes, epochs=experiment.config["epochs"]))
                 if with_series and cell.measure.history:
                     histories.write(experiment, history(place + seed), 3000)
                 elif with_series:

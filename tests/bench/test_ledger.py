@@ -59,6 +59,9 @@ def test_lines_of_a_task_are_in_a_file_of_their_own(places: Path) -> None:
         (lambda text: text.replace(",ok,", ",great,", 1), 2, "status 'great'"),
         (lambda text: text.replace("schema,", "scheme,", 1), 1, "header"),
         (lambda text: text.replace(",xor,lif,0,", ",xor,lif,,", 1), 2, "seed is empty"),
+        (lambda text: text.replace(",77.5,", ",nan,", 1), 2, "nan is not a finite number"),
+        (lambda text: text.replace(",77.5,", ",-inf,", 1), 2, "-inf is not a finite number"),
+        (lambda text: text.replace(",77.5,", ",,", 1), 2, "status ok without a value"),
     ],
 )
 def test_a_broken_line_is_refused_with_its_place_and_the_file_is_kept(
@@ -80,7 +83,7 @@ def test_two_processes_appending_at_once_lose_nothing(places: Path) -> None:
     code = (
         "import sys; from dataclasses import replace; from bench.ledger import store; from bench.ledger.store import"
         " Line\nfor i in range(40): store.append([Line('e', 'accuracy', 'xor', 'lif', i + 100 * int(sys.argv[1]),"
-        " 'laptop', 'delayed-xor')])"
+        " 'laptop', 'delayed-xor', value=1.0)])"
     )
     running = [subprocess.Popen([sys.executable, "-c", code, str(n)], cwd=ROOT) for n in (0, 1)]
     assert [p.wait() for p in running] == [0, 0]
@@ -106,7 +109,8 @@ def test_a_write_that_fails_half_way_is_taken_back(places: Path) -> None:
     code = (  # a file may grow by 50 more bytes only: the write is cut off in the middle of a line, as on a full disk
         "import resource, signal; from bench.ledger import store; from bench.ledger.store import"
         " Line\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE,"
-        f" ({len(before) + 50},) * 2)\nstore.append([Line('e', 'accuracy', 'xor', 'lif', 1, 'laptop', 'delayed-xor')])"
+        f" ({len(before) + 50},) * 2)\nstore.append([Line('e', 'accuracy', 'xor', 'lif', 1, 'laptop', 'delayed-xor',"
+        " value=1.0)])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode != 0

@@ -35,6 +35,7 @@ def finished(experiment: Experiment, **changes) -> Line:
         value=90.0,
         unit="%",
         protocol="last",
+        epochs=e.config["epochs"],
     )
     line = replace(
         line, config_hash=e.config_hash, data_hash=e.data_hash, version=e.version(ACCURACY), epochs=e.config["epochs"]

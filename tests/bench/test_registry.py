@@ -116,13 +116,6 @@ def test_two_folders_with_one_paper_are_refused(add: Add) -> None:
         registry.load()
 
 
-def test_the_places_of_a_result_are_the_cells_that_show_it_with_what_is_published_there() -> None:
-    columns = registry.places(registry.TASKS["mnist"], registry.MODELS["lif-recurrent"])
-    cells = list(zip(*columns.values(), strict=True))
-    assert ("roles-6", "With recurrence", "MNIST", "accuracy", "96.98") in cells
-    assert all(table.startswith("roles-") for table in columns["table"])
-
-
 def test_the_command_line_shows_a_broken_rule_as_one_message(tmp_path: Path) -> None:
     folder = tmp_path / "own"
     folder.mkdir()

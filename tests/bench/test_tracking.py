@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from wandb.util import get_core_path
 
 from bench.ledger import provenance, store
+from bench.ledger.store import Line
 from bench.measures import ACCURACY
 from bench.training import run, tracking, trained
 from tests.bench import test_trained
@@ -54,7 +57,11 @@ def test_a_run_holds_settings_provenance_and_every_measure_and_a_later_reading_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     context = {"tables": ("roles-6",), "published": (94.85,)}
-    lines, _ = run.run(E, (ACCURACY, LOSS), context=context)
+
+    def compare(lines: Sequence[Line]) -> dict[str, float]:
+        return {"cell/roles-6/Baseline/XOR/measured": lines[0].value or 0.0}
+
+    lines, _ = run.run(E, (ACCURACY, LOSS), context=context, compare=compare)
     (first,) = runs(places)
     config, summary = first["config"], first["summary"]
     assert {name: config[name] for name in ("task", "model", "neuron", "seed", "budget", "data", "device")} == {
@@ -74,6 +81,8 @@ def test_a_run_holds_settings_provenance_and_every_measure_and_a_later_reading_i
     for line in lines:
         assert summary[f"measure/{line.measure}/{line.protocol}"] == line.value
     assert {name: summary[name] for name in tracking.COST} == {name: getattr(lines[0], name) for name in tracking.COST}
+    assert summary["cell/roles-6/Baseline/XOR/measured"] == lines[0].value
+    assert config["data_kind"] == "full"
     assert first["name"] == "xor/lif/smoke/0" and first["group"] == "xor/lif" and first["exit_code"] == 0
 
     # one more folder a session, however many measures are read, and it has all
@@ -81,6 +90,8 @@ def test_a_run_holds_settings_provenance_and_every_measure_and_a_later_reading_i
     again, _ = run.run(E, (ACCURACY, readers["probe"], replace(readers["probe"], name="probe@3")), context=context)
     _, second = runs(places)
     assert second["summary"]["measure/probe@2/last"] == second["summary"]["measure/probe@3/last"] == again[2].value
+    table, *_ = (places / "home" / "wandb" / "wandb").glob("*/files/media/table/series/probe@2/*.table.json")
+    assert json.loads(table.read_text()) == {"columns": ["x", "y"], "data": [[1.0, 0.5], [2.0, 0.25]]}
     assert second["summary"]["test/accuracy"] == summary["test/accuracy"]
     assert {name: second["summary"][name] for name in tracking.COST} == {name: summary[name] for name in tracking.COST}
     same = config.keys() - {"_wandb", "unit.loss"}
@@ -124,6 +135,33 @@ def test_online_a_reading_or_a_resumed_training_goes_on_with_the_run_instead_of_
 
 
 @pytest.mark.parametrize(
+    ("refusal", "modes"),
+    [
+        ("the service is away", ["online", "offline", "offline"]),
+        ("run xor was previously created and deleted", ["online", "offline", "online", "offline"]),
+    ],
+)
+def test_where_w_and_b_refuses_online_one_warning_says_so_and_runs_are_offline(
+    places: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, refusal: str, modes: list[str]
+) -> None:
+    tried: list[str] = []
+
+    def start(mode: str, **settings: object) -> SimpleNamespace:
+        tried.append(mode)
+        if mode == "online":
+            raise RuntimeError(refusal)
+        return SimpleNamespace(define_metric=lambda *_, **__: None)
+
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setattr(tracking.wandb, "init", start)
+    for _ in range(2):
+        tracking.start(E)
+    assert tried == modes
+    warnings = [record.getMessage() for record in caplog.records if record.name == tracking.__name__]
+    assert warnings == [f"W&B tracks {E} offline (RuntimeError: {refusal})"] * modes.count("online")
+
+
+@pytest.mark.parametrize(
     ("kind", "overrides", "name", "group", "tag"),
     [
         ("", (), "xor/lif/smoke/0", "xor/lif", ""),
@@ -137,6 +175,7 @@ def test_trials_of_a_search_and_changed_settings_do_not_look_like_official_runs(
 ) -> None:
     labels = tracking.labels(replace(E, overrides=overrides), kind)
     assert (labels["name"], labels["group"]) == (name, group)
+    assert labels["job_type"] == (tag or "training")
     assert labels["tags"] == ["smoke", "delayed-xor", *E.versions.split(), *([tag] if tag else [])]
 
 
@@ -155,9 +194,9 @@ def test_in_a_sweep_the_metric_that_is_optimised_stays_a_number(monkeypatch: pyt
 
 @pytest.mark.parametrize("place", ["log", "finish", "define_metric"])
 def test_an_experiment_ends_well_though_its_tracking_breaks(
-    places: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, place: str
+    places: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:
-    monkeypatch.setenv("WANDB_MODE", "disabled")
+    monkeypatch.setenv("WANDB_MODE", "offline")
     init = tracking.wandb.init
 
     def broken(*_: object, **__: object) -> None:
@@ -171,4 +210,4 @@ def test_an_experiment_ends_well_though_its_tracking_breaks(
     monkeypatch.setattr(tracking.wandb, "init", start)
     lines, _ = run.run(E, (ACCURACY,))
     assert [line.status for line in lines] == ["ok", "ok"]
-    assert ("W&B" in capsys.readouterr().err) is (place != "finish")
+    assert ("W&B" in caplog.text) is (place != "finish")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -183,8 +185,9 @@ def test_the_best_epoch_s_weights_are_kept_and_give_its_value(places: Path) -> N
 
 
 def test_an_experiment_that_w_and_b_refuses_is_trained_untracked(
-    places: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    places: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
     init = tracking.wandb.init
 
     def refuse_run(**settings: object) -> object:
@@ -196,4 +199,44 @@ def test_an_experiment_that_w_and_b_refuses_is_trained_untracked(
     lines, _ = run.run(E, (ACCURACY,))
     assert [line.status for line in lines] == ["ok", "ok"]
     assert {line.wandb_run for line in lines} == {""}
-    assert "does not track" in capsys.readouterr().err
+    run.run(replace(E, seed=1), (ACCURACY,))  # it is not tried again
+    (warning,) = [record.getMessage() for record in caplog.records if record.name == tracking.__name__]
+    assert "tracks nothing from xor / lif / seed 0 / smoke on (RuntimeError: run ID is in use)" in warning
+
+
+class Meddling(Callback):
+    """Makes a training another one than its recipe says, after its first epoch."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
+        if trainer.current_epoch == 0:
+            if self.kind == "epochs":
+                trainer.should_stop = True
+            elif self.kind == "samples":
+                module.history[0]["n_test"] -= 1
+            else:
+                module.history[0]["test/loss"] = math.nan
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "says"),
+    [
+        ("epochs", "failed", "epochs [1] instead of [1, 2]"),
+        ("samples", "failed", "test samples"),
+        ("values", "diverged", "test/loss is nan after epoch 1"),
+    ],
+)
+def test_a_training_that_is_not_what_its_recipe_says_gives_no_result(
+    places: Path, kind: str, status: str, says: str
+) -> None:
+    lines, _ = run.run(E, (ACCURACY, LOSS), callbacks=(Meddling(kind),))
+    assert [line.status for line in lines] == [status, status] and says in lines[0].error
+    assert trained.load(E) is None
+
+
+def test_a_value_that_is_not_finite_is_a_failure(places: Path, readers: dict[str, Measure]) -> None:
+    endless = replace(readers["probe"], settings={"factor": math.inf})
+    (line,), _ = run.run(E, (endless,))
+    assert line.status == "failed" and "value is" in line.error

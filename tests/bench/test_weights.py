@@ -133,7 +133,33 @@ def test_a_history_of_another_length_than_the_ledger_s_is_found_by_rendering(pla
     store.append(finished(E, "a", ACCURACY))
     histories.write(E, RECORDS * 2, 10)
     with pytest.raises(BenchError, match="it has 2 epochs where the ledger has 1"):
-        render.differing([], store.read())
+        histories.check(store.read())
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"epochs": 99}, r"\(mnist/lif/laptop/3\) has 99 epochs where its recipe has \d: delete its lines"),
+        ({"epochs": None}, "has None epochs where"),
+        ({"n_test": 9_000}, r"\(mnist/lif/laptop/3\) was tested on 9000 samples where others were on 10000"),
+        ({"n_test": None}, "was tested on None samples"),
+    ],
+)
+def test_a_line_of_a_training_that_is_not_what_its_recipe_says_is_named_by_rendering(
+    places: Path, changes: dict[str, int | None], says: str
+) -> None:
+    whole = {"epochs": E.config["epochs"], "n_test": 10_000}
+    others = [replace(line, **whole) for line in finished(OTHER, "b", ACCURACY)]
+    store.append([*others, *(replace(line, **whole) for line in finished(E, "a", ACCURACY))])
+    assert render.check(store.read()) is None
+    store.append([replace(line, **{**whole, **changes}) for line in finished(E, "c", ACCURACY)])
+    with pytest.raises(BenchError, match=says):
+        render.check(store.read())
+
+
+def test_lines_of_an_earlier_recipe_are_stale_whatever_their_epochs(places: Path) -> None:
+    store.append([replace(line, config_hash="earlier") for line in finished(E, "a", ACCURACY)])
+    assert render.check(store.read()) is None
 
 
 def test_no_committed_experiment_has_results_of_two_weights() -> None:

@@ -14,7 +14,6 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from bench.errors import BenchError
 from bench.plan import Plan
-from bench.training import tracking
 from sweeps import commands, scheduler, wandb_sweeps
 from sweeps.__main__ import cli
 from sweeps.pool import Pool
@@ -80,7 +79,7 @@ def test_a_clock_that_differs_from_the_storages_is_said_when_a_run_begins(
 ) -> None:
     nothing = Plan(0, 0, (), (), ())
     scheduler.run(lambda: nothing, 1, 1)
-    assert capsys.readouterr().err == ""
+    assert "this host's clock" not in capsys.readouterr().err
     monkeypatch.setattr("sweeps.database.Database.skew", lambda self: -300.0)
     scheduler.run(lambda: nothing, 1, 1)
     assert "this host's clock is -300 s from the storage's" in capsys.readouterr().err
@@ -140,17 +139,6 @@ def test_uploading_calls_wandb_for_what_was_not_uploaded_and_never_again(
     again = CliRunner().invoke(cli, ["wandb", "sync"])
     assert (again.exit_code, again.stderr) == (0, "nothing to upload\n")
     assert called == [["sync", "--yes", str(run)]]
-
-
-def test_without_a_login_runs_are_offline_and_with_one_online(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(places))
-    for name in ("WANDB_MODE", "WANDB_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    assert tracking.mode() == "offline"
-    (places / ".netrc").write_text("machine api.wandb.ai login user password secret\n")
-    assert tracking.mode() == "online"
-    monkeypatch.setenv("WANDB_MODE", "disabled")
-    assert tracking.mode() == "disabled"
 
 
 @pytest.mark.parametrize(
