@@ -22,16 +22,17 @@ from tests.plugins.conftest import EXAMPLE, NAME, ROW, Load
 
 
 def record(model: str, task: str, measures: tuple = (ACCURACY,), value: float = 90.0, sha: str = "a") -> Experiment:
-    """Lines of ``measures`` and the history of a training of three epochs, in the ledger in use."""
+    """Lines of ``measures`` and the history of a whole training, in the ledger in use."""
     experiment = Experiment(registry.TASKS[task], registry.MODELS[model], 0, "laptop")
+    epochs = experiment.config["epochs"]
     lines = new_lines.new_lines(experiment, measures, "ok", "")
     protocols = {measure.name: measure.protocols for measure in measures}
     store.append(
-        replace(line, value=value, protocol=protocol, epochs=3, n_test=1000, checkpoint_sha256=sha)
+        replace(line, value=value, protocol=protocol, epochs=epochs, n_test=10_000, checkpoint_sha256=sha)
         for line in lines
         for protocol in protocols[line.measure]
     )
-    histories.write(experiment, [{"test/accuracy": value, "test/loss": 1.0}] * 3, 30)
+    histories.write(experiment, [{"test/accuracy": value, "test/loss": 1.0}] * epochs, 10 * epochs)
     return experiment
 
 
@@ -99,7 +100,7 @@ def test_a_table_shows_own_rows_beside_published_ones_and_marks_them(load: Load)
     tables = [registry.TABLES["roles-6"]]
     render.render(tables, Index(store.read()))
     text = (paths.results() / "tables" / "roles-6.md").read_text(encoding="utf-8")
-    assert "| Resonate-and-fire (own) | 90.00 ± 1.86†<br>laptop budget |" in text
+    assert "| Resonate-and-fire (own) | 90.00 ± 0.59†<br>laptop budget |" in text
     assert "(own): a row that a plug-in has added; nothing is published for it and it gets no verdict" in text
     assert "98.50 ± 0.24" in text  # Baseline on MNIST, committed
     with open(paths.results() / "tables" / "roles-6.csv", encoding="utf-8", newline="") as file:
