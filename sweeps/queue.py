@@ -58,7 +58,8 @@ class Queue(Study):
 
     def __init__(self, address: str | None = None, study: str | None = None, wait: float = 0.0) -> None:
         super().__init__(address, study, wait)
-        self.refused: set[int] = set()  # trials that this checkout or its data cannot run
+        self.refused: set[int] = set()  # trials that this checkout, its plug-ins or its data cannot run
+        self.refusals: dict[str, str] = {}  # their experiments -> the reason
         self.last_reap = 0.0
 
     def enqueue(
@@ -139,6 +140,7 @@ class Queue(Study):
 
     def _refuse(self, trial_id: int, trial: FrozenTrial, reason: str) -> None:
         self.refused.add(trial_id)
+        self.refusals[trial.user_attrs["experiment"]] = reason
         key = f"{REFUSED}{socket.gethostname()}"
         if trial.user_attrs.get(key) != reason:
             with suppress(UpdateFinishedTrialError):

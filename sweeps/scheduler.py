@@ -20,6 +20,7 @@ from bench.errors import BenchError
 from bench.ledger import store
 from bench.plan import Job, Plan, expected_times
 from bench.training import wandb_mode
+from sweeps.addresses import is_default
 from sweeps.collecting import collect, finished_trials, new_failures
 from sweeps.pool import Pool
 from sweeps.progress import Progress
@@ -138,6 +139,7 @@ class Scheduler:
         self.seconds: dict[str, float | None] = {}  # expected time of each planned experiment
         self.planned_at = 0.0
         self.fatal = ""  # why a worker cannot work at all
+        self.refused: dict[str, str] = {}  # experiments that a worker of this run cannot run -> the reason
         self.reported_waiting = False
 
     def run(self) -> Outcome:
@@ -169,6 +171,9 @@ class Scheduler:
         self.planned_at = time.monotonic()
         if not jobs:
             return False
+        reasons = [self.refused.get(job.experiment.id, "") for job in jobs]
+        if all(reasons) and is_default(self.queue.address):  # nobody else can run them
+            raise BenchError(reasons[0])
         if self.fatal:
             raise BenchError(self.fatal)
         if self.options.launch is not None and not working:
@@ -217,6 +222,8 @@ class Scheduler:
         elif "fatal" in message:
             self.fatal = message["fatal"]
             self.planned_at = 0.0
+        elif "refused" in message:
+            self.refused |= message["refused"]
         elif "done" in message:
             self.planned_at = 0.0
         elif self.progress is None:

@@ -113,7 +113,9 @@ def data_question(fact: str, name: str) -> Question:
 
 
 def network_question(fact: str, of: str, task: Task, model: Model) -> Question:
-    return Question(fact, of, f"{task.name}/{model.name}", Experiment(task, model, 0, "paper").config_hash)
+    experiment = Experiment(task, model, 0, "paper")
+    code = "".join(f"-{origin.digest}" for origin in experiment.origins(()) if origin.kind == "neuron")
+    return Question(fact, of, f"{task.name}/{model.name}", f"{experiment.config_hash}{code}")
 
 
 def _config(cell: Cell) -> dict[str, Any]:

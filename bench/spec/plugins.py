@@ -49,7 +49,8 @@ def add(paths: tuple[str, ...]) -> None:
     """
     known = list(map(str, _paths()))
     added = [str(_checked(Path(path).expanduser().resolve())) for path in paths]
-    os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*known, *added]))
+    if known or added:
+        os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*known, *added]))
 
 
 def _paths() -> list[Path]:

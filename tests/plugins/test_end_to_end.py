@@ -57,7 +57,7 @@ def test_the_example_of_a_neuron_is_trained_on_xor_and_its_results_go_beside_it(
 
 
 @pytest.mark.slow
-def test_the_example_of_a_neuron_is_measured_in_celif_1_with_energy_and_learning_curve(
+def test_the_example_of_a_neuron_is_measured_in_celif_1_with_energy_and_a_history_for_figures(
     user: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCH_DATA", os.environ.get("BENCH_TEST_DATA", ""))
@@ -66,11 +66,21 @@ def test_the_example_of_a_neuron_is_measured_in_celif_1_with_energy_and_learning
     measures = [f"--measure={name}" for name in ("accuracy", "energy-step-celif", "learning-curve")]
     options = ("--row", "Resonate-and-fire", "--budget", "smoke", "--workers", "2", "--plugin", "resonate_and_fire.py")
     run(user, "bench", "run", "celif-1", "celif-4", "celif-fig-4", *measures, *options)
-    assert set(smoke_lines(user, f"{NAME}-84k")) == {"accuracy", "energy-step-celif", "learning-curve"}
+    assert set(smoke_lines(user, f"{NAME}-84k")) == {"accuracy", "energy-step-celif"}  # one epoch is no curve
+    histories = user.parent / "home" / "exploratory" / "series" / "history" / "seq-mnist"
+    assert [file.name.split("_")[0] for file in histories.iterdir()] == [f"{NAME}-84k"]
 
 
 @pytest.mark.slow
-def test_a_search_an_agents_command_and_a_cluster_have_the_plug_in(user: Path) -> None:
+def test_jobs_of_a_cluster_have_the_plug_in(user: Path) -> None:
+    pytest.importorskip("submitit")
+    options = ("--budget", "smoke", "--row", "Resonate-and-fire", "--column", "XOR", "--workers", "1", "--hours", "0.2")
+    run(user, "sweeps", "table", "roles-6", *options, "--cluster", "local", *BOTH[2:])
+    assert smoke_lines(user)["accuracy"].task == "xor"
+
+
+@pytest.mark.slow
+def test_a_search_and_an_agents_command_have_the_plug_in(user: Path) -> None:
     searched = run(user, "sweeps", "search", "xor", NAME, "--trials", "1", "--budget", "smoke", *BOTH[2:])
     assert "damping=0.05" in searched.stdout
     agent = ("--table=ramps-1", "--cell=ramps/lif", "--seed=0", "--budget=smoke")

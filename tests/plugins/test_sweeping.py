@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from bench import paths
+from bench.errors import BenchError
 from bench.measures import ACCURACY
 from bench.papers import registry
-from bench.plan import Job
+from bench.plan import Job, Plan
 from bench.spec.experiment import Experiment
 from sweeps import trials, wandb_sweeps
 from sweeps.queue import Queue
+from sweeps.scheduler import Options, Scheduler
 from sweeps.search import Subject
 from tests.plugins.conftest import EXAMPLE, NAME, Load
 
@@ -100,3 +103,24 @@ def test_an_agent_finds_the_cell_of_an_own_row(load: Load) -> None:
     load(EXAMPLE)
     job = wandb_sweeps.job("roles-6", f"xor/{NAME}", 0, "smoke")
     assert job.measures == (ACCURACY,)
+
+
+def test_a_run_ends_with_the_reason_when_its_own_workers_refuse_all_that_is_left(load: Load) -> None:
+    queue, _ = queued(load)
+    job = queue.claim()
+    assert job is not None
+    job.lock.close()
+    scheduler = Scheduler(lambda: Plan(1, 0, (job.job,), (), ()), 0, 1, Options())
+    scheduler._receive({"refused": {"another": "no reason"}})
+    assert scheduler._plan()
+    scheduler._receive({"refused": {job.job.experiment.id: "another version of the plug-in"}})
+    with pytest.raises(BenchError, match="another version of the plug-in"):
+        scheduler._plan()
+
+
+def test_a_worker_says_what_it_refuses(load: Load) -> None:
+    queue, file = queued(load)
+    load("# nothing\n", "other.py")
+    queue.claim()
+    (reason,) = queue.refusals.values()
+    assert str(file) in reason

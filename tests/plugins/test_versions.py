@@ -14,6 +14,7 @@ from bench.ledger.validity import valid
 from bench.measures import ACCURACY, MEASURES
 from bench.measures.operations import NEURONS as COUNTED
 from bench.papers import registry
+from bench.report import facts
 from bench.report.verdict import find_result
 from bench.spec import neuron_identity
 from bench.spec.experiment import Experiment
@@ -70,6 +71,13 @@ def test_comments_format_and_names_of_variables_do_not_change_the_version(load: 
     text = text.replace('("float", 0.01, 0.3)', '("float", 0.02, 0.3)')
     assert text.count("new_x") == 2
     assert versions(load, text) == first
+
+
+def test_a_count_of_parameters_is_that_of_the_present_equation(load: Load) -> None:
+    load(EXAMPLE)
+    first = facts.network_question("parameters", "", registry.TASKS["xor"], registry.MODELS[NAME])
+    load(EXAMPLE.replace("torch.empty(size)", "torch.empty(1)"))
+    assert facts.network_question("parameters", "", registry.TASKS["xor"], registry.MODELS[NAME]) != first
 
 
 def test_a_branch_that_only_other_settings_take_is_in_their_version_alone(load: Load) -> None:
