@@ -85,7 +85,6 @@ class Registry:
         for plugin in plugins.named():
             if plugin.name in self.plugged:
                 continue
-            self.plugged.add(plugin.name)
             paths.use_own_results(Path.cwd() if plugin.installed else plugin.place.parent)
             neurons = set(_neurons())
             module = plugins.load(plugin)
@@ -95,6 +94,7 @@ class Registry:
             self._add_own(plugin, module)
             for name in _neurons().keys() - neurons:
                 self._add_neuron(name, plugin)
+            self.plugged.add(plugin.name)
         tables = dict(sorted(self.tables.items(), key=lambda item: _place(item[1])))
         self.tables.clear()
         self.tables.update(tables)
@@ -145,17 +145,17 @@ class Registry:
         where = plugin_source.line_of(module.__name__, name)
         if name in SOURCES:
             raise BenchError(f"{where}: data set {name!r} is there already; each needs a name of its own")
+        file, _, kind = data.module.partition(":")
+        place = f"{module.__name__}.{file}"
         if data.arrays is not None:
-            code = plugin_source.definition(data.arrays.__module__, data.arrays.__name__)
-        else:
-            file, _, kind = data.module.partition(":")
-            place = f"{module.__name__}.{file}"
-            code = plugin_source.definition(place, kind)
-            if not code:
-                raise BenchError(
-                    f"{where}: data set {name!r} names {data.module!r}; allowed are arrays=FUNCTION, or"
-                    " module='FILE:CLASS' with a file of the plug-in's folder"
-                )
+            place = getattr(data.arrays, "__module__", "")
+            kind = getattr(data.arrays, "__name__", "")
+        code = plugin_source.definition(place, kind)
+        if not code:
+            raise BenchError(
+                f"{where}: data set {name!r} needs arrays=FUNCTION, a function that the plug-in defines, or"
+                " module='FILE:CLASS' with a file of its folder"
+            )
         datamodules.MODULES[name] = data.arrays or f"{place}:{kind}"
         SOURCES[name] = replace(data.source, code=canonical_hash(code))
         self._note("data set", name, module, SOURCES[name].code)

@@ -98,7 +98,7 @@ def definition(module: str, name: str, without: Sequence[str] = ()) -> list[str]
 
 
 def _collect(module: str, name: str, found: dict[tuple[str, str], str], without: Sequence[str] = ()) -> None:
-    if (module, name) in found or module not in FILES or not FILES[module].is_file():
+    if (module, name) in found or not _is_known(module) or not FILES[module].is_file():
         return
     for node in _tree(module).body:
         if isinstance(node, ast.ImportFrom):
@@ -120,10 +120,12 @@ def _imported(module: str, node: ast.ImportFrom, name: str) -> Iterator[tuple[st
     for alias in node.names:
         if name in (alias.asname or alias.name, "*"):
             inner = f"{origin}.{alias.name}"
-            for known in (inner, origin):
-                if known not in FILES:
-                    _Finder.find_spec(known)
-            yield (inner, "*") if inner in FILES else (origin, alias.name)
+            yield (inner, "*") if _is_known(inner) else (origin, alias.name)
+
+
+def _is_known(module: str) -> bool:
+    """Whether ``module`` is a plug-in's, imported or not."""
+    return module in FILES or _Finder.find_spec(module) is not None
 
 
 def _defined(node: ast.AST) -> set[str]:

@@ -79,6 +79,26 @@ def test_a_folder_declares_a_data_set_of_arrays_with_its_task_and_table(load: Lo
     assert len(kept) == 2 and sorted(shown + kept) == [0, 1, 2, 3, 4, 5]
 
 
+def test_a_class_of_batches_in_a_file_of_the_folder_is_imported_when_it_is_needed(load: Load, tmp_path: Path) -> None:
+    folder = tmp_path / "user" / "own_task"
+    folder.mkdir()
+    (folder / "data.py").write_text(
+        "import torch\nfrom datamodules.base import Generated\nclass Ones(Generated):\n"
+        "    def __init__(self, batch_size, seed, steps=3):\n        super().__init__(batch_size, seed, 2, 4)\n"
+        "        self.steps = steps\n"
+        "    def generate(self, count, rng):\n"
+        "        return torch.ones(self.steps, count, 1), torch.zeros(count, dtype=torch.long)\n"
+    )
+    load(
+        "from bench.spec.own import DataSet\nfrom datamodules.sources import Source\n"
+        'DATA = DataSet(Source("ones", "Ones"), module="data:Ones")\n',
+        "own_task/__init__.py",
+    )
+    assert "bench_plugins.own_task.data" not in sys.modules
+    data = datamodules.build("ones", {"steps": 7}, 2, seed=0)
+    assert list(next(iter(data.test_batches()))[0].shape) == [7, 2, 1]
+
+
 def test_arrays_of_another_form_are_refused_with_what_they_must_be(load: Load) -> None:
     load(
         "from bench.spec.own import DataSet\nfrom datamodules.sources import Source\nimport numpy as np\n"
@@ -142,6 +162,16 @@ BROKEN = {
         "from bench.spec.own import DataSet\nfrom datamodules.sources import Source\n"
         'D = DataSet(Source("mnist", "M"), print)\n',
         "mine.py:3: data set 'mnist' is there already",
+    ),
+    "function": (
+        "from bench.spec.own import DataSet\nfrom datamodules.sources import Source\n"
+        'D = DataSet(Source("ones", "O"), lambda: {})\n',
+        "mine.py:3: data set 'ones' needs arrays=FUNCTION, a function that the plug-in defines",
+    ),
+    "class": (
+        "from bench.spec.own import DataSet\nfrom datamodules.sources import Source\n"
+        'D = DataSet(Source("ones", "O"), module="data:Ones")\n',
+        "mine.py:3: data set 'ones' needs .*module='FILE:CLASS' with a file of its folder",
     ),
     "grid": (
         'from bench.spec.grid import grid\nC = grid("x | a | b\\nrow | 1\\n")\n',
