@@ -160,13 +160,14 @@ class SpikingModule(pl.LightningModule):
             for name, p in layer.named_parameters():
                 own.setdefault(factors.get(name, 1.0) if isinstance(factors, dict) else factors, {})[id(p)] = p
         known = {i for group in own.values() for i in group}
-        decay = config.get("weight_decay", 0.0)  # of weights, not of the neurons' parameters
+        decay = config.get("weight_decay", 0.0)
+        decay_neuron = config.get("weight_decay_neuron", 0.0)
         groups: list[dict[str, Any]] = [
             {"params": [p for p in self.parameters() if id(p) not in known], "weight_decay": decay}
         ]
         groups[0]["lr"] = config["lr"]
         groups += [
-            {"params": list(group.values()), "lr": config["lr"] * factor, "weight_decay": 0.0}
+            {"params": list(group.values()), "lr": config["lr"] * factor, "weight_decay": decay_neuron}
             for factor, group in own.items()
         ]
         optimiser = OPTIMISERS[config["optimiser"]](groups, lr=config["lr"])
@@ -219,4 +220,6 @@ def schedule(optimiser: torch.optim.Optimizer, **settings: Any) -> torch.optim.l
             return known.MultiStepLR(optimiser, settings["milestones"], settings["factor"])
         case ["linear"]:
             return known.LinearLR(optimiser, 1.0, 0.0, settings["linear"])
-    raise ValueError(f"a schedule is every + factor, milestones + factor, or linear, got {', '.join(settings)}")
+        case ["cosine"]:
+            return known.CosineAnnealingLR(optimiser, settings["cosine"])
+    raise ValueError(f"a schedule is every + factor, milestones + factor, linear, or cosine, got {', '.join(settings)}")

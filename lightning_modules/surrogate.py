@@ -62,6 +62,13 @@ def arctan(x: Tensor, width: float) -> Tensor:
 
 
 @surrogate
+def sigmoid(x: Tensor, width: float) -> Tensor:
+    """4/a s (1 - s) with s = sigmoid(4 x / a), a = ``width``: height 1/a, unit area (Wu et al. 2018)."""
+    s = torch.sigmoid(x * (4.0 / width))
+    return s * (1.0 - s) * (4.0 / width)
+
+
+@surrogate
 def lsnn(x: Tensor, width: float) -> Tensor:
     """width max(0, 1 - |x|) of the scaled voltage x = (V - B) / B (Bellec et al. 2018, LSNN).
 

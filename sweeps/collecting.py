@@ -39,7 +39,7 @@ def collect(study: Study) -> list[Record]:
     new = [(i, n) for i, n in new if n not in known_trials]
     if not new:
         return []
-    stored = [record for trial_id, _ in new if (record := _stored_record(study, trial_id))]
+    stored = list(_stored_records(study, [trial_id for trial_id, _ in new]).values())
     for row in (row for record in stored for row in record["environments"]):
         provenance.add(row)
     series = {paths.results() / name: text for record in stored for name, text in record["series"] or ()}
@@ -81,8 +81,7 @@ def new_failures(study: Study, known: set[int]) -> dict[str, str]:
     new = {i for i, n, state in states if state in FINISHED_STATES and n in collected} - known
     known |= new
     failures = {}
-    for trial_id in new:
-        record = _stored_record(study, trial_id) or {"lines": []}
+    for record in _stored_records(study, sorted(new)).values():
         lines = [Line(**fields) for fields in record["lines"]]
         failed = next((line for line in lines if line.status not in ENDED_WELL), None)
         if failed is not None:
@@ -101,14 +100,19 @@ def _ledger_key() -> str:
     return f"collected by {socket.gethostname()}-{folder_key(store.folder())}"
 
 
-def _stored_record(study: Study, trial_id: int) -> dict[str, Any] | None:
-    """The record of a finished trial.
+def _stored_records(study: Study, trial_ids: list[int]) -> dict[int, Any]:
+    """The records of finished trials by id.
 
     There is none where another process gave the worker up while that worker recorded: the experiment runs again.
     """
-    trial = study.storage.get_trial(trial_id)
-    given_up = trial.state == TrialState.FAIL and trial.user_attrs.get("status") == WORKER_DIED
-    return None if given_up else trial.system_attrs.get("record")
+    records = study.storage.records(trial_ids)
+    if not records:
+        return {}
+    queued = {q.trial_id: q for q in study.storage.queued(study.study_id, "status")}
+    given_up = {
+        i for i in records if queued[i].state == TrialState.FAIL and queued[i].attributes.get("status") == WORKER_DIED
+    }
+    return {i: record for i, record in records.items() if i not in given_up}
 
 
 def _runs(numbers: set[int]) -> list[tuple[int, int]]:

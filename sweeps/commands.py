@@ -25,7 +25,7 @@ from bench.spec.overrides import parsed
 from bench.spec.table import Cell
 
 if TYPE_CHECKING:
-    from sweeps.scheduler import Options
+    from sweeps.scheduler import Options, Outcome
 
 
 @dataclass(frozen=True)
@@ -115,24 +115,30 @@ def train(request: Request, options: Options | None = None) -> None:
 
         training.check(job.experiment for job in plan.jobs)
     outcome = scheduler.run(replan, workers, threads, options) if plan.jobs else scheduler.Outcome()
+    if outcome.stopped:
+        _print_ends(request, outcome)
+        later = "" if request.exploratory else f"; until then: python -m bench render {' '.join(tables)}"
+        click.echo(
+            f"stopped by {outcome.stopped}; the same command goes on from each experiment's last epoch{later}", err=True
+        )
+        sys.exit(PREEMPTED)
     left = replan()
     if not request.exploratory:
         _render(tables, chosen)
-        if not outcome.stopped:
-            _print_summaries(chosen)
-    if request.profile:
-        _print_profiles(outcome.profiles)
-    for experiment, reason in outcome.failed.items():
-        click.echo(f"not finished: {experiment} {reason}", err=True)
-    if outcome.stopped:
-        click.echo(
-            f"stopped by {outcome.stopped}; the same command goes on from each experiment's last epoch", err=True
-        )
-        sys.exit(PREEMPTED)
+        _print_summaries(chosen)
+    _print_ends(request, outcome)
     for line in table_commands.missing_data(left):
         click.echo(line, err=True)
     if left.jobs or (left.no_data and not request.available):
         sys.exit(1)
+
+
+def _print_ends(request: Request, outcome: Outcome) -> None:
+    """Print profiles, where they were asked for, and what did not finish."""
+    if request.profile:
+        _print_profiles(outcome.profiles)
+    for experiment, reason in outcome.failed.items():
+        click.echo(f"not finished: {experiment} {reason}", err=True)
 
 
 def _processes(workers: int | None, threads: int | None) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import sys
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial, wraps
@@ -29,6 +29,7 @@ from sweeps.addresses import grace, masked, patience
 from sweeps.optuna_private import STALE_TRIAL_IDS, stale_trial_ids
 from sweeps.queued_trial import SELECTOR_KEYS, Attributes, NewTrial, QueuedTrial, Selector
 
+PART = 500  # values in a query
 # SQLite's words for a file that waiting does not mend
 UNUSABLE = ("readonly database", "disk is full", "disk I/O error", "malformed", "not a database", "unable to open")
 
@@ -137,12 +138,13 @@ class Database(RDBStorage):
             sqlalchemy.event.listen(self.engine, "connect", _set_timeouts)
         self.engine.dispose()
 
-    def query(self, text: str, **values: Any) -> list[Any]:
+    def query(self, text: str | sqlalchemy.TextClause, **values: Any) -> list[Any]:
         """Rows of one SQL query."""
+        clause = sqlalchemy.text(text) if isinstance(text, str) else text
 
         def ask() -> list[Any]:
             with self.engine.begin() as connection:
-                return list(connection.execute(sqlalchemy.text(text), values))
+                return list(connection.execute(clause, values))
 
         return retry(ask, self.url)
 
@@ -184,9 +186,9 @@ class Database(RDBStorage):
             insert = f"INSERT INTO trial_{kind}_attributes (trial_id, key, value_json) VALUES (:t, :k, :v)"
             connection.execute(sqlalchemy.text(insert), inserted)
 
-    def take(self, trial_id: int, worker: Attributes | None) -> bool:
-        """Set a waiting trial running for ``worker``; whether this call did it. ``None``: the caller closes it."""
-        values = {"t": trial_id, "now": datetime.now(), "w": json.dumps((worker or {}) | {"call": uuid.uuid4().hex})}
+    def take(self, trial_id: int, worker: Attributes) -> bool:
+        """Set a waiting trial running for ``worker``; whether this call did it."""
+        values = {"t": trial_id, "now": datetime.now(), "w": json.dumps(worker | {"call": uuid.uuid4().hex})}
         taken_by_this_call = (
             "SELECT count(*) FROM trials t JOIN trial_system_attributes a ON a.trial_id = t.trial_id "
             "WHERE t.trial_id = :t AND t.state = 'RUNNING' AND a.key = 'worker' AND a.value_json = :w"
@@ -250,6 +252,31 @@ class Database(RDBStorage):
                 trials[trial_id].attributes[key] = json.loads(value)
         return list(trials.values())
 
+    def records(self, trial_ids: Sequence[int]) -> dict[int, Any]:
+        """The system attribute "record" of those trials that have one, by id."""
+        question = sqlalchemy.text(
+            "SELECT trial_id, value_json FROM trial_system_attributes WHERE key = 'record' AND trial_id IN :ids"
+        ).bindparams(sqlalchemy.bindparam("ids", expanding=True))
+        return {i: json.loads(text) for part in _parts(trial_ids) for i, text in self.query(question, ids=part)}
+
+    def withdraw(self, trial_ids: Sequence[int], status: str) -> None:
+        """Close those of the trials that wait as failed with the user attribute ``status``, in one transaction."""
+
+        def ask() -> None:
+            with self.engine.begin() as connection:
+                for part in _parts(trial_ids):
+                    values = {"ids": part, "now": datetime.now(), "v": json.dumps(status)}
+                    for text in (
+                        "INSERT INTO trial_user_attributes (trial_id, key, value_json) SELECT trial_id, 'status', :v"
+                        " FROM trials WHERE state = 'WAITING' AND trial_id IN :ids",
+                        "UPDATE trials SET state = 'FAIL', datetime_start = :now, datetime_complete = :now"
+                        " WHERE state = 'WAITING' AND trial_id IN :ids",
+                    ):
+                        expanding: Any = sqlalchemy.bindparam("ids", expanding=True)
+                        connection.execute(sqlalchemy.text(text).bindparams(expanding), values)
+
+        retry(ask, self.url)
+
     def silent(self, study_id: int) -> set[int]:
         """Ids of running trials without a heartbeat for ``grace()`` seconds, by the server's clock."""
         return stale_trial_ids(self, study_id)
@@ -287,6 +314,12 @@ class Database(RDBStorage):
         if self.sqlite:
             return 0.0
         return time.time() - float(self.query("SELECT extract(epoch FROM clock_timestamp())")[0][0])
+
+
+def _parts(trial_ids: Sequence[int]) -> Iterator[list[int]]:
+    """``trial_ids`` in parts that one query takes."""
+    for start in range(0, len(trial_ids), PART):
+        yield list(trial_ids[start : start + PART])
 
 
 def _with_retry(name: str) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ class Journal(JournalStorage):
             keep_alive()
         return trials
 
-    def take(self, trial_id: int, worker: Attributes | None) -> bool:
+    def take(self, trial_id: int, worker: Attributes) -> bool:
         try:
             self.record_heartbeat(trial_id)  # first: without any, a running trial would never count as silent
             if not self.set_trial_state_values(trial_id, state=TrialState.RUNNING):
@@ -192,6 +192,17 @@ class Journal(JournalStorage):
     def queued(self, study_id: int, *keys: str) -> list[QueuedTrial]:
         trials = self.get_all_trials(study_id, deepcopy=False)
         return [QueuedTrial(trial_id(t), t.number, t.state, t.user_attrs) for t in trials]
+
+    def records(self, trial_ids: Sequence[int]) -> dict[int, Any]:
+        attributes = {i: self.get_trial(i).system_attrs for i in trial_ids}
+        return {i: values["record"] for i, values in attributes.items() if "record" in values}
+
+    def withdraw(self, trial_ids: Sequence[int], status: str) -> None:
+        for waiting in trial_ids:
+            with suppress(UpdateFinishedTrialError):  # another process may have taken and ended it
+                if self.set_trial_state_values(waiting, state=TrialState.RUNNING):
+                    self.set_trial_user_attr(waiting, "status", status)
+                    self.set_trial_state_values(waiting, state=TrialState.FAIL)
 
     def record_heartbeat(self, trial_id: int) -> None:
         self.set_trial_system_attr(trial_id, "beat", f"{os.getpid()}.{next(self.beats)}")

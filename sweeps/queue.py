@@ -107,14 +107,14 @@ class Queue(Study):
         """Take back those of ``experiments`` that still wait: nobody else may wait for a command that stops."""
         withdrawn = set(experiments)
         with self.storage.exclusive():
-            for trial in self.storage.queued(self.study_id, "experiment", DETACHED):
-                if (
-                    trial.state == TrialState.WAITING
-                    and trial.attributes["experiment"] in withdrawn
-                    and not trial.attributes.get(DETACHED)
-                    and self.storage.take(trial.trial_id, None)
-                ):
-                    closing.close(self, trial.trial_id, TrialState.FAIL, status=WITHDRAWN)
+            waiting = [
+                trial.trial_id
+                for trial in self.storage.queued(self.study_id, "experiment", DETACHED)
+                if trial.state == TrialState.WAITING
+                and trial.attributes["experiment"] in withdrawn
+                and not trial.attributes.get(DETACHED)
+            ]
+            self.storage.withdraw(waiting, WITHDRAWN)
 
     def claim(self, left_s: float = float("inf")) -> Claim | None:
         """Take the waiting trial with the longest expected time that this checkout and its data can run.

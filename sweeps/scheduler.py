@@ -29,7 +29,8 @@ from sweeps.worker import SIGNALS, StopRequest
 
 NEEDED_MB = 200
 SKEW_S = 60  # difference between this host's clock and the storage's from which on there is a warning
-REPLAN_S = 2.0
+REPLAN_S = 2.0  # between two plans where nothing has ended
+REPLAN_TIMES = 20  # between two plans, times the last one's length: planning takes 5 % of a core at most
 Launch = Callable[[Queue, int], Callable[[], bool]]
 
 
@@ -137,7 +138,8 @@ class Scheduler:
         self.queued: set[str] = set()  # … and those that it has queued itself
         self.known_trials = finished_trials(self.queue)  # their failures belong to earlier runs
         self.seconds: dict[str, float | None] = {}  # expected time of each planned experiment
-        self.planned_at = 0.0
+        self.plan_due = 0.0  # time.monotonic() of the next plan …
+        self.plan_soonest = 0.0  # … and of one because an experiment has ended
         self.fatal = ""  # why a worker cannot work at all
         self.refused: dict[str, str] = {}  # experiments that a worker of this run cannot run -> the reason
         self.reported_waiting = False
@@ -146,7 +148,7 @@ class Scheduler:
         try:
             self._check_clock()
             while not self.stop_request.reason:
-                if time.monotonic() - self.planned_at > REPLAN_S and not self._plan():
+                if time.monotonic() > self.plan_due and not self._plan():
                     break
                 for message in self.pool.messages(1.0):
                     if self.stop_request.reason:
@@ -166,9 +168,12 @@ class Scheduler:
 
     def _plan(self) -> bool:
         """Collect, plan, queue and start workers; whether there is anything to wait for."""
+        started = time.monotonic()
         working = self.cluster.is_working()  # before collecting: then the last record of the last worker is collected
         jobs = self._collect_and_enqueue()
-        self.planned_at = time.monotonic()
+        ended = time.monotonic()
+        self.plan_soonest = ended + REPLAN_TIMES * (ended - started)
+        self.plan_due = max(ended + REPLAN_S, self.plan_soonest)
         if not jobs:
             return False
         reasons = [self.refused.get(job.experiment.id, "") for job in jobs]
@@ -218,14 +223,14 @@ class Scheduler:
         if "ended" in message:
             if message["ended"] < 0:
                 print(f"a worker ended with {signal.Signals(-message['ended']).name}", file=sys.stderr)
-            self.planned_at = 0.0
+            self.plan_due = 0.0
         elif "fatal" in message:
             self.fatal = message["fatal"]
-            self.planned_at = 0.0
+            self.plan_due = 0.0
         elif "refused" in message:
             self.refused |= message["refused"]
         elif "done" in message:
-            self.planned_at = 0.0
+            self.plan_due = self.plan_soonest
         elif self.progress is None:
             if "note" in message:
                 print(message["note"], file=sys.stderr)

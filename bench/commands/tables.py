@@ -16,7 +16,7 @@ from bench.errors import BenchError, unknown
 from bench.ledger import store
 from bench.ledger.index import Index
 from bench.measures import MEASURES
-from bench.papers.registry import MODELS, PAPERS, TABLES, TASKS
+from bench.papers.registry import MODELS, PAPERS, TABLES, TASKS, also_published
 from bench.report import counts
 from bench.report.findings import coverage, find_results
 from bench.report.markdown import to_markdown
@@ -111,10 +111,13 @@ def show(table: str, row: str | None, column: str | None, budget: str, as_json: 
     experiment = planning.experiments(cell, budget, 1)[0]
     if as_json:
         fields = {name: getattr(experiment, name) for name in ("config", "sources", "departs")}
-        return print_json({"experiment": experiment.id, "budget": budget, **fields})
+        others = [{"paper": v.paper.id, "value": v.value, "note": v.note} for v in also_published(named, cell)]
+        return print_json({"experiment": experiment.id, "budget": budget, **fields, "also_published": others})
     click.echo(f"{experiment}  (experiment {experiment.id}; {experiment.versions})")
     if experiment.departs:
         click.echo(f"  departs from the paper: {experiment.departs}")
+    for other in also_published(named, cell):
+        click.echo(f"  {other.paper.id} prints {other.value} for this cell: {other.note}")
     for name, value in experiment.config.items():
         source = experiment.sources[name]
         click.echo(f"  {name:14} {value}\n{'':17}{source}" if source else f"  {name:14} {value}")
@@ -130,6 +133,7 @@ def _show_table(table: Table, as_json: bool) -> None:
             [
                 {"row": f.cell.row, "column": f.cell.column, "published": f.cell.published}
                 | {k: getattr(f, k) for k in (*fields, *more)}
+                | {"also_published": {v.paper.id: v.value for v in f.also_published}}
                 for f in findings
             ]
         )

@@ -171,8 +171,21 @@ def _read(ledger: Path, only: Iterable[str] | None) -> list[Line]:
     return [line for path in files for line in read_file(path)]
 
 
+_read: dict[Path, tuple[tuple[int, int, int], list[Line]]] = {}  # what this process has read, with the files' state
+
+
 def read_file(path: Path) -> list[Line]:
-    """The lines of one file. Raises ``BenchError`` naming file and line of anything that is not a ledger line."""
+    """The lines of one file; one that has not changed since this process read it is not read again. Raises
+    ``BenchError`` naming file and line of anything that is not a ledger line.
+    """
+    stat = path.stat()
+    state = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    if path not in _read or _read[path][0] != state:
+        _read[path] = state, _parsed(path)
+    return list(_read[path][1])
+
+
+def _parsed(path: Path) -> list[Line]:
     first, *raws = csv_files.read_lines(path)
     if csv_files.fields(first) != HEADER:
         raise BenchError(f"{path}:1: {_header_problem(first)}; {csv_files.REMEDY}")

@@ -2,7 +2,7 @@
 
 A paper has a ``paper.py`` with a ``PAPER``. ``table_<n>.py`` and ``figure_<n>.py`` have a ``TABLE``. Modules whose name
 starts with ``tasks`` and ``models`` hold the recipes of columns and rows, those whose name starts with ``claims`` have
-``CLAIMS``.
+``CLAIMS``. ``also_published.py`` has ``ALSO_PUBLISHED``, what the paper prints for cells of other papers.
 """
 
 from __future__ import annotations
@@ -23,17 +23,26 @@ from bench import papers, paths
 from bench.errors import BenchError, unknown
 from bench.measures import MEASURES
 from bench.spec import neuron_identity, own, plugin_source, plugins
+from bench.spec.also_published import AlsoPublished
 from bench.spec.claim import Claim
 from bench.spec.experiment import canonical_hash
 from bench.spec.measure import Measure
 from bench.spec.model import Model, tuned
 from bench.spec.own import DataSet, Origin, Row
 from bench.spec.plugins import Plugin
-from bench.spec.table import Paper, Table
+from bench.spec.table import Cell, Paper, Table
 from bench.spec.task import Task
 from datamodules.sources import SOURCES
 
-DECLARING = ("paper", "table_", "figure_", "tasks", "models", "claims")  # names of modules start with one of these
+DECLARING = (
+    "paper",
+    "table_",
+    "figure_",
+    "tasks",
+    "models",
+    "claims",
+    "also_published",
+)  # names of modules start with one of these
 Kind = TypeVar("Kind", Paper, Table, Task, Model, Measure, DataSet, Row)
 
 
@@ -46,6 +55,7 @@ class Registry:
     tasks: dict[str, Task] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     claims: dict[str, tuple[Claim, ...]] = field(default_factory=dict)
+    also_published: tuple[AlsoPublished, ...] = ()
     files: dict[tuple[type, str], str] = field(default_factory=dict)  # where each of them was declared first
     plugged: set[str] = field(default_factory=set)  # modules of the plug-ins that were added
 
@@ -71,6 +81,8 @@ class Registry:
             elif name.startswith("claims"):
                 self.claims[paper.id] += _declared(module, "CLAIMS", tuple)
                 _check_claim_ids(self.claims[paper.id], paper, module)
+            elif name == "also_published":
+                self.also_published += _declared(module, "ALSO_PUBLISHED", tuple)
 
     def _add_paper_module(self, module: ModuleType) -> Paper:
         paper: Paper = _declared(module, "PAPER", Paper)
@@ -199,6 +211,7 @@ def load() -> Registry:
         if paper.ispkg:
             registry.add_paper(import_module(paper.name))
     registry.tables = dict(sorted(registry.tables.items(), key=lambda item: _place(item[1])))
+    check_cells(registry)
     return registry
 
 
@@ -240,6 +253,17 @@ def _check_claim_ids(claims: tuple[Claim, ...], paper: Paper, module: ModuleType
         ids.add(claim.id)
 
 
+def check_cells(registry: Registry) -> None:
+    """Raise ``BenchError`` if a value of ``also_published`` is for a cell that no table has."""
+    for value in registry.also_published:
+        try:
+            if value.table not in registry.tables:
+                raise unknown("table", value.table, registry.tables)
+            registry.tables[value.table].cell(value.row, value.column)
+        except BenchError as error:
+            raise BenchError(f"bench/papers/{value.paper.id}/also_published.py: {error}") from None
+
+
 def _values(module: ModuleType, kind: type[Kind]) -> Iterator[Kind]:
     """The values of ``kind`` in ``module``, by themselves or in a tuple or dictionary."""
     for value in vars(module).values():
@@ -261,19 +285,28 @@ TABLES = _REGISTRY.tables
 TASKS = _REGISTRY.tasks
 MODELS = _REGISTRY.models
 CLAIMS = _REGISTRY.claims
+ALSO_PUBLISHED = _REGISTRY.also_published
 
 
 def plug_in(paths_of_plugins: tuple[str, ...] = ()) -> None:
     """Put these files and folders behind ``BENCH_PLUGINS``, and load what is not loaded yet. Raises ``BenchError`` as
     ``Registry.plug_in``.
     """
+    global ALSO_PUBLISHED
     plugins.add(paths_of_plugins)
     _REGISTRY.plug_in()
+    check_cells(_REGISTRY)
+    ALSO_PUBLISHED = _REGISTRY.also_published
 
 
 def substitutes(task: Task) -> list[Task]:
     """The recipes of ``task`` on stand-ins and subsets of its data."""
     return [other for other in TASKS.values() if other.instead_of == task.name]
+
+
+def also_published(table: Table, cell: Cell) -> tuple[AlsoPublished, ...]:
+    """What other papers print for ``cell`` of ``table``."""
+    return tuple(value for value in ALSO_PUBLISHED if value.is_of(table, cell))
 
 
 def find_model(name: str) -> Model:

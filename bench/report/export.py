@@ -11,7 +11,7 @@ from bench.report.findings import find_results
 from bench.report.groups import undivided
 from bench.report.latex import latex_group
 from bench.report.markdown import markdown_grid
-from bench.report.text_table import legend
+from bench.report.text_table import also_legend, legend
 from bench.spec.table import Cell, Table
 
 FORMATS = ("latex", "csv", "markdown")
@@ -57,4 +57,5 @@ def export(table: Table, cells: Iterable[Cell], ending: str, lines: Iterable[Lin
     group = undivided(table, findings)
     if ending == "latex":
         return latex_group(table, group)
-    return "\n".join([*markdown_grid(table, group), "", legend(findings), ""])
+    below = " ".join(filter(None, [legend(findings), also_legend(findings)]))
+    return "\n".join([*markdown_grid(table, group), "", below, ""])

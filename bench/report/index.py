@@ -130,9 +130,15 @@ def _how_to_read() -> list[str]:
         (
             "- The CSV has one line a cell and one value a column. `published`, `measured`, `ci_low` and `ci_high` are"
             " numbers in `unit`; `difference` is measured minus published. `published_text` is as printed, and"
-            " `measured_text` is what needs no training. `n` is the number of `seeds`. `epochs_min` and `epochs` are"
-            " the fewest and the most epochs of a seed. `date` and `commit` are those of the newest training."
+            " `measured_text` is what needs no training. `also_published` is what another paper"
+            " (`also_published_by`) prints for the cell; no verdict depends on it."
+            " `n` is the number of `seeds`. `epochs_min` and `epochs` are the fewest and the most epochs of a"
+            " seed. `date` and `commit` are those of the newest training."
             " `note` has other protocols, what a reduced budget changes, and reasons."
+        ),
+        (
+            "- A paper's id and a number below the verdict: what that paper prints for the cell. It gives no verdict;"
+            " the list below the table says how the recipes differ."
         ),
         (
             "- The LaTeX file has the paper's own rows and columns; its first line names the packages it needs."

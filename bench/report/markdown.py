@@ -9,7 +9,7 @@ from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.report import figures, notes
 from bench.report.groups import Group, groups, row_label
-from bench.report.text_table import cell_text, column_heads, column_units, legend
+from bench.report.text_table import also_legend, cell_text, column_heads, column_units, legend
 from bench.report.verdict import Finding
 from bench.spec.table import Table
 from datamodules.sources import SOURCES
@@ -27,13 +27,15 @@ def to_markdown(table: Table, findings: list[Finding], lines: Iterable[Line]) ->
         if group.heading:
             page += [f"## {group.heading}", "", group.about, ""]
         page += [*markdown_grid(table, group), "", _below(group), ""]
+    page += _also_published(findings)
     page += _not_measured(table, findings)
     page += _notes(table, lines)
     return "\n".join(page)
 
 
 def _below(group: Group) -> str:
-    return legend(group.findings) if group.heading else f"{legend(group.findings)} {HOW_TO_READ}"
+    parts = [legend(group.findings), also_legend(group.findings), "" if group.heading else HOW_TO_READ]
+    return " ".join(filter(None, parts))
 
 
 def markdown_grid(table: Table, group: Group) -> list[str]:
@@ -67,6 +69,18 @@ def _notes(table: Table, lines: Iterable[Line]) -> list[str]:
         return []
     text = notes.markdown(table, Index.of(lines))
     return ["<details>", "<summary>Research notes</summary>", "", text, "", "</details>", ""]
+
+
+def _also_published(findings: list[Finding]) -> list[str]:
+    """What other papers print for cells of the table, and how their recipes differ."""
+    values = [value for f in findings for value in f.also_published]
+    if not values:
+        return []
+    lines = [
+        f"- {_escaped(value.row)}, {_escaped(value.column)}: {value.value} ({value.paper.id}): {_escaped(value.note)}"
+        for value in values
+    ]
+    return ["## Printed by other papers", "", *lines, ""]
 
 
 def _not_measured(table: Table, findings: list[Finding]) -> list[str]:

@@ -46,6 +46,8 @@ def schedule(settings: Config) -> str:
             return f"MultiStepLR({milestones}, {factor:g})"
         case {"linear": epochs}:
             return f"linear to 0 over {epochs} epochs"
+        case {"cosine": epochs}:
+            return f"cosine to 0 over {epochs} epochs"
     return "none"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.report import counts
 from bench.report.facts import answer
@@ -27,7 +27,7 @@ MEANINGS = {
 @dataclass(frozen=True)
 class CellText:
     """What a cell prints: the value or why there is none, the published value (empty without one), sign and word of the
-    verdict, and seeds in two groups.
+    verdict, and seeds in two groups. ``also`` is what other papers print, such as "roles 97.50".
     """
 
     value: str
@@ -35,13 +35,14 @@ class CellText:
     sign: str = ""
     word: str = ""
     parted: str = ""
+    also: str = ""
 
     @property
     def lines(self) -> list[str]:
-        """The value, seeds in two groups, then ``(published) sign word``."""
+        """The value, seeds in two groups, then ``(published) sign word``, then what other papers print."""
         published = f"({self.published})" if self.published else ""
         last = " ".join(filter(None, (published, self.sign, self.word)))
-        return list(filter(None, (self.value, f"[{self.parted}]" if self.parted else "", last)))
+        return list(filter(None, (self.value, f"[{self.parted}]" if self.parted else "", last, self.also)))
 
 
 def digits(cell: Cell) -> int:
@@ -85,6 +86,11 @@ def _head(title: str, unit: str) -> str:
 
 def cell_text(f: Finding, column_unit: str = "") -> CellText:
     """What is printed for one cell. The unit is left out where it is % or that of the column."""
+    also = ", ".join(f"{value.paper.id} {value.value}" for value in f.also_published)
+    return replace(_own_text(f, column_unit), also=also)
+
+
+def _own_text(f: Finding, column_unit: str) -> CellText:
     published = f.cell.published or ""
     if f.text:
         return _fact_text(f, published, column_unit)
@@ -144,6 +150,15 @@ def legend(findings: list[Finding]) -> str:
     if any(f.parted for f in findings):
         parts.append("[…]: the seeds fall into two groups, so that no interval is printed")
     return ". ".join(parts or ["Nothing measured yet"]) + "."
+
+
+def also_legend(findings: list[Finding]) -> str:
+    """Whose values stand below the verdicts of a table; empty without such values."""
+    papers = {value.paper.id: value.paper for f in findings for value in f.also_published}
+    return " ".join(
+        f"{name} …: {paper.authors} ({paper.reference}) print this for the cell; it gives no verdict."
+        for name, paper in papers.items()
+    )
 
 
 def _measured_legend(measured: list[Finding]) -> list[str]:

@@ -13,6 +13,7 @@ from bench.ledger.store import Line
 from bench.plan import ExpectedTimes
 from bench.report import facts
 from bench.report.intervals import Interval, interval, parted
+from bench.spec.also_published import AlsoPublished
 from bench.spec.experiment import Experiment
 from bench.spec.predicates import CLEAR
 from bench.spec.table import Cell, Table
@@ -33,6 +34,7 @@ class Finding:
 
     ``verdict`` is one of ``VERDICTS``, or a label that says why there is none. ``parted`` says how many seeds learn
     where they fall into two groups. ``date`` and ``commit`` are those of the newest line, ``epochs`` those trained.
+    ``also_published`` is what other papers print for the cell; no verdict depends on it.
     """
 
     cell: Cell
@@ -53,6 +55,7 @@ class Finding:
     epochs: tuple[int, ...] = ()
     date: str = ""
     commit: str = ""
+    also_published: tuple[AlsoPublished, ...] = ()
 
     @property
     def half(self) -> float | None:

@@ -19,7 +19,7 @@ from lightning_modules.versions import NEURON_VERSIONS, neuron_version
 
 # Fields of Task that were added when results existed already. While they have their default they are left out of the
 # configuration, so that the ids of older experiments stay valid.
-ADDED_LATER = ("weight_decay", "clip", "network_settings")
+ADDED_LATER = ("weight_decay", "weight_decay_neuron", "clip", "network_settings")
 DEFAULTS = {f.name: f.default if f.default is not MISSING else {} for f in fields(Task) if f.name in ADDED_LATER}
 # Fields of Task that decide no weights.
 NOT_IN_CONFIG = ("name", "title", "budgets", "sources", "instead_of", "departs", "version")

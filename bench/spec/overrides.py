@@ -59,6 +59,7 @@ LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "lr": (lambda value: value > 0, "a number above 0"),
     "clip": (lambda value: value >= 0, "a number of 0 or more"),
     "weight_decay": (lambda value: value >= 0, "a number of 0 or more"),
+    "weight_decay_neuron": (lambda value: value >= 0, "a number of 0 or more"),
     "data": (lambda value: value in SOURCES, f"one of {', '.join(SOURCES)}"),
 }
 

@@ -41,12 +41,13 @@ class Task:
     lr: float = 1e-3
     # factor on the learning rate of the neurons' own parameters: one for all, or one for each name
     lr_neuron: float | Mapping[str, float] = 1.0
-    # {} (constant), {"every": epochs, "factor": f}, {"milestones": [epochs], "factor": f} or {"linear": epochs}, which
-    # falls to 0
+    # {} (constant), {"every": epochs, "factor": f}, {"milestones": [epochs], "factor": f}, or {"linear": epochs} and
+    # {"cosine": epochs}, which fall to 0
     schedule: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int = 128
     epochs: int = 1
-    weight_decay: float = 0.0
+    weight_decay: float = 0.0  # of all but the neurons' own parameters
+    weight_decay_neuron: float = 0.0  # of the neurons' own parameters
     clip: float = 0.0  # largest norm of the gradient; 0 does not clip
     network_settings: Mapping[str, Any] = field(default_factory=dict)
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

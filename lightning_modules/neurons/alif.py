@@ -20,7 +20,8 @@ class ALIF(Neuron, name="alif"):
     Corradi, Bohte 2021, public code). Soft reset by B. Starts at V = S = 0, b = b_0; unitless. The public code draws
     V[0] and S[0] from U(0, 0.01) at every pass; here they are 0, so that a result does not depend on the batch. Its
     networks have Xavier-uniform weights, biases 0, and recurrent weights orthogonal (S-MNIST) or 0 (PS-MNIST); tau_adp
-    learns at 3 times, tau_m at 2 times the rate of the weights.
+    learns at 3 times, tau_m at 2 times the rate of the weights. With ``scale_input=False`` the current counts whole,
+    and ``b_start`` is b before the first step: both as in public neuroseqbench code (Ma et al. 2025).
     """
 
     @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class ALIF(Neuron, name="alif"):
         tau_m_std: float = 5.0
         tau_adp: float = 700.0  # 700 for S-MNIST, 200 for PS-MNIST
         tau_adp_std: float = 25.0
+        scale_input: bool = True  # the current counts (1 - a) times
+        b_start: float | None = None  # b before the first step; None is b_0
         surrogate: str = "multi_gaussian"
         width: float = 0.5
 
@@ -52,8 +55,9 @@ class ALIF(Neuron, name="alif"):
         self.tau_adp = nn.Parameter(torch.empty(size).normal_(c.tau_adp, c.tau_adp_std))
 
     def initial_state(self, batch: int, like: Tensor) -> ALIF.State:
+        c = self.config
         zero = like.new_zeros(batch, self.size)
-        return self.State(zero, zero, torch.full_like(zero, self.config.threshold))
+        return self.State(zero, zero, torch.full_like(zero, c.threshold if c.b_start is None else c.b_start))
 
     def drive(self, steps: int) -> dict[str, Tensor]:
         return {"a": torch.exp(-1.0 / self.tau_m), "r": torch.exp(-1.0 / self.tau_adp)}
@@ -68,6 +72,8 @@ class ALIF(Neuron, name="alif"):
         c = self.config
         b = r * state.b + (1.0 - r) * state.s
         threshold = c.threshold + c.adaptation * b
-        v = a * state.v + (1.0 - a) * current - threshold * state.s
+        if c.scale_input:
+            current = (1.0 - a) * current
+        v = a * state.v + current - threshold * state.s
         s = spike(v - threshold, c.surrogate, c.width)
         return self.State(v, s, b), s

@@ -106,8 +106,8 @@ def test_every_cell_without_a_published_value_says_why(cell: Cell) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_no_cell_is_unexplained(name: str) -> None:
-    """Measured or computed; ready to run, with time and command; without its data, with the command; or nothing to
-    measure: why.
+    """Measured or computed; ready to run, with time and command; without its data, with the command; not to be run, or
+    nothing to measure: why.
     """
     unexplained = []
     for f in find_results(TABLES[name], store.read()):
@@ -119,6 +119,7 @@ def test_no_cell_is_unexplained(name: str) -> None:
                 and ("time not known yet" in f.note or "about " in f.note or "facts" in f.note)
             ),
             "data missing": "python -m bench data" in f.note,
+            "not run": f.note,
             "not reported": f.note,
             "not applicable": f.note,
         }

@@ -77,6 +77,10 @@ def test_a_paper_needs_no_claims(add: Add) -> None:
         ({"table_1.py": "CELLS = ()\n"}, "own/table_1.py: .* must declare TABLE, a Table"),
         ({"figure_2.py": "TABLE = 2\n"}, "own/figure_2.py: .* must declare TABLE, a Table"),
         ({"claims.py": "ALL = ()\n"}, "own/claims.py: .* must declare CLAIMS, a tuple"),
+        (
+            {"also_published.py": "VALUES = ()\n"},
+            "own/also_published.py: .* must declare ALSO_PUBLISHED, a tuple",
+        ),
         ({"claims.py": CLAIMS.format("roles-best")}, "own/claims.py: the id 'roles-best' must start with own-"),
         ({"claims_more.py": CLAIMS.format("own-best")}, "own/claims_more.py: two claims have the id 'own-best'"),
         (

@@ -303,8 +303,9 @@ def test_the_csv_has_one_line_a_cell_with_the_documented_columns() -> None:
     found = find_results(table, [result(94.0)])
     rows = list(csv.DictReader(io.StringIO(to_csv(table, found))))
     expected = (
-        "table row column measure unit published published_text measured measured_text difference ci_low ci_high n"
-        " seeds epochs_min epochs budget protocol data params status verdict date commit note"
+        "table row column measure unit published published_text also_published also_published_by"
+        " measured measured_text difference ci_low ci_high n seeds epochs_min epochs budget protocol data"
+        " params status verdict date commit note"
     )
     assert list(rows[0]) == expected.split()
     assert (rows[0]["published"], rows[0]["measured"], rows[0]["n"], rows[0]["verdict"]) == (

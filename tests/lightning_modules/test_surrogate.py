@@ -26,6 +26,7 @@ def derivative(name: str, width: float, x: list[float]) -> list[float]:
         ("lsnn", 0.3, [0.0, 0.5, -0.5, 1.0, 2.0], [0.3, 0.15, 0.15, 0, 0]),
         ("arctan", 2.0, [0.0, 1 / math.pi, -1 / math.pi], [1, 0.5, 0.5]),
         ("multi_gaussian", 0.5, [0.0, 0.5, 3.0], [0.4391, 0.2589, -0.0121]),
+        ("sigmoid", 0.5, [0.0, 0.125, -0.125, 20.0, -20.0], [2, 1.5729, 1.5729, 0, 0]),
     ],
 )
 def test_values_at_points_worked_by_hand(name: str, width: float, x: list[float], expected: list[float]) -> None:
@@ -34,7 +35,13 @@ def test_values_at_points_worked_by_hand(name: str, width: float, x: list[float]
 
 @pytest.mark.parametrize(
     ("name", "width", "area"),
-    [("boxcar", 0.2, 0.4), ("rect", 0.25, 1.0), ("triangular", 0.7, 1.0), ("multi_gaussian", 0.5, 0.425)],
+    [
+        ("boxcar", 0.2, 0.4),
+        ("rect", 0.25, 1.0),
+        ("triangular", 0.7, 1.0),
+        ("multi_gaussian", 0.5, 0.425),
+        ("sigmoid", 0.6, 1.0),
+    ],
 )
 def test_area_under_the_curve(name: str, width: float, area: float) -> None:
     x = torch.linspace(-20, 20, 400_001, dtype=torch.float64)
@@ -49,5 +56,5 @@ def test_forward_is_a_step_at_zero_whatever_the_surrogate(name: str) -> None:
 
 
 def test_an_unknown_surrogate_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="arctan, boxcar, lsnn, multi_gaussian, rect, triangular"):
-        spike(torch.zeros(1), "sigmoid", 1.0)
+    with pytest.raises(ValueError, match="arctan, boxcar, lsnn, multi_gaussian, rect, sigmoid, triangular"):
+        spike(torch.zeros(1), "gauss", 1.0)

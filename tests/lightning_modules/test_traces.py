@@ -114,6 +114,18 @@ def alif() -> States:
         yield {"v": v, "s": s, "b": b}
 
 
+def alif_whole_input() -> States:  # threshold 0.3; the current counts whole, b starts at 0.01
+    v = 0.0
+    s = 0.0
+    b = 0.01
+    for i in CURRENT:
+        b = R * b + (1 - R) * s
+        threshold = 0.3 + 1.8 * b
+        v = A * v + i - threshold * s
+        s = float(v > threshold)
+        yield {"v": v, "s": s, "b": b}
+
+
 def lsnn(beta: float) -> Callable[[], States]:  # two refractory steps, b_0 = 0.05
     def trace() -> States:
         v = 0.0
@@ -220,6 +232,7 @@ def contextual(embedding: str) -> Neuron:
 
 
 SHORT = {"adaptive": 0.5, "tau_v": 2.0, "tau_a": 5.0, "threshold": 0.05}
+ALIF_SHORT = {"tau_m_std": 0.0, "tau_adp_std": 0.0, "tau_m": 2.0, "tau_adp": 5.0}
 CASES = {
     "lif": Case(lambda: LIF(1, LIF.Config(leak=0.5)), (lif,), ([0, 1, 1, 1, 0, 0, 1, 0, 1, 0],)),
     "lif subtract": Case(
@@ -247,9 +260,14 @@ CASES = {
         lambda: ALIFCelif(1, ALIFCelif.Config(beta=0.5, gamma=0.2)), (alif_celif,), ([0, 1, 0, 1, 0, 0, 1, 0, 0, 0],)
     ),
     "alif": Case(
-        lambda: ALIF(1, ALIF.Config(tau_m_std=0.0, tau_adp_std=0.0, tau_m=2.0, tau_adp=5.0)),
+        lambda: ALIF(1, ALIF.Config(**ALIF_SHORT)),
         (alif,),
         ([1, 0, 0, 0, 0, 0, 1, 0, 0, 0],),
+    ),
+    "alif with the input whole": Case(
+        lambda: ALIF(1, ALIF.Config(threshold=0.3, scale_input=False, b_start=0.01, **ALIF_SHORT)),
+        (alif_whole_input,),
+        ([0, 1, 0, 0, 0, 0, 1, 0, 0, 0],),
     ),
     "lsnn": Case(
         lambda: LSNN(2, LSNN.Config(refractory=2, **SHORT)),

@@ -14,7 +14,7 @@ from bench.papers.roles.tasks import MNIST, XOR
 from bench.spec.experiment import Experiment
 from lightning_modules.networks.dense import Dense
 from lightning_modules.objectives import mse_rate, softmax_sum_ce
-from lightning_modules.spiking import SpikingModule
+from lightning_modules.spiking import SpikingModule, schedule
 
 
 def params(task, model) -> int:
@@ -47,6 +47,24 @@ def test_every_variant_takes_a_training_step_and_every_parameter_moves(model) ->
     stuck = [name for name, p in module.named_parameters() if torch.equal(p, before[name])]
     # with k = 0 the pattern of the past cannot matter, and V o[t-1] may see no spike; everything else has a gradient
     assert not [name for name in stuck if "recurrent" not in name]
+
+
+def test_neurons_parameters_decay_only_where_the_recipe_says_so() -> None:
+    config = {**Experiment(XOR, LIF, 0, "paper").config, "weight_decay": 3e-3}
+    for of_neurons in (0.0, 1e-3):
+        optimiser = SpikingModule({**config, "weight_decay_neuron": of_neurons}).configure_optimizers()["optimizer"]
+        assert [group["weight_decay"] for group in optimiser.param_groups] == [3e-3, of_neurons]
+
+
+def test_a_cosine_schedule_falls_from_the_rate_to_0() -> None:
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+    falling = schedule(optimiser, cosine=4)
+    rates = []
+    for _ in range(5):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        falling.step()
+    assert rates == pytest.approx([1 + math.cos(math.pi * n / 4) for n in range(5)])
 
 
 def test_mse_rate_by_hand() -> None:

@@ -6,10 +6,12 @@ import multiprocessing
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from bench.errors import BenchError
 from bench.ledger import provenance, store
@@ -207,3 +209,32 @@ def test_with_a_thousand_queued_a_claim_takes_under_50_ms_and_status_under_a_sec
     print(f"status {took:.3f} s")
     assert took < 1 * busy
     assert counts == {"done": 0, "running": 60, "failed": 0, "left": 940}
+
+
+def statements(queue: Queue, action: Callable[[], object]) -> int:
+    """How many SQL statements ``action`` takes."""
+    assert isinstance(queue.storage, Database)
+    counted: list[str] = []
+    sqlalchemy.event.listen(queue.storage.engine, "before_cursor_execute", lambda *event: counted.append(event[2]))
+    action()
+    return len(counted)
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_taking_back_and_collecting_take_as_many_questions_whatever_the_queue_s_length(
+    places: Path, study: str, count: int
+) -> None:
+    queue = Queue(f"sqlite:///{places}/queue.db", study)
+    enqueue(queue, *(job(seed) for seed in range(count)))
+    claims = [claim for _ in range(count // 2) if (claim := queue.claim())]
+    for claim in claims:
+        queue.finish(claim, ok(claim.job))
+    ids = [job(seed).experiment.id for seed in range(count)]
+    queue.withdraw(ids)
+    other = Queue(queue.address, study)
+    assert statements(other, lambda: collect(other)) < 40
+    assert {q.attributes["status"] for q in queue.storage.queued(queue.study_id)} == {"ok", "taken back"}
+    assert queue.claim() is None and len(store.read()) == count // 2
+    enqueue(queue, *(job(count + seed) for seed in range(count)))
+    ids = [job(count + seed).experiment.id for seed in range(count)]
+    assert statements(queue, lambda: queue.withdraw(ids)) < 12

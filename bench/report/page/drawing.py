@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 POINTS = 120  # of a curve, at the most
 Scale = Callable[[float], float]
+NOTHING: Mapping[str, float] = {}
 
 
 def scale(low: float, high: float, start: float, end: float) -> Scale:
@@ -76,14 +77,18 @@ def _padded(numbers: Sequence[float], share: float = 0.08) -> tuple[float, float
 
 
 def seeds(
-    values: Mapping[int, float], interval: tuple[float, float] | None, published: float | None, tolerance: float
+    values: Mapping[int, float],
+    interval: tuple[float, float] | None,
+    published: float | None,
+    tolerance: float,
+    others: Mapping[str, float] = NOTHING,
 ) -> Markup:
     """The values by seed as dots on an axis, their 95 % interval as a bar, and the published value as a line with the
-    tolerance around it.
+    tolerance around it. ``others`` are what other papers print: a line each, with the paper's name below the axis.
     """
     width = 340
     left = 14
-    numbers = [*values.values(), *(interval or ())]
+    numbers = [*values.values(), *(interval or ()), *others.values()]
     if published is not None:
         numbers += [published - tolerance, published + tolerance]
     low, high = _padded(numbers)
@@ -98,11 +103,14 @@ def seeds(
         parts.append(_lines("published", (x(published), 14, x(published), 44)))
         middle = min(max(x(published), 48), width - 48)
         parts.append(_text(middle, 10, f"published {published:g}"))
+    for place, (name, number) in enumerate(others.items()):
+        parts.append(_lines("also", (x(number), 18, x(number), 44)))
+        parts.append(_text(min(max(x(number), 40), width - 40), 75 + 14 * place, f"{name} {number:g}"))
     if interval:
         parts.append(_lines("interval", (x(interval[0]), 37, x(interval[1]), 37)))
     for place, (seed, value) in enumerate(sorted(values.items())):
         parts.append(_dot(x(value), 27 - 5 * (place % 2), "seed", f"seed {seed}: {value:g}"))
-    return _svg(width, 64, parts, "", "seeds")  # a table of the same values stands below
+    return _svg(width, 64 + 14 * len(others), parts, "", "seeds")  # a table of the same values stands below
 
 
 @dataclass(frozen=True)

@@ -112,18 +112,21 @@ def _about(table: Table, f: Finding) -> Iterator[tuple[str, str]]:
     if f.low is not None and f.high is not None:
         places = digits(cell)
         yield "95 % interval", f"{f.low:.{places}f} to {f.high:.{places}f}"
+    for value in f.also_published:
+        yield f"{value.paper.id} prints", f"{value.value}: {value.note}"
     if f.params is not None:
         yield "parameters", f"{f.params:,}"
 
 
 def _seeds(f: Finding, by_seed: Mapping[int, Line]) -> Markup | str:
-    """The picture of the seeds; empty for one seed with nothing published to compare it with."""
+    """The picture of the seeds; empty for one seed with nothing to compare it with."""
     assert f.cell.measure is not None
     values = {seed: line.value for seed, line in by_seed.items() if line.value is not None}
-    if len(values) < 2 and published_number(f.cell) is None:
+    others = {value.paper.id: value.number for value in f.also_published}
+    if len(values) < 2 and published_number(f.cell) is None and not others:
         return ""
     bounds = None if f.low is None or f.high is None or f.parted else (f.low, f.high)
-    return drawing.seeds(values, bounds, published_number(f.cell), f.cell.measure.tolerance)
+    return drawing.seeds(values, bounds, published_number(f.cell), f.cell.measure.tolerance, others)
 
 
 def _mean_text(f: Finding, by_seed: Mapping[int, Line]) -> str:
