@@ -66,6 +66,8 @@ class Commands(click.Group):
 
 
 def _plug_in(context: click.Context, parameter: click.Parameter, paths: tuple[str, ...]) -> None:
+    if not paths:
+        return
     from bench.papers import registry  # reads all papers, which no other part of this module needs
 
     try:

@@ -152,9 +152,9 @@ def read(results: Path | None = None, only: Iterable[str] | None = None) -> list
 
     Raises ``BenchError`` as ``read_file`` does.
     """
-    lines = _read(folder(results), only)
+    lines = _lines_in(folder(results), only)
     lower = paths.below() if results is None else None
-    return lines if lower is None else [*_of_other_weights(_read(folder(lower), only), lines), *lines]
+    return lines if lower is None else [*_of_other_weights(_lines_in(folder(lower), only), lines), *lines]
 
 
 def _of_other_weights(lower: list[Line], lines: list[Line]) -> list[Line]:
@@ -163,7 +163,7 @@ def _of_other_weights(lower: list[Line], lines: list[Line]) -> list[Line]:
     return [line for line in lower if weights.get(line.experiment, line.checkpoint_sha256) == line.checkpoint_sha256]
 
 
-def _read(ledger: Path, only: Iterable[str] | None) -> list[Line]:
+def _lines_in(ledger: Path, only: Iterable[str] | None) -> list[Line]:
     files = sorted(ledger.glob("*.csv"))
     if only is not None:
         names = set(only)
