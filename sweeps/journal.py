@@ -116,6 +116,7 @@ class JournalFile(JournalFileBackend):
 
     def _retry(self, call: Callable[[], Any]) -> Any:
         deadline = time.monotonic() + self.patience
+        reported = False
         while True:
             try:
                 return call()
@@ -124,6 +125,9 @@ class JournalFile(JournalFileBackend):
                     raise BenchError(
                         f"journal {self.path} has been away for {self.patience:.0f} s: {error.strerror}"
                     ) from None
+                if not reported:
+                    print(f"waiting for journal {self.path}: {error.strerror}", file=sys.stderr, flush=True)
+                    reported = True
                 time.sleep(1.0)
 
 

@@ -142,6 +142,8 @@ def environment_variables(path: Path) -> set[str]:
     """Names that a file reads from the environment, or that look like the suite's own."""
     code = path.read_text(encoding="utf-8")
     names = set(re.findall(r"os\.(?:environ\.get\(|environ\.setdefault\(|getenv\(|environ\[)\s*[\"'](\w+)[\"']", code))
+    for listed in re.findall(r"^(?:SWITCHES|FEWER_BITS) = \(([^)]*)\)", code, re.MULTILINE):
+        names |= set(re.findall(r"\w{2,}", listed))
     return names | set(re.findall(r"[\"'](BENCH_[A-Z_]*[A-Z])[\"']", code))
 
 

@@ -1,7 +1,11 @@
-"""The libraries that compute, as torch and NumPy describe them: columns of ``results/environments.csv``."""
+"""The libraries that compute, as torch and NumPy describe them: columns of ``results/environments.csv``.
+
+Importing it sets what they read from the environment when they compute for the first time.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 
@@ -9,6 +13,28 @@ import numpy as np
 import torch
 
 from bench.ledger import provenance
+
+# Variables by which libraries choose their instructions: sums then have another order. They are recorded.
+SWITCHES = (
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "OPENBLAS_CORETYPE",
+    "NUMBA_CPU_NAME",
+    "NUMBA_CPU_FEATURES",
+)
+# Variables by which they compute products in fewer bits than float32 has. They are removed.
+FEWER_BITS = (
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "NVIDIA_TF32_OVERRIDE",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+)
+for _name in FEWER_BITS:
+    os.environ.pop(_name, None)
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products on CUDA
 
 
 def device() -> str:
@@ -18,10 +44,13 @@ def device() -> str:
 
 @cache
 def libraries() -> dict[str, str]:
-    """Values of ``provenance.LIBRARIES``; those of CUDA are empty without a GPU."""
+    """Values of ``provenance.LIBRARIES``; those of CUDA are empty without a GPU. ``SWITCHES`` that are set stand with
+    the instructions.
+    """
     built = torch.__config__.show()
+    switches = [f"{name}={os.environ[name]}" for name in SWITCHES if os.environ.get(name)]
     found = {
-        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "instructions": " ".join([torch.backends.cpu.get_cpu_capability(), *switches]),
         "blas": blas(built),
         "onednn": _first(r"(?:MKL-DNN|oneDNN) v([\w.]+)", built),
         "numpy-blas": _numpy_blas(),

@@ -110,12 +110,34 @@ def test_the_processor_is_named_and_the_driver_is_read_from_its_file(
     assert (provenance.processor.__wrapped__(), provenance.cuda_driver.__wrapped__()) == ("arm", "")
 
 
-def test_torch_s_own_libraries_are_known_and_provenance_itself_needs_no_torch() -> None:
+@pytest.mark.parametrize("name", ["ONEDNN_MAX_CPU_ISA", "MKL_CBWR", "NUMBA_CPU_NAME"])
+def test_variables_by_which_libraries_choose_their_instructions_are_recorded(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     from bench.training import libraries  # loads torch
+
+    monkeypatch.setenv(name, "AVX2")
+    assert libraries.libraries.__wrapped__()["instructions"].endswith(f" {name}=AVX2")
+
+
+def test_variables_that_take_bits_from_products_have_no_effect() -> None:
+    code = (
+        "import os; os.environ.update(dict.fromkeys(['ONEDNN_DEFAULT_FPMATH_MODE', 'NVIDIA_TF32_OVERRIDE'], 'BF16'));"
+        "from bench.training import run; print([n for n in os.environ if 'FPMATH' in n or 'TF32' in n])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
+def test_torch_s_own_libraries_are_known_and_provenance_itself_needs_no_torch() -> None:
+    import torch
+
+    from bench.training import libraries
 
     found = libraries.libraries()
     assert set(found) <= set(provenance.LIBRARIES)
     assert found["instructions"] and found["blas"] and found["numpy-blas"]
+    assert found["instructions"] == torch.backends.cpu.get_cpu_capability()
     assert libraries.blas("... BLAS_INFO=open, BUILD_TYPE=Release") == "open"
     code = "import sys; from bench.ledger import provenance; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

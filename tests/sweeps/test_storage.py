@@ -44,7 +44,7 @@ def test_a_lock_that_was_taken_away_and_a_write_that_failed_do_no_harm_to_the_jo
 
 
 def test_a_disk_that_takes_half_of_a_record_leaves_the_journal_as_it_was_and_is_waited_for(
-    places: Path, monkeypatch: pytest.MonkeyPatch
+    places: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     path = places / "q.journal"
     queue, reader, full, is_open = Queue(str(path), "s"), Queue(str(path), "s"), [1, 2], Path.open
@@ -60,6 +60,7 @@ def test_a_disk_that_takes_half_of_a_record_leaves_the_journal_as_it_was_and_is_
     with queue.planning():
         assert len(queue.enqueue([(job(), None)])) == 1
     assert not full
+    assert capsys.readouterr().err == f"waiting for journal {path}: No space left on device\n"
     assert (
         len(reader.storage.waiting(reader.study_id)) == len(Queue(str(path), "s").storage.waiting(queue.study_id)) == 1
     )
