@@ -12,6 +12,7 @@ from bench.errors import BenchError
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = ROOT / "results"  # the results that come with the suite
+_plugged = False  # whether plug-ins are loaded, which keep their results out of the committed ones
 
 
 def _folder(variable: str, default: str) -> Path:
@@ -33,8 +34,43 @@ def number(variable: str, default: float, least: float) -> float:
 
 
 def results() -> Path:
-    """``BENCH_RESULTS``, default ``results/``: the ledger and the tables rendered from it."""
-    return _folder("BENCH_RESULTS", "results")
+    """``BENCH_RESULTS``, default ``results/``: the ledger and the tables rendered from it. Raises ``BenchError`` where
+    that is the committed one and plug-ins are loaded.
+    """
+    folder = _folder("BENCH_RESULTS", "results")
+    if _plugged and folder == COMMITTED:
+        raise BenchError(f"results with plug-ins do not go into {COMMITTED}: name a folder of yours, --results DIR")
+    return folder
+
+
+def use_own_results(beside: Path) -> None:
+    """From here on results go to ``BENCH_RESULTS`` or, where it is not set, to the folder ``results`` in ``beside``.
+
+    Plug-ins are loaded. What the committed results have is read as well, and nothing is written there.
+    """
+    global _plugged
+    _plugged = True
+    if not os.environ.get("BENCH_RESULTS"):
+        folder = beside / "results"
+        os.environ["BENCH_RESULTS"] = str(beside / "own-results" if folder.resolve() == COMMITTED else folder)
+
+
+def plugged() -> bool:
+    """Whether plug-ins are loaded."""
+    return _plugged
+
+
+def below() -> Path | None:
+    """The committed results where they are read below those in use: with plug-ins."""
+    return COMMITTED if _plugged and results() != exploratory() else None
+
+
+def present(path: Path) -> Path:
+    """``path`` in the results in use or, where it is only in the results ``below``, the same file there."""
+    lower = below()
+    if lower is None or path.exists():
+        return path
+    return other if (other := lower / path.relative_to(results())).exists() else path
 
 
 def home() -> Path:

@@ -16,6 +16,7 @@ from bench.ledger.store import Line
 from bench.ledger.validity import valid
 from bench.measures import MEASURES
 from bench.papers.registry import MODELS, TABLES, TASKS
+from bench.spec import own
 from bench.spec.experiment import Experiment
 from bench.spec.measure import Measure
 from bench.spec.model import Model
@@ -63,7 +64,9 @@ def select(table: Table, rows: Iterable[str] = (), columns: Iterable[str] = ()) 
 
     Raises ``BenchError`` for unknown names.
     """
-    in_rows = _named(f"row of {table.id}", rows, {name: [name] for name in table.rows}, _first_parts(table.rows))
+    own_rows = {name.removesuffix(own.MARK): [name] for name in table.rows}
+    short = _first_parts(table.rows) | own_rows
+    in_rows = _named(f"row of {table.id}", rows, {name: [name] for name in table.rows}, short)
     heads = {name: [name] for name in table.columns}
     tasks: dict[str, list[str]] = {}
     for cell in table.cells:

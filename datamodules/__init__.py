@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datamodules.base import SequenceData
 
-MODULES = {
+# name -> "module:Class", or for a data set from outside the suite a function that gives its arrays
+MODULES: dict[str, str | Callable[..., Mapping[str, tuple[Any, Any]]]] = {
     "delayed-xor": "datamodules.xor:DelayedXOR",
     "mnist": "datamodules.mnist:MNIST",
     "sequential-mnist": "datamodules.sequential_mnist:SequentialMNIST",
@@ -35,5 +37,10 @@ def build(name: str, settings: dict[str, Any], batch_size: int, seed: int) -> Se
     """
     if name not in MODULES:
         raise ValueError(f"unknown data set {name!r}; known: {', '.join(MODULES)}")
-    module, cls = MODULES[name].split(":")
+    made_by = MODULES[name]
+    if not isinstance(made_by, str):
+        from datamodules.arrays import Arrays  # loads torch
+
+        return Arrays(made_by, name, batch_size, seed, **settings)
+    module, cls = made_by.split(":")
     return getattr(import_module(module), cls)(batch_size=batch_size, seed=seed, **settings)

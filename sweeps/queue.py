@@ -61,7 +61,8 @@ class Queue(Study):
 
     def __init__(self, address: str | None = None, study: str | None = None, wait: float = 0.0) -> None:
         super().__init__(address, study, wait)
-        self.refused: set[int] = set()  # trials that this checkout or its data cannot run
+        self.refused: set[int] = set()  # trials that this checkout, its plug-ins or its data cannot run
+        self.refusals: dict[str, str] = {}  # their experiments -> the reason
         self.candidates: deque[tuple[int, float]] = deque()  # (trial id, expected seconds) of what waited …
         self.candidates_until = 0.0  # … until then it may be claimed without a look at what waits now
         self.reap_due = 0.0
@@ -159,6 +160,7 @@ class Queue(Study):
 
     def _refuse(self, trial_id: int, trial: FrozenTrial, reason: str) -> None:
         self.refused.add(trial_id)
+        self.refusals[trial.user_attrs["experiment"]] = reason
         key = f"{REFUSED}{socket.gethostname()}"
         if trial.user_attrs.get(key) != reason:
             with suppress(UpdateFinishedTrialError):

@@ -20,6 +20,7 @@ from bench.errors import BenchError
 from bench.ledger import store
 from bench.plan import Job, Plan, expected_times
 from bench.training import wandb_mode
+from sweeps.addresses import is_default
 from sweeps.collecting import collect, finished_trials, new_failures
 from sweeps.pool import Pool
 from sweeps.progress import Progress
@@ -140,6 +141,7 @@ class Scheduler:
         self.plan_due = 0.0  # time.monotonic() of the next plan …
         self.plan_soonest = 0.0  # … and of one because an experiment has ended
         self.fatal = ""  # why a worker cannot work at all
+        self.refused: dict[str, str] = {}  # experiments that a worker of this run cannot run -> the reason
         self.reported_waiting = False
 
     def run(self) -> Outcome:
@@ -174,6 +176,9 @@ class Scheduler:
         self.plan_due = max(ended + REPLAN_S, self.plan_soonest)
         if not jobs:
             return False
+        reasons = [self.refused.get(job.experiment.id, "") for job in jobs]
+        if all(reasons) and is_default(self.queue.address):  # nobody else can run them
+            raise BenchError(reasons[0])
         if self.fatal:
             raise BenchError(self.fatal)
         if self.options.launch is not None and not working:
@@ -222,6 +227,8 @@ class Scheduler:
         elif "fatal" in message:
             self.fatal = message["fatal"]
             self.plan_due = 0.0
+        elif "refused" in message:
+            self.refused |= message["refused"]
         elif "done" in message:
             self.plan_due = self.plan_soonest
         elif self.progress is None:

@@ -20,6 +20,7 @@ from bench.ledger.store import SETTLED, Line
 from bench.measures import MEASURES
 from bench.papers.registry import TASKS, find_model
 from bench.plan import Job
+from bench.spec import own
 from bench.spec.experiment import Experiment
 from datamodules.sources import missing
 from sweeps.queued_trial import Attributes
@@ -32,7 +33,7 @@ DETACHED = "stays"  # user attribute of a trial that no command withdraws
 REFUSED = "refused "  # and a host: the user attribute that holds why this host cannot run a trial
 FINISHED_STATES = (TrialState.COMPLETE, TrialState.FAIL)
 JOB_KEYS = ("job", "expected_s", "limit_s")  # system attributes that a requeued trial takes over, as these:
-USER_KEYS = ("experiment", "task", "model", "seed", "budget", "tables", "settings", "weights", DETACHED)
+USER_KEYS = ("experiment", "task", "model", "seed", "budget", "tables", "settings", "weights", "plugins", DETACHED)
 
 
 def host_home() -> str:
@@ -50,6 +51,8 @@ def user_attributes(job: Job, homes: dict[str, str]) -> Attributes:
     e = job.experiment
     attributes = {"experiment": e.id, "task": e.task.name, "model": e.model.name, "seed": e.seed, "budget": e.budget}
     attributes["tables"] = " ".join(job.tables)
+    if origins := e.origins(job.measures):
+        attributes["plugins"] = [list(vars(origin).values()) for origin in origins]
     if e.overrides:
         attributes["settings"] = ", ".join(f"{k}={v}" for k, v in e.overrides)
     if job.weights_elsewhere:
@@ -64,12 +67,14 @@ def system_attributes(job: Job, seconds: float | None, limit_s: float | None) ->
 
 
 def read_job(trial: FrozenTrial, check_data: bool = True) -> Job:
-    """The job of ``trial``. Raises ``BenchError`` where this checkout cannot run it.
+    """The job of ``trial``. Raises ``BenchError`` where this checkout or its plug-ins cannot run it.
 
     With ``check_data`` it also raises where this host does not have the data.
     """
     attributes = trial.user_attrs
     job = trial.system_attrs["job"]
+    origins = [own.Origin(*values) for values in attributes.get("plugins", ())]
+    own.check_loaded(origins)
     try:
         task = TASKS[attributes["task"]]
         model = find_model(attributes["model"])
@@ -78,10 +83,11 @@ def read_job(trial: FrozenTrial, check_data: bool = True) -> Job:
         measures = tuple(MEASURES[name] for name in job["measures"])
     except KeyError as error:
         raise BenchError(f"this checkout has no {error}") from None
+    own.check_equal(origins, experiment.origins(measures))
     if experiment.id != attributes["experiment"]:
         raise BenchError(
             f"this checkout would run {experiment.id} ({experiment.versions}), not {attributes['experiment']}:"
-            " another version"
+            f" another version{f' of {origins[0].file}' if origins else ''}"
         )
     if check_data and missing(experiment.config["data"]):
         raise BenchError(f"data missing here: {experiment.config['data']}")

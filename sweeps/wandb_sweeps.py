@@ -22,6 +22,7 @@ from bench.ledger import store
 from bench.ledger.validity import valid
 from bench.papers.registry import TABLES, TASKS, find_model
 from bench.plan import Job
+from bench.spec import plugins
 from bench.spec.experiment import Experiment
 from bench.spec.overrides import parsed
 from bench.spec.table import Table
@@ -30,7 +31,8 @@ HEAD = "# Written by: python -m sweeps wandb write\n"
 
 
 def folder() -> Path:
-    return paths.ROOT / "sweeps" / "wandb"
+    """Where the sweeps are written: with plug-ins in the results, which are not the committed ones."""
+    return paths.results() / "wandb" if paths.plugged() else paths.ROOT / "sweeps" / "wandb"
 
 
 def cells(table: Table) -> list[str]:
@@ -46,7 +48,7 @@ def _sweep(name: str, method: str, goal: str, command: list[str], parameters: di
         "method": method,
         "metric": {"name": goal, "goal": "maximize"},
         "program": "sweeps",
-        "command": ["${env}", "${interpreter}", "-m", "sweeps", "wandb", *command, "${args}"],
+        "command": ["${env}", "${interpreter}", "-m", "sweeps", "wandb", *command, *plugins.options(), "${args}"],
         "parameters": parameters,
     }
     return HEAD + yaml.safe_dump(content, sort_keys=False, width=100)

@@ -268,7 +268,9 @@ def main(queue: dict[str, Any], threads: int, pipe: Any, gpu: str | None, option
     for package in ("bench", "datamodules"):
         logging.getLogger(package).addHandler(_WarningSender(send))
     try:
-        code = work(Queue(**queue, wait=patience()), threads, send=send, stop_request=stop_request, **options)
+        opened = Queue(**queue, wait=patience())
+        code = work(opened, threads, send=send, stop_request=stop_request, **options)
+        send(refused=opened.refusals)
     except BenchError as error:
         send(fatal=str(error))
         sys.exit(1)

@@ -7,12 +7,13 @@ import json
 import os
 import sys
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import click
 
 from bench.errors import BenchError, unknown
+from bench.spec import plugins
 from datamodules.sources import DataError
 
 
@@ -26,11 +27,12 @@ class Commands(click.Group):
     def __init__(self, *args: Any, plugged: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.plugged = plugged
+        self.params.append(plugin_option)
 
     @cached_property
     def entry_points(self) -> dict[str, EntryPoint]:
         """Commands of other packages by name, not loaded yet."""
-        return {entry.name: entry for entry in entry_points(group=self.plugged)} if self.plugged else {}
+        return {entry.name: entry for entry in plugins.installed(self.plugged)} if self.plugged else {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*self.commands, *self.entry_points})
@@ -39,6 +41,8 @@ class Commands(click.Group):
         command = super().get_command(ctx, cmd_name)
         if command is None and cmd_name in self.entry_points:
             command = self.entry_points[cmd_name].load()
+        if command is not None and plugin_option not in command.params:
+            command.params.append(plugin_option)
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -61,6 +65,26 @@ class Commands(click.Group):
             sys.exit(130)
 
 
+def _plug_in(context: click.Context, parameter: click.Parameter, paths: tuple[str, ...]) -> None:
+    if not paths:
+        return
+    from bench.papers import registry  # reads all papers, which no other part of this module needs
+
+    try:
+        registry.plug_in(paths)
+    except BenchError as error:
+        raise click.ClickException(str(error)) from None
+
+
+plugin_option = click.Option(
+    ["--plugin"],
+    multiple=True,
+    metavar="PATH",
+    expose_value=False,
+    is_eager=True,
+    callback=_plug_in,
+    help="Load this plug-in, a Python file or a folder; repeatable. BENCH_PLUGINS has more of them.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
 

@@ -60,8 +60,9 @@ def seeds(task: Task, model: Model, budget: str) -> list[int]:
     """The seeds of the experiments of ``model`` on ``task`` that have a history, sorted."""
     if budget != "paper" and budget not in task.budgets:
         return []
-    folder = paths.results() / "series" / FOLDER / task.name
-    names = [file.stem.split("_") for file in folder.glob("*_*_*_*.csv")]
+    pattern = f"series/{FOLDER}/{task.name}/*_*_*_*.csv"
+    folders = filter(None, (paths.results(), paths.below()))
+    names = [file.stem.split("_") for folder in folders for file in folder.glob(pattern)]
     ids = {name[-1] for name in names}
     numbers = sorted({int(name[-2]) for name in names if name[-2].isdigit()})
     return [seed for seed in numbers if Experiment(task, model, seed, budget).id in ids]

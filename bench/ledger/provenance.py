@@ -124,7 +124,9 @@ def rows(keys: Collection[str], results: Path | None = None) -> list[list[str]]:
     Columns that an earlier version did not have are empty. Raises ``BenchError`` for a file that is not one of
     environments.
     """
-    return [row for row in _read(results) if row[0] in keys]
+    lower = paths.below() if results is None else None
+    known = [*_read(results), *(_read(lower) if lower else [])]
+    return [row for row in known if row[0] in keys]
 
 
 def device_of(key: str) -> str:

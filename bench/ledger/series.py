@@ -35,8 +35,12 @@ def training_file(kind: str, experiment: Experiment) -> Path:
 
 def training_file_present(kind: str, experiment: Experiment) -> Path | None:
     """Such a file that exists. The same training may have another model's or budget's name in it, but has one id."""
-    file = training_file(kind, experiment)
-    return file if file.exists() else next(iter(sorted(file.parent.glob(f"*_{experiment.id}.csv"))), None)
+    file = paths.present(training_file(kind, experiment))
+    if file.exists():
+        return file
+    pattern = f"series/{kind}/{experiment.task.name}/*_{experiment.id}.csv"
+    folders = filter(None, (paths.results(), paths.below()))
+    return next((found for folder in folders for found in sorted(folder.glob(pattern))), None)
 
 
 def write_series(experiment: Experiment, measure: Measure, protocol: str, columns: dict[str, list]) -> None:
@@ -53,7 +57,7 @@ def write_series(experiment: Experiment, measure: Measure, protocol: str, column
 
 def read(experiment: Experiment, measure: Measure, protocol: str) -> dict[str, list[float]] | None:
     """The columns, ``None`` without such a file. Raises ``BenchError`` for a damaged file."""
-    file = path(experiment, measure, protocol)
+    file = paths.present(path(experiment, measure, protocol))
     return read_columns(file, _header_problem) if file.exists() else None
 
 

@@ -147,11 +147,24 @@ def folder(results: Path | None = None) -> Path:
 
 
 def read(results: Path | None = None, only: Iterable[str] | None = None) -> list[Line]:
-    """All lines of the ledger in ``results`` (default: the one in use), or those of the tasks in ``only``.
+    """All lines of the ledger in ``results``, or those of the tasks in ``only``. By default it is the one in use, with
+    plug-ins behind the lines of the committed one.
 
     Raises ``BenchError`` as ``read_file`` does.
     """
-    files = sorted(folder(results).glob("*.csv"))
+    lines = _lines_in(folder(results), only)
+    lower = paths.below() if results is None else None
+    return lines if lower is None else [*_of_other_weights(_lines_in(folder(lower), only), lines), *lines]
+
+
+def _of_other_weights(lower: list[Line], lines: list[Line]) -> list[Line]:
+    """``lower`` without the lines of experiments that ``lines`` have from weights of their own."""
+    weights = {line.experiment: line.checkpoint_sha256 for line in lines if line.status in SETTLED}
+    return [line for line in lower if weights.get(line.experiment, line.checkpoint_sha256) == line.checkpoint_sha256]
+
+
+def _lines_in(ledger: Path, only: Iterable[str] | None) -> list[Line]:
+    files = sorted(ledger.glob("*.csv"))
     if only is not None:
         names = set(only)
         files = [path for path in files if path.stem in names]

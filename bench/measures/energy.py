@@ -23,6 +23,9 @@ from bench.spec.measure import Measure
 from bench.training.trained import NotApplicable, Reading, Trained
 from lightning_modules.networks import Network
 from lightning_modules.networks.rnn import RNN
+from lightning_modules.neurons import Neuron
+from lightning_modules.scan.operations import count as count_operations
+from lightning_modules.scan.trace import NotFusable, trace
 
 PJ_AC = 0.9  # energy of an accumulation in pJ
 PJ_MAC = 4.6  # energy of a multiplication with accumulation in pJ
@@ -97,16 +100,28 @@ def total(network: Network, rates: list[float], synops: float, steps: int, analo
     if not spiking:
         units = CELLS[network.cell] * sum(network.widths) if isinstance(network, RNN) else 0
         return Counts(0.0, 0.0, network.dense_macs(steps) + units * steps)
-    if unknown := {neuron.name for neuron in network.neurons} - set(NEURONS):
-        raise NotApplicable(
-            f"operations of {', '.join(sorted(unknown))} are not counted in bench.measures.operations.NEURONS"
-        )
+    operations = [_operations(neuron) for neuron in network.neurons]
+    acs = [own_acs for neuron, (own_acs, _) in zip(network.neurons, operations, strict=True) if neuron.spiking]
     fired = [rate * neuron.size * steps for rate, neuron in zip(rates, spiking, strict=True)]
-    updates = sum(NEURONS[neuron.name][0] * spikes for neuron, spikes in zip(spiking, fired, strict=True))
-    macs = sum(NEURONS[neuron.name][1] * neuron.size for neuron in network.neurons) * steps
+    updates = sum(own_acs * spikes for own_acs, spikes in zip(acs, fired, strict=True))
+    macs = (
+        sum(own_macs * neuron.size for neuron, (_, own_macs) in zip(network.neurons, operations, strict=True)) * steps
+    )
     if analog and convention == "honest":
         macs += network.dense_macs(steps)
     return Counts(synops, updates, macs, sum(fired))
+
+
+def _operations(neuron: Neuron) -> tuple[int, int]:
+    """ACs of each spike and MACs of each step of the update of ``neuron``: as the paper counts them or, where it is
+    a plug-in's, as its traced step has them. Raises ``NotApplicable`` for a step that cannot be traced.
+    """
+    if neuron.name in NEURONS:
+        return NEURONS[neuron.name]
+    try:
+        return count_operations(trace(neuron, neuron.drive(1), torch.float32))
+    except NotFusable as error:
+        raise NotApplicable(f"operations of {neuron.name} cannot be counted in its step ({error})") from None
 
 
 class Activity(NamedTuple):

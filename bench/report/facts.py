@@ -78,9 +78,10 @@ def _read(file: Path, changed_ns: int) -> dict[Question, str]:
 
 
 def read() -> dict[Question, str]:
-    """The values in facts.csv; none without the file."""
-    file = path()
-    return _read(file, file.stat().st_mtime_ns) if file.exists() else {}
+    """The values in facts.csv, with plug-ins also those of the committed one; none without the file."""
+    lower = paths.below()
+    files = filter(Path.exists, [*([lower / "facts.csv"] if lower else []), path()])
+    return {question: value for file in files for question, value in _read(file, file.stat().st_mtime_ns).items()}
 
 
 def read_or_set_aside() -> dict[Question, str]:
@@ -112,7 +113,9 @@ def data_question(fact: str, name: str) -> Question:
 
 
 def network_question(fact: str, of: str, task: Task, model: Model) -> Question:
-    return Question(fact, of, f"{task.name}/{model.name}", Experiment(task, model, 0, "paper").config_hash)
+    experiment = Experiment(task, model, 0, "paper")
+    code = "".join(f"-{origin.digest}" for origin in experiment.origins(()) if origin.kind == "neuron")
+    return Question(fact, of, f"{task.name}/{model.name}", f"{experiment.config_hash}{code}")
 
 
 def _config(cell: Cell) -> dict[str, Any]:

@@ -82,6 +82,13 @@ def _speed() -> list[str]:
     return ["## Speed", "", about, "", timings.markdown(rows), ""]
 
 
+def _own_rows() -> list[str]:
+    """What own rows are, where there are any."""
+    if not any(cell.own for table in TABLES.values() for cell in table.cells):
+        return []
+    return ["- `(own)`: a row that a plug-in has added. Nothing is published for it, and it gets no verdict."]
+
+
 def _how_to_read() -> list[str]:
     return [
         "## How to read a table",
@@ -107,6 +114,7 @@ def _how_to_read() -> list[str]:
         ),
         "- `= equal`, `≠ differs`: a value that needs no training, such as a setting, as printed or not.",
         "- `no data`: the data set is not here. `ready to run`: nothing is missing but the training.",
+        *_own_rows(),
         "- `†`: one seed. Its interval is that of the test sample, and says nothing about other seeds.",
         *(f"- protocol `{name}`: {text}." for name, text in PROTOCOLS.items()),
         *(f"- budget `{name}`: {text}." for name, text in BUDGETS.items()),

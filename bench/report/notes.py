@@ -31,6 +31,7 @@ option that does not exist is a ``BenchError`` with file and line.
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 from bench import papers
@@ -46,7 +47,9 @@ _CONTINUED = re.compile(r"(?<!\n)\n(?!\n|\s*- |\||#)\s*")  # the line end within
 
 def path(paper: str, name: str) -> Path:
     """Where the notes ``name`` of a paper are."""
-    return Path(papers.__path__[0]) / paper / "notes" / f"{name}.md"
+    package = sys.modules.get(f"{papers.__name__}.{paper}")  # of a plug-in it lies elsewhere
+    folder = Path(package.__path__[0]) if package else Path(papers.__path__[0]) / paper
+    return folder / "notes" / f"{name}.md"
 
 
 def source(table: Table) -> str:

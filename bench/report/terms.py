@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.measures.operations import CELLS, NEURONS
+from bench.spec import own
 
 Config = Mapping[str, Any]
 
@@ -81,7 +82,14 @@ def formula(config: Config) -> str:
 
     if config["network"] in RNNS:
         return f"4(mn+nn)E_MAC + {CELLS[config['network_settings']['cell']]}nE_MAC"
-    acs, macs = NEURONS[config["neuron"]["name"]]
+    name = config["neuron"]["name"]
+    if name in own.NEURONS:
+        counted = own.neuron(name, config["neuron"])
+        if counted["macs"] is None:
+            return "not known: its step cannot be traced"
+        acs, macs = counted["acs"], counted["macs"]
+    else:
+        acs, macs = NEURONS[name]
     if config["recurrent"]:
         return f"mnFr_in E_AC + (nn+{times(acs)}n)Fr_out E_AC + {times(macs)}nE_MAC"
     return f"(mnFr_in + {times(acs)}nFr_out)E_AC + {times(macs)}nE_MAC"

@@ -145,6 +145,8 @@ def legend(findings: list[Finding]) -> str:
     meanings = [f"{SIGNS[word]} {word}: {meaning}" for word, meaning in MEANINGS.items() if word in words]
     if meanings:
         parts.append("; ".join(meanings))
+    if any(f.cell.own for f in findings):
+        parts.append("(own): a row that a plug-in has added; nothing is published for it and it gets no verdict")
     if any(f.parted for f in findings):
         parts.append("[…]: the seeds fall into two groups, so that no interval is printed")
     return ". ".join(parts or ["Nothing measured yet"]) + "."

@@ -258,6 +258,7 @@ def label(cell: Cell, budget: str) -> str:
     source = SOURCES[cell.task.data]
     departs = Experiment(cell.task, cell.model, 0, budget).departs
     labels = [
+        "own" if cell.own else "",
         f"{budget} budget" if budget != "paper" else "",
         source.kind if source.kind not in ("full", "near-complete") else "",
         "tested on what it was trained on" if source.tested_on_training else "",

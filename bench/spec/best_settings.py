@@ -14,8 +14,18 @@ REQUIRED = ("version", "trial", "trials", "budget")  # besides the table "neuron
 
 
 def path(model: str, task: str) -> Path:
-    """The file with the best settings of ``model`` on ``task``, below ``BENCH_BEST`` (default ``sweeps/best``)."""
-    return Path(os.environ.get("BENCH_BEST") or paths.ROOT / "sweeps" / "best") / f"{model}-{task}.toml"
+    """The file with the best settings of ``model`` on ``task``, below ``BENCH_BEST`` (default ``sweeps/best``, with
+    plug-ins the folder ``best`` of the results).
+    """
+    default = paths.results() / "best" if paths.plugged() else paths.ROOT / "sweeps" / "best"
+    return Path(os.environ.get("BENCH_BEST") or default) / f"{model}-{task}.toml"
+
+
+def _present(model: str, task: str) -> Path:
+    """``path``, or where only the suite has the file, that."""
+    file = path(model, task)
+    committed = paths.ROOT / "sweeps" / "best" / file.name
+    return committed if paths.plugged() and not file.exists() and committed.exists() else file
 
 
 def settings(model: str, task: str, versions: str) -> dict[str, Any]:
@@ -29,7 +39,7 @@ def read(model: str, task: str, versions: str) -> dict[str, Any]:
     Raises ``BenchError`` if there is no file, if it is not the result of a search, or if its version is not
     ``versions``. The message has the command that writes it again.
     """
-    file = path(model, task)
+    file = _present(model, task)
     search = f"python -m sweeps search {task} {model}"
     if not file.exists():
         raise BenchError(f"{model} has not been tuned for {task}: {search}")

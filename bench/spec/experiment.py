@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from bench.spec import best_settings
+from bench.spec import best_settings, own
 from bench.spec.measure import Measure
 from bench.spec.model import Model
 from bench.spec.overrides import override
@@ -141,7 +141,25 @@ class Experiment:
             neurons.add(self.config["readout"])
         if self.config["network"] in NEURON_VERSIONS:
             neurons.add(self.config["network"])
-        return " ".join([f"task={self.task.version}", *(f"{n}={neuron_version(n)}" for n in sorted(neurons))])
+        return " ".join([f"task={self.task.version}", *(f"{n}={self._neuron_version(n)}" for n in sorted(neurons))])
+
+    def _neuron_version(self, name: str) -> int | str:
+        """A number; of a plug-in's neuron a hash of its traced step."""
+        if name not in own.NEURONS:
+            return neuron_version(name)
+        settings = self.config["neuron"] if name == self.config["neuron"]["name"] else {}
+        return str(own.neuron(name, settings)["digest"])
+
+    def origins(self, measures: Iterable[Measure]) -> list[own.Origin]:
+        """Where all of it is from that plug-ins have declared, and those of ``measures``."""
+        names = {
+            "task": [self.task.name],
+            "model": [self.model.name],
+            "neuron": [self.config["neuron"]["name"]],
+            "data set": [self.config["data"]],
+            "measure": [measure.name for measure in measures],
+        }
+        return own.origins(self.config, names)
 
     @cached_property
     def id(self) -> str:
@@ -150,7 +168,8 @@ class Experiment:
 
     def version(self, measure: Measure) -> str:
         """The versions that a result of ``measure`` depends on, readable. Another version makes the result stale."""
-        return f"{self.versions} {measure.name}={measure.version}"
+        code = own.digest("measure", measure.name)
+        return f"{self.versions} {measure.name}={measure.version}{f'-{code}' if code else ''}"
 
     def __str__(self) -> str:
         return f"{self.task.name} / {self.model.name} / seed {self.seed} / {self.budget}"

@@ -18,9 +18,10 @@ class Measure:
     """What is read off a trained experiment.
 
     Without ``reader`` the value is the entry ``key`` of the training history; ``best`` says whether its "max" or its
-    "min" is the best one. ``reader`` names a function "module:function" of ``bench.measures``. It is called on the
-    trained network with ``settings``, once for each of ``protocols``. The name contains every setting that differs
-    between measures, and ``version`` is raised when the computed value changes.
+    "min" is the best one. ``reader`` names a function "module:function" of ``bench.measures``, or with the module's
+    whole name one of a plug-in. It is called on the trained network with ``settings``, once for each of ``protocols``.
+    The name contains every setting that differs between measures, and ``version`` is raised when the computed value
+    changes.
     """
 
     name: str

@@ -20,7 +20,7 @@ NUMBERS = ("median_ms", "p10_ms", "p90_ms", "peak_mb")
 
 def read() -> list[dict[str, str]]:
     """The rows of ``results/speed.csv``; none without the file. Raises ``BenchError`` for a damaged file."""
-    path = paths.results() / "speed.csv"
+    path = paths.present(paths.results() / "speed.csv")
     if not path.exists():
         return []
     header, texts = csv_files.read(path, _header_problem, REMEDY)

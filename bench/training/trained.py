@@ -189,7 +189,7 @@ def read(trained: Trained, measure: Measure) -> Iterator[tuple[str, Reading]]:
 def _from_weights(trained: Trained, measure: Measure) -> Iterator[tuple[str, Reading]]:
     """Call the measure's reader for each protocol, once for those with equal weights."""
     module, function = measure.reader.split(":")
-    reader = getattr(import_module(f"bench.measures.{module}"), function)
+    reader = getattr(import_module(module if "." in module else f"bench.measures.{module}"), function)
     known: list[tuple[dict[str, Tensor], Reading]] = []
     for protocol in measure.protocols:
         weights = trained.states.get(protocol, {})

@@ -49,12 +49,14 @@ class Source:
     alternative: tuple[File, ...] = ()
     omitted: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     content: Mapping[str, str] = field(default_factory=dict)  # md5 of a split's samples and labels as they are read
+    code: str = ""  # hash of the code that makes the samples, of a data set from outside the suite
 
     @property
     def identity(self) -> list:
         """What the data hash is made of: plain types, the same on every machine, known without the data."""
         content = [dict(self.content)] if self.content else []
-        return [self.name, self.version, [f.md5 for f in self.files], *content]
+        code = [self.code] if self.code else []
+        return [self.name, self.version, [f.md5 for f in self.files], *content, *code]
 
     @property
     def forms(self) -> tuple[tuple[File, ...], ...]:

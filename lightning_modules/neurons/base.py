@@ -33,7 +33,7 @@ class Neuron(nn.Module):
         if name is None:
             return
         known = NEURONS.get(name)
-        if known is not None and known.__qualname__ != cls.__qualname__:
+        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"neuron name {name!r} is taken by {known.__module__}.{known.__qualname__}")
         cls.name = name
         NEURONS[name] = cls

@@ -102,11 +102,15 @@ def test_a_network_s_count_is_the_sum_of_its_layers_formulas(
     assert spiking == free, "an input of spikes costs what arrives"
 
 
-def test_an_unknown_convention_or_neuron_is_refused_by_name() -> None:
+def test_an_unknown_convention_and_a_neuron_that_cannot_be_counted_are_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     network = Dense([1, 3, 2], "lif", {}, "linear-mean")
     with pytest.raises(ValueError, match="celif, honest"):
         total(network, [0.1], 1.0, 5, True, "free")
     network.stack[0].neuron.name = "someone's"  # type: ignore[misc]
+    assert total(network, [0.1], 1.0, 5, True, "celif").macs == 5 * 3, "counted in its step"
+    monkeypatch.setattr(type(network.stack[0].neuron), "step", lambda *state: print(bool(state[1].u.sum())))
     with pytest.raises(trained.NotApplicable, match="someone's"):
         total(network, [0.1], 1.0, 5, True, "celif")
 

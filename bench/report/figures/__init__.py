@@ -180,7 +180,8 @@ def files(table: Table, findings: list[Finding]) -> dict[Path, str | bytes | Non
 
     module, function = table.draw.split(":")
     with style.figure_settings():
-        picture, points = getattr(import_module(f"bench.report.figures.{module}"), function)(table, cells)
+        module = module if "." in module else f"bench.report.figures.{module}"
+        picture, points = getattr(import_module(module), function)(table, cells)
         style.finish(picture, table, caption(findings, cells))
         contents = {ending: style.file_content(picture, ending, table.id) for ending in PICTURES}
     return {places["csv"]: to_csv(points), **{places[ending]: content for ending, content in contents.items()}}

@@ -143,7 +143,7 @@ def _table(table: Table, sources: Sources) -> dict[str, Any]:
 def _picture(table: Table) -> str:
     """File name of the rendered figure, empty where there is none."""
     name = f"{table.id}.png"
-    return name if table.draw and (paths.results() / "figures" / name).exists() else ""
+    return name if table.draw and paths.present(paths.results() / "figures" / name).exists() else ""
 
 
 def _parity(sources: Sources) -> list[dict[str, Any]]:
@@ -179,7 +179,7 @@ def write(folder: Path, lines: Iterable[Line]) -> dict[str, int]:
         contents[name] = (FOLDER / "templates" / name).read_text(encoding="utf-8")
     for table in TABLES.values():
         if name := _picture(table):
-            contents[f"figures/{name}"] = _smaller(paths.results() / "figures" / name)
+            contents[f"figures/{name}"] = _smaller(paths.present(paths.results() / "figures" / name))
     for name, content in contents.items():
         store.write(folder / name, content)
     _remove_old(folder, contents)
