@@ -372,7 +372,8 @@ def test_networks_without_spikes_have_no_synaptic_operations_in_roles_8_and_keep
         (ENERGY_INFERENCE, {"measured", "data missing"}),
     ):
         found = [find_result(table, c, lines) for c in cells if c.measure == asked]
-        assert len(found) == 9 and {f.status for f in found} == status
+        assert len(found) == 9 and status & {f.status for f in found}
+        assert {f.status for f in found} <= status | {"ready to run"}
     assert (
         find_result(TABLES["celif-4"], TABLES["celif-4"].cell("LSTM of 66.5k", "Synaptic operations"), lines).value == 0
     )
