@@ -249,7 +249,7 @@ class Database(RDBStorage):
             if trial_id not in trials:
                 trials[trial_id] = QueuedTrial(trial_id, number, TrialState[state], {})
             if key is not None:
-                trials[trial_id].attributes[key] = json.loads(value)
+                trials[trial_id].attributes[key] = _loads(value)
         return list(trials.values())
 
     def records(self, trial_ids: Sequence[int]) -> dict[int, Any]:
@@ -258,6 +258,28 @@ class Database(RDBStorage):
             "SELECT trial_id, value_json FROM trial_system_attributes WHERE key = 'record' AND trial_id IN :ids"
         ).bindparams(sqlalchemy.bindparam("ids", expanding=True))
         return {i: json.loads(text) for part in _parts(trial_ids) for i, text in self.query(question, ids=part)}
+
+    def attributes(self, trial_ids: Sequence[int]) -> dict[int, Attributes]:
+        """All user attributes of the trials, by id."""
+        question = sqlalchemy.text(
+            "SELECT trial_id, key, value_json FROM trial_user_attributes WHERE trial_id IN :ids"
+        ).bindparams(sqlalchemy.bindparam("ids", expanding=True))
+        found: dict[int, Attributes] = {i: {} for i in trial_ids}
+        for part in _parts(trial_ids):
+            for i, key, text in self.query(question, ids=part):
+                found[i][key] = json.loads(text)
+        return found
+
+    def having(self, study_id: int, *keys: str) -> set[int]:
+        """Ids of the trials with a user attribute that begins with one of ``keys``."""
+        named = " OR ".join(f"a.key LIKE :k{i}" for i in range(len(keys)))
+        rows = self.query(
+            "SELECT DISTINCT t.trial_id FROM trials t JOIN trial_user_attributes a ON a.trial_id = t.trial_id"
+            f" WHERE t.study_id = :study AND ({named})",
+            study=study_id,
+            **{f"k{i}": f"{key}%" for i, key in enumerate(keys)},
+        )
+        return {trial for (trial,) in rows}
 
     def withdraw(self, trial_ids: Sequence[int], status: str) -> None:
         """Close those of the trials that wait as failed with the user attribute ``status``, in one transaction."""
@@ -314,6 +336,11 @@ class Database(RDBStorage):
         if self.sqlite:
             return 0.0
         return time.time() - float(self.query("SELECT extract(epoch FROM clock_timestamp())")[0][0])
+
+
+def _loads(text: str) -> Any:
+    """``json.loads``, ten times as fast for the plain strings that most attributes are."""
+    return text[1:-1] if text[0] == '"' and "\\" not in text else json.loads(text)
 
 
 def _parts(trial_ids: Sequence[int]) -> Iterator[list[int]]:

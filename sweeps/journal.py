@@ -201,6 +201,13 @@ class Journal(JournalStorage):
         attributes = {i: self.get_trial(i).system_attrs for i in trial_ids}
         return {i: values["record"] for i, values in attributes.items() if "record" in values}
 
+    def attributes(self, trial_ids: Sequence[int]) -> dict[int, Attributes]:
+        return {i: dict(self.get_trial(i).user_attrs) for i in trial_ids}
+
+    def having(self, study_id: int, *keys: str) -> set[int]:
+        trials = self.get_all_trials(study_id, deepcopy=False)
+        return {trial_id(t) for t in trials if any(name.startswith(keys) for name in t.user_attrs)}
+
     def withdraw(self, trial_ids: Sequence[int], status: str) -> None:
         for waiting in trial_ids:
             with suppress(UpdateFinishedTrialError):  # another process may have taken and ended it

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from bench.plan import clock
 from sweeps.queue import Queue
-from sweeps.queued_trial import QueuedTrial
+from sweeps.queued_trial import Attributes, QueuedTrial
 from sweeps.storage import connect
 from sweeps.trials import REFUSED, UNKNOWN_S, WITHDRAWN, WORKER_DIED
 
@@ -23,18 +23,23 @@ def status(queue: Queue) -> dict[str, Any]:
     """
     tables: dict[str, Counter[str]] = {}
     running, refused, failures, weights = [], [], [], []
+    told = queue.storage.having(queue.study_id, REFUSED, "weights")
+    shown: dict[int, tuple[str, QueuedTrial]] = {}  # trials that have a row of their own
     for trial in _latest(queue):
-        attributes = trial.attributes
         kind = _kind(trial)
-        for table in attributes.get("tables", "").split() or ["(no table)"]:
+        for table in trial.attributes.get("tables", "").split() or ["(no table)"]:
             tables.setdefault(table, Counter())[kind] += 1
+        if kind in ("running", "failed") or (kind == "left" and trial.trial_id in told):
+            shown[trial.trial_id] = kind, trial
+    for trial_id, attributes in queue.storage.attributes(list(shown)).items():
+        kind, trial = shown[trial_id]
         task, model, seed, budget = (attributes[key] for key in ("task", "model", "seed", "budget"))
         name = f"{task} / {model} / seed {seed} / {budget}"
         if kind == "running":
-            running.append({"name": name} | _worker(queue, trial))
+            running.append({"name": name} | _worker(queue, trial_id, attributes))
         elif kind == "failed":
             failures.append({"name": name, "reason": f"{attributes.get('status')}: {attributes.get('error', '')}"})
-        elif kind == "left":
+        else:
             refused += [
                 {"name": name, "host": key.removeprefix(REFUSED), "reason": reason}
                 for key, reason in attributes.items()
@@ -59,7 +64,7 @@ def status(queue: Queue) -> dict[str, Any]:
 def _latest(queue: Queue) -> list[QueuedTrial]:
     """The last trial of each experiment, leaving out those that ended without a record."""
     latest: dict[str, QueuedTrial] = {}
-    for trial in queue.storage.queued(queue.study_id):
+    for trial in queue.storage.queued(queue.study_id, "experiment", "status", "tables"):
         recorded = trial.attributes.get("status") not in (WITHDRAWN, WORKER_DIED)
         if trial.attributes and (trial.state == TrialState.COMPLETE or recorded):
             latest[trial.attributes["experiment"]] = trial
@@ -74,12 +79,12 @@ def _kind(trial: QueuedTrial) -> str:
     return "failed" if trial.state == TrialState.FAIL and trial.attributes.get("status") != "preempted" else "left"
 
 
-def _worker(queue: Queue, trial: QueuedTrial) -> dict[str, Any]:
-    """Who runs ``trial``, where in its training, and for how long."""
-    stored = queue.storage.get_trial(trial.trial_id)
+def _worker(queue: Queue, trial_id: int, attributes: Attributes) -> dict[str, Any]:
+    """Who runs the trial with these ``attributes``, where in its training, and for how long."""
+    stored = queue.storage.get_trial(trial_id)
     worker = stored.system_attrs.get("worker") or {}
     seconds = (datetime.now() - stored.datetime_start).total_seconds() if stored.datetime_start else 0.0
-    place = trial.attributes.get("place", "")
+    place = attributes.get("place", "")
     return {"host": worker.get("host", ""), "pid": worker.get("pid"), "place": place, "seconds": seconds}
 
 

@@ -238,3 +238,21 @@ def test_taking_back_and_collecting_take_as_many_questions_whatever_the_queue_s_
     enqueue(queue, *(job(count + seed) for seed in range(count)))
     ids = [job(count + seed).experiment.id for seed in range(count)]
     assert statements(queue, lambda: queue.withdraw(ids)) < 12
+
+
+def test_a_worker_looks_at_a_long_queue_once_for_many_claims_and_finds_what_came_later(
+    storage: str, study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = Queue(storage, study)
+    enqueue(queue, *(job(seed) for seed in range(4)))
+    looks: list[int] = []
+    waiting = queue.storage.waiting
+    monkeypatch.setattr(queue.storage, "waiting", lambda study_id: looks.append(1) or waiting(study_id))
+    monkeypatch.setattr("sweeps.queue.PAUSE_TIMES", 1e6)  # as if looking had taken very long
+    other = Queue(storage, study).claim()  # takes one that this worker has not looked at yet
+    claims = [queue.claim() for _ in range(3)]
+    assert other is not None and all(claims) and len(looks) == 1
+    assert len({claim.trial_id for claim in [other, *claims] if claim}) == 4
+    enqueue(queue, job(9))
+    later = queue.claim()
+    assert later is not None and later.job.experiment.seed == 9 and len(looks) == 2
