@@ -11,7 +11,9 @@ import click
 from bench import paths
 from bench.commands.base import Commands
 from bench.errors import BenchError, unknown
+from bench.ledger import store
 from bench.papers.registry import MODELS, TASKS
+from bench.plan import find_table
 from sweeps import wandb_sweeps
 
 MOST_ARGUMENTS = 500  # runs that one call of wandb gets: a system limits the length of a command
@@ -23,9 +25,45 @@ def wandb() -> None:
 
 
 @wandb.command()
+@click.argument("table", required=False)
+@click.option("--row", "rows", multiple=True, help="Only this row of TABLE; repeatable.")
+@click.option("--column", "columns", multiple=True, help="Only this column of TABLE; repeatable.")
+@click.option("--budget", help="Budget of each training. [default: paper]")
+@click.option("--seeds", type=int, help="Number of seeds: 0, 1, … [default: 3]")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, not to the terminal.")
+@click.option("--all", "every", is_flag=True, help="Also cells whose data is not on this host.")
 @click.option("--check", is_flag=True, help="Write nothing; fail where a file is not what the declarations give.")
-def write(check: bool) -> None:
-    """Write sweeps/wandb/TABLE.yaml for every table."""
+def write(
+    table: str | None,
+    rows: tuple[str, ...],
+    columns: tuple[str, ...],
+    budget: str | None,
+    seeds: int | None,
+    out: Path | None,
+    every: bool,
+    check: bool,
+) -> None:
+    """Write the sweep of TABLE, or of a part of it. Without TABLE: sweeps/wandb/TABLE.yaml for every table."""
+    if table is None:
+        if rows or columns or budget or seeds or out or every:
+            raise BenchError("name a table: the files in sweeps/wandb have all cells and take no options")
+        return _write_all(check)
+    if check:
+        raise BenchError("--check takes no table: it compares the files in sweeps/wandb")
+    selection = wandb_sweeps.Selection(
+        find_table(table), rows, columns, budget or "paper", 3 if seeds is None else seeds
+    )
+    text = selection.yaml(every)
+    if not every and (absent := selection.without_data()):
+        click.echo(f"left out, data missing: {', '.join(absent)}; --all writes their cells too", err=True)
+    if out is None:
+        return click.echo(text, nl=False)
+    store.write(out, text)
+    click.echo(f"written to {out}; next: wandb sweep {out}", err=True)
+
+
+def _write_all(check: bool) -> None:
+    """Write the committed files, or ``check`` them."""
     if check and (differing := wandb_sweeps.differing()):
         raise BenchError(f"not what the tables declare: {', '.join(differing)}; run: python -m sweeps wandb write")
     if not check:

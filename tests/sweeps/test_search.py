@@ -133,7 +133,7 @@ def test_every_table_has_a_wandb_sweep_that_is_what_its_declaration_gives() -> N
     assert wandb_sweeps.differing() == []
     for table in TABLES.values():
         sweep = yaml.safe_load((wandb_sweeps.folder() / f"{table.id}.yaml").read_text())
-        assert sweep["parameters"]["cell"]["values"] == wandb_sweeps.cells(table)
+        assert sweep["parameters"]["cell"]["values"] == wandb_sweeps.cells(table.cells)
 
 
 def agent_command(sweep: dict, **chosen: object) -> list[str]:
