@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,13 @@ import click
 
 from bench import paths
 from bench.commands.base import Commands
+from bench.commands.selection import expanded
 from bench.errors import BenchError, unknown
 from bench.ledger import store
-from bench.papers.registry import MODELS, TASKS
+from bench.papers.registry import MODELS, TABLES, TASKS
 from bench.plan import find_table
+from bench.spec.task import BUDGETS
+from bench.training import wandb_mode
 from sweeps import wandb_sweeps
 
 MOST_ARGUMENTS = 500  # runs that one call of wandb gets: a system limits the length of a command
@@ -132,5 +136,36 @@ def wandb_sync() -> None:
         return click.echo("nothing to upload", err=True)
     command = [str(Path(sys.executable).parent / "wandb"), "sync", "--yes"]
     parts = (runs[i : i + MOST_ARGUMENTS] for i in range(0, len(runs), MOST_ARGUMENTS))
-    codes = [subprocess.run([*command, *map(str, part)]).returncode for part in parts]
+    environment = {"WANDB_DIR": str(paths.home() / "wandb"), **os.environ}  # for wandb's own logs
+    codes = [subprocess.run([*command, *map(str, part)], env=environment).returncode for part in parts]
     sys.exit(max(codes, key=abs))
+
+
+@wandb.command("workspace")
+@click.argument("tables", nargs=-1)
+@click.option("--budget", default="", help="Of runs at this budget. [default: all but smoke]")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the definition to this file only.")
+def wandb_workspace(tables: tuple[str, ...], budget: str, out: Path | None) -> None:
+    """Make a saved view of the project: TABLES (all without names) measured and published, learning curves, energy and
+    robustness, with the seeds of a model as one group.
+    """
+    from sweeps import wandb_workspace as workspace
+
+    if budget and budget not in BUDGETS:
+        raise unknown("budget", budget, BUDGETS)
+    chosen = [find_table(name) for name in expanded(tables)] or list(TABLES.values())
+    if out is not None:
+        store.write(out, workspace.definition(chosen, budget))
+        return click.echo(f"written to {out}", err=True)
+    click.echo(workspace.save(chosen, budget), err=True)
+
+
+@wandb.command("push")
+def wandb_push() -> None:
+    """Upload results as a new version of the artifact "results", with its tables and figures in a run of job type
+    "results".
+    """
+    from sweeps import wandb_results
+
+    click.echo(wandb_mode.settle(), err=True)
+    click.echo(wandb_results.push(), err=True)

@@ -61,6 +61,7 @@ class Service:
     def __init__(self) -> None:
         self.runs: dict[str, Run] = {}
         self.artifacts: dict[str, Artifact] = {}  # by id
+        self.views: list[dict[str, Any]] = []  # specs of saved workspaces
         self.sweep = ""  # YAML of the one sweep there is
         self.commands: list[dict[str, Any]] = []
         self.heartbeats: list[dict[str, str]] = []
@@ -84,6 +85,7 @@ class Service:
         return {"viewer": VIEWER, "serverInfo": SERVER}
 
     on_GetViewer = on_Viewer
+    on_GetDefaultEntity = on_Viewer
 
     def on_ServerFeaturesQuery(self, _: Variables) -> dict[str, Any]:
         return {"serverInfo": SERVER}
@@ -163,6 +165,8 @@ class Service:
     def on_FetchArtifactDigestAlgorithm(self, _: Variables) -> dict[str, Any]:
         return {"project": None}
 
+    on_ArtifactType = on_FetchArtifactDigestAlgorithm  # nothing is here before
+
     def on_CreateArtifact(self, variables: Variables) -> dict[str, Any]:
         about = variables["input"]
         number = f"artifact-{len(self.artifacts)}"
@@ -196,6 +200,10 @@ class Service:
         artifact = self.artifacts[variables["artifactID"]]
         artifact.committed = True
         return {"commitArtifact": {"artifact": {"id": variables["artifactID"], "digest": artifact.digest}}}
+
+    def on_UpsertView2(self, variables: Variables) -> dict[str, Any]:
+        self.views.append(json.loads(variables["spec"]))
+        return {"upsertView": {"view": {"id": "view", "name": variables["name"]}, "inserted": True}}
 
     def on_SweepWithRuns(self, variables: Variables) -> dict[str, Any]:
         sweep = {"id": "sweep", "name": variables["sweep"], "config": self.sweep, "runs": NO_EDGES}

@@ -41,13 +41,18 @@ def wandb_environment(service: Service, **more: str) -> dict[str, str]:
     return environment | {"WANDB_BASE_URL": service.address, "WANDB_API_KEY": KEY, "WANDB_SILENT": "true"} | more
 
 
-def sync(service: Service, home: Path) -> str:
-    command = [sys.executable, "-m", "sweeps", "wandb", "sync"]
-    environment = wandb_environment(service, BENCH_HOME=str(home))
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=environment)
+def command(service: Service, *arguments: str, **more: str) -> str:
+    """What ``python -m sweeps wandb`` says with these ``arguments``."""
+    line = [sys.executable, "-m", "sweeps", "wandb", *arguments]
+    environment = wandb_environment(service, **more)
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=120, env=environment)
     assert done.returncode == 0, done.stderr
     assert service.unknown == []
     return done.stderr
+
+
+def sync(service: Service, home: Path) -> str:
+    return command(service, "sync", BENCH_HOME=str(home))
 
 
 def train(seed: int, stop: bool = False, measures: tuple[Any, ...] = ()) -> Experiment:
@@ -137,10 +142,10 @@ def test_an_agent_of_a_sweep_trains_one_cell_of_a_table_into_the_ledger_and_into
     }
     chosen = {"cell": {"value": "xor/lif"}, "seed": {"value": 0}, "budget": {"value": "smoke"}}
     service.commands = [{"type": "run", "run_id": "agentsrun", "program": "sweeps", "args": parameters | chosen}]
-    command = [str(Path(sys.executable).parent / "wandb"), "agent", "--count", "1", f"{ENTITY}/project/roles-6"]
+    agent = [str(Path(sys.executable).parent / "wandb"), "agent", "--count", "1", f"{ENTITY}/project/roles-6"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = wandb_environment(service, PATH=path, PYTHONPATH=str(ROOT))
-    done = subprocess.run(command, cwd=places, capture_output=True, text=True, timeout=200, env=environment)
+    done = subprocess.run(agent, cwd=places, capture_output=True, text=True, timeout=200, env=environment)
     assert done.returncode == 0, done.stderr
     assert service.unknown == []
     run = service.runs["agentsrun"]
@@ -149,3 +154,26 @@ def test_an_agent_of_a_sweep_trains_one_cell_of_a_table_into_the_ledger_and_into
     assert {(line["experiment"], line["wandb_run"]) for line in lines} == {(expected.id, "agentsrun")}
     assert isinstance(run.summary["test/accuracy"], float | int)  # the sweep's goal is a number
     assert run.config["model"] == "lif" and run.exit_codes == [0]
+
+
+def test_results_and_a_workspace_arrive(places: Path, service: Service) -> None:
+    results = places / "results"
+    names = ("runs/xor.csv", "tables/roles-6.csv", "figures/celif-fig-4.png")
+    for name in names:
+        (results / name).parent.mkdir(parents=True)
+        shutil.copy(ROOT / "results" / name, results / name)
+    assert "online as ada" in command(service, "push")
+    (run,) = service.runs.values()
+    assert run.about["jobType"] == "results"
+    by_kind = {artifact.kind: artifact for artifact in service.artifacts.values()}
+    artifact = by_kind["results"]
+    assert artifact.name == "results" and "latest" in artifact.aliases and artifact.committed
+    assert artifact.files["runs/xor.csv"] == (results / "runs" / "xor.csv").read_bytes()
+    assert set(names) <= set(artifact.files)
+    assert run.summary["tables/roles-6"]["_type"] == "table-file"
+    assert run.summary["figures/celif-fig-4"]["_type"] == "image-file"
+    assert any(name.startswith("media/images/figures/celif-fig-4") for name in run.files)
+
+    assert "saved: http" in command(service, "workspace", "roles-6", "--budget", "paper")
+    (view,) = service.views
+    assert any(s["name"].startswith("roles-6") for s in view["section"]["panelBankConfig"]["sections"])
