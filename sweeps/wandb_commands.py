@@ -113,7 +113,7 @@ def wandb_trial(task: str, model: str, budget: str, settings: tuple[str, ...]) -
     """Run one training of a search, with --NAME=VALUE for the neuron and no ledger line: W&B agents call this."""
     from bench.measures import ACCURACY
     from bench.training import run as training
-    from sweeps.search import Subject, experiment
+    from sweeps.search_space import Subject, experiment
 
     subject = Subject.of(task, model, budget)
     values = {}

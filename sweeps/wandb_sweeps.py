@@ -146,7 +146,7 @@ def setting(name: str, text: str, distribution: BaseDistribution) -> Any:
 
 def search_yaml(task: str, model: str, budget: str) -> str:
     """The sweep of the search of ``model`` on ``task``."""
-    from sweeps.search import space
+    from sweeps.search_space import space
 
     parameters = {name: parameter(distribution) for name, distribution in space(find_model(model), TASKS[task]).items()}
     fixed = {"task": {"value": task}, "model": {"value": model}, "budget": {"value": budget}}
