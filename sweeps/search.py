@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
 
@@ -98,7 +99,7 @@ class Search:
         if enough():
             return
         self.prepare()
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _quiet_optuna():
             warnings.simplefilter("ignore", ExperimentalWarning)
             self.study.optimize(lambda trial: self._objective(trial, threads), callbacks=[after], catch=(_Failed,))
 
@@ -208,6 +209,17 @@ class Search:
         ]
         store.write(path, "\n".join(rows) + "\n")
         return str(path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path)
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Keep Optuna's traceback of a trial that failed or was stopped off the terminal: ``report`` says why."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 class _Failed(Exception):

@@ -143,7 +143,7 @@ def present(name: str, plain: Experiment) -> Any:
         return value
     neuron = NEURONS.get(plain.model.neuron)
     defaults = neuron.Config() if neuron else None
-    known = [field.name for field in fields(defaults)] if defaults else []  # type: ignore[arg-type]
+    known = [field.name for field in fields(defaults)] if defaults else []
     if name not in known:
         raise unknown("setting", name, [*_names(config).split(", "), *known])
     return config["neuron"].get(name, getattr(defaults, name))

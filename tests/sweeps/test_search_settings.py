@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from bench.errors import BenchError
 from bench.papers.registry import MODELS, TASKS
+from sweeps import search as searching
 from sweeps.__main__ import cli
 from sweeps.search import Search
 from sweeps.search_report import progress_text
@@ -171,3 +172,41 @@ def test_status_has_searches_with_their_best(places: Path) -> None:
     first, second = json.loads(CliRunner().invoke(cli, ["status", "--json"]).stdout)
     assert first["best"] == {"trial": 1, "value": 90.0, "settings": {"threshold": 0.29, "width": 0.5}}
     assert first["trials"]["complete"] == 2 and second["best"] is None
+
+
+def test_a_trial_is_the_mean_of_its_seeds_and_the_first_has_the_recipes_own_settings(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "_train", lambda trial, candidate, threads: 50.0 + candidate.seed)
+    found = Search(subject("lr=1e-4..1e-1:log"), seeds=3)
+    lines: list[int] = []
+    found.run(2, report=lambda trial: lines.append(trial.number))
+    first, second = found.study.trials
+    assert lines == [0, 1] and first.params == found.subject.recipe
+    assert second.value == 51.0 and second.user_attrs["values"] == [50.0, 51.0, 52.0]
+
+
+def test_trials_that_other_workers_run_count_where_a_search_is_shared(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "_train", lambda *_: 50.0)
+    found = Search(subject("lr=1e-4..1e-1:log"))
+    found.study.ask()  # another worker's
+    found.run(3, shared=True)
+    assert len(found.study.trials) == 3
+    found.run(3)  # that worker was killed: the command goes on alone
+    assert len(found.study.trials) == 4
+
+
+def test_a_search_that_is_stopped_prints_no_traceback(
+    places: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(searching, "_train", stop)
+    found = Search(subject("lr=1e-4..1e-1:log"))
+    with pytest.raises(KeyboardInterrupt):
+        found.run(2)
+    assert "Traceback" not in capfd.readouterr().err
+    assert found.study.trials[0].state == optuna.trial.TrialState.FAIL

@@ -143,8 +143,8 @@ def test_an_agent_of_a_sweep_trains_one_cell_of_a_table_into_the_ledger_and_into
     chosen = {"cell": {"value": "xor/lif"}, "seed": {"value": 0}, "budget": {"value": "smoke"}}
     service.commands = [{"type": "run", "run_id": "agentsrun", "program": "sweeps", "args": parameters | chosen}]
     agent = [str(Path(sys.executable).parent / "wandb"), "agent", "--count", "1", f"{ENTITY}/project/roles-6"]
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = wandb_environment(service, PATH=path, PYTHONPATH=str(ROOT))
+    environment = wandb_environment(service, PYTHONPATH=str(ROOT))
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"  # the agent starts ``python``
     done = subprocess.run(agent, cwd=places, capture_output=True, text=True, timeout=200, env=environment)
     assert done.returncode == 0, done.stderr
     assert service.unknown == []
