@@ -140,14 +140,14 @@ def status(storage: str | None, study: str | None, watch: bool, as_json: bool) -
 
     while True:
         states = all_states(storage, study)
-        found = searches(storage) if study is None else []
+        trials = searches(storage) if study is None else []
         if as_json:
-            print_json([*states, *found])
+            print_json([*states, *trials])
         else:
             if watch and sys.stdout.isatty():
                 click.clear()
             texts = [f"queue {state['study']}\n{to_text(state)}" for state in states]
-            texts += ["\n".join(map(search_text, found))] if found else []
+            texts += ["\n".join(map(search_text, trials))] if trials else []
             click.echo("\n\n".join(texts) or "nothing is queued")
         if not watch or not any(map(is_unfinished, states)):
             return

@@ -57,7 +57,7 @@ class Search:
         self.subject = subject
         self.seeds = seeds
         self.version = Experiment(subject.task, subject.model, 0, subject.budget).versions
-        about = [subject.budget, *sorted(subject.params), *([f"{seeds} seeds"] if seeds > 1 else [])]
+        about = [subject.budget, *subject.label, *([f"{seeds} seeds"] if seeds > 1 else [])]
         self.name = f"search {subject.model.name} on {subject.task.name} ({'; '.join(about)})"
         self.study = optuna.create_study(
             storage=storages.connect(storage),
@@ -158,7 +158,8 @@ class Search:
         """Write the winner, and whether it counts, below ``BENCH_HOME``; the path. Raises ``BenchError`` as ``export``
         does.
         """
-        best = self._used(self._best())
+        self._refuse_smoke()
+        best = self._best()
         counts = f"counts = {json.dumps(self.verdict.counts)} # {self.verdict.text}"
         name = self.name.removeprefix("search ").replace("/", "-").replace(" ", "-")
         return self._write(paths.home() / "searches" / f"{name}.toml", best, [counts])
@@ -169,7 +170,8 @@ class Search:
         Raises ``BenchError`` where neither has finished, for settings that are not of the neuron, and at budget smoke,
         whose results are never used.
         """
-        best = self._used(self._best())
+        self._refuse_smoke()
+        best = self._best()
         config = Experiment(self.subject.task, self.subject.model, 0, self.subject.budget).config
         if others := [name for name in best.params if is_recipe_field(name, config)]:
             raise BenchError(
@@ -181,10 +183,9 @@ class Search:
             best = self.recipe
         return self._write(best_settings.path(self.subject.model.name, self.subject.task.name), best)
 
-    def _used(self, trial: FrozenTrial) -> FrozenTrial:
+    def _refuse_smoke(self) -> None:
         if self.subject.budget == "smoke":
             raise BenchError("smoke results are never used: the settings were not written")
-        return trial
 
     def _write(self, path: Path, trial: FrozenTrial, more: list[str] | None = None) -> str:
         """Write the settings of ``trial`` to ``path``; the path as users see it."""

@@ -111,7 +111,7 @@ def searches(storage: str | None) -> list[dict[str, Any]]:
     names = [
         s.study_name for s in opened.get_all_studies() if "version" in s.user_attrs and "schema" not in s.user_attrs
     ]
-    found = []
+    entries = []
     for name in names:
         study = optuna.load_study(study_name=name, storage=opened)
         trials = study.get_trials(deepcopy=False)
@@ -120,8 +120,8 @@ def searches(storage: str | None) -> list[dict[str, Any]]:
         if counts["complete"]:
             best = study.best_trial
             entry["best"] = {"trial": best.number, "value": best.value, "settings": best.params}
-        found.append(entry)
-    return found
+        entries.append(entry)
+    return entries
 
 
 def search_text(entry: dict[str, Any]) -> str:

@@ -91,7 +91,7 @@ def experiment(task: Task, model: Model, budget: str, settings: dict[str, Any], 
 
 @dataclass(frozen=True)
 class Subject:
-    """A task and a model with the ``space`` that is searched. ``params`` are its parts that the command names.
+    """A task and a model with the ``space`` that is searched. ``label`` says how it differs from the neuron's own.
 
     Raises ``BenchError`` for unknown names, a wrong ``--param``, and a model without a search space where no other
     setting is named.
@@ -101,7 +101,7 @@ class Subject:
     model: Model
     budget: str
     space: dict[str, BaseDistribution]
-    params: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, task: str, model: str, budget: str, params: Iterable[str] = (), only_params: bool = False) -> Subject:
@@ -118,7 +118,8 @@ class Subject:
         own = {} if only_params else space(MODELS[model], TASKS[task])
         if named:
             _check(plain, named)
-        return cls(TASKS[task], MODELS[model], budget, own | named, (*params, *(["only"] if only_params else [])))
+        label = (*sorted(params), *(["only"] if only_params else []))
+        return cls(TASKS[task], MODELS[model], budget, own | named, label)
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -165,8 +166,8 @@ def _parameter(text: str, plain: Experiment) -> tuple[str, BaseDistribution]:
         raise BenchError(f"{FORM}; got {text!r}")
     name = name.removeprefix("neuron.")
     own = present(name, plain)
-    found = re.fullmatch(r"(.+?)\.\.(.+?)(:log)?", values)
-    distribution = _range(text, own, *found.groups()) if found else _choices(text, values)
+    match = re.fullmatch(r"(.+?)\.\.(.+?)(:log)?", values)
+    distribution = _range(text, own, *match.groups()) if match else _choices(text, values)
     if not _contains(distribution, _stored(own)):
         raise BenchError(f"--param {text} leaves out the recipe's own value {own!r}, which trials are compared with")
     return name, distribution

@@ -14,6 +14,7 @@ from typing import Any
 import click
 from optuna.trial import FrozenTrial
 
+from sweeps.pool import gpus
 from sweeps.search import Search
 from sweeps.search_report import progress_text
 from sweeps.search_space import Subject
@@ -76,8 +77,10 @@ def _wait(processes: list[Any]) -> None:
 def _work(request: Request, number: int) -> None:
     os.setpgrp()  # Ctrl-C in a terminal goes to the command, which sends it on
     threading.Thread(target=_end_with_command, daemon=True).start()
-    search = request.search(number)
+    if devices := gpus():
+        os.environ["CUDA_VISIBLE_DEVICES"] = devices[number % len(devices)]
     try:
+        search = request.search(number)
         search.run(request.trials, request.threads, request.reporter(search), shared=True)
     except KeyboardInterrupt:
         sys.exit(130)

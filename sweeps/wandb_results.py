@@ -25,8 +25,8 @@ def files() -> list[Path]:
     results = paths.results()
     if not list((results / "runs").glob("*.csv")):
         raise BenchError(f"there is no ledger in {results}: nothing to upload")
-    found = [path for name in FOLDERS for path in (results / name).rglob("*") if path.is_file()]
-    return sorted([*found, *(path for path in results.glob("*") if path.is_file())])
+    paths_below = [path for name in FOLDERS for path in (results / name).rglob("*") if path.is_file()]
+    return sorted([*paths_below, *(path for path in results.glob("*") if path.is_file())])
 
 
 def table(path: Path) -> Any:
@@ -83,6 +83,6 @@ def _log(run: Any, content: list[Path], about: dict[str, Any]) -> None:
     for path in content:
         artifact.add_file(str(path), name=str(path.relative_to(results)), policy="immutable", skip_cache=True)
     run.log_artifact(artifact, aliases=["latest", *([about["commit"]] if about["commit"] else [])])
-    shown = {f"tables/{path.stem}": table(path) for path in sorted((results / "tables").glob("*.csv"))}
-    shown |= {f"figures/{p.stem}": wandb.Image(str(p)) for p in sorted((results / "figures").glob("*.png"))}
-    run.log(shown)
+    media = {f"tables/{path.stem}": table(path) for path in sorted((results / "tables").glob("*.csv"))}
+    media |= {f"figures/{p.stem}": wandb.Image(str(p)) for p in sorted((results / "figures").glob("*.png"))}
+    run.log(media)
