@@ -134,17 +134,20 @@ def worker(
 @click.option("--watch", is_flag=True, help="Again every two seconds, until nothing is left.")
 @as_json
 def status(storage: str | None, study: str | None, watch: bool, as_json: bool) -> None:
-    """Done, running, failed and left for each table; who runs what; what a worker refused."""
+    """Done, running, failed and left for each table; who runs what; what a worker refused; searches with their best."""
+    from sweeps.search_report import search_text, searches
     from sweeps.status import all_states, is_unfinished, to_text
 
     while True:
         states = all_states(storage, study)
+        trials = searches(storage) if study is None else []
         if as_json:
-            print_json(states)
+            print_json([*states, *trials])
         else:
             if watch and sys.stdout.isatty():
                 click.clear()
             texts = [f"queue {state['study']}\n{to_text(state)}" for state in states]
+            texts += ["\n".join(map(search_text, trials))] if trials else []
             click.echo("\n\n".join(texts) or "nothing is queued")
         if not watch or not any(map(is_unfinished, states)):
             return
@@ -173,27 +176,42 @@ def collect(storage: str | None, study: str | None) -> None:
     help="The search ends when the study has this many, pruned ones among them.",
 )
 @click.option("--budget", default="laptop", show_default=True, help="Budget of each training.")
+@click.option("--seeds-per-trial", default=1, show_default=True, help="A trial is the mean over seeds 0, 1, …")
+@click.option(
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=RANGE",
+    help="Search this setting too: lr=1e-4..1e-1:log, batch_size=32..256, optimiser=adam,sgd; repeatable.",
+)
+@click.option("--only-params", is_flag=True, help="Leave out the neuron's own search space.")
 @click.option("--pruner", default="median", show_default=True, help="median, asha or none.")
 @click.option("--seed", type=int, help="Of the sampler (TPE).")
-@click.option("--threads", default=1, show_default=True, help="Threads of the training.")
+@click.option("--workers", default=1, show_default=True, help="Processes that share the search.")
+@click.option("--threads", default=1, show_default=True, help="Threads of each training.")
 @click.option("--storage", help="As of `table`. The same command on the same storage shares the search.")
-def search(
-    task: str, model: str, trials: int, budget: str, pruner: str, seed: int | None, threads: int, storage: str | None
-) -> None:
-    """Search the settings of MODEL's neuron on TASK, on validation data, and write the best to
-    sweeps/best/MODEL-TASK.toml.
+@click.option("--export", is_flag=True, help="Write what counts to sweeps/best/MODEL-TASK.toml, for tuned rows.")
+def search(trials: int, seeds_per_trial: int, export: bool, **options: Any) -> None:
+    """Search settings of MODEL on TASK, on validation data. The winner is kept below BENCH_HOME. It counts where it
+    beats the recipe by more than the interval of its seeds.
     """
-    from sweeps.search import Search, Subject, trial_text
+    from bench.training import wandb_mode
+    from sweeps import search_workers
 
+    for name in ("workers", "threads"):
+        if options[name] < 1:
+            raise BenchError(f"{name} must be at least 1, got {options[name]}")
     if trials < 1:
         raise BenchError(f"trials must be at least 1, got {trials}")
-    study = Search(Subject.of(task, model, budget), pruner, storage, seed)
-    study.run(trials, threads, report=lambda trial: click.echo(trial_text(trial), err=True))
-    click.echo(study.summary())
-    if budget == "smoke":
-        click.echo("smoke results are never used: the settings were not written")
-    else:
-        click.echo(f"written to {study.export()}")
+    request = search_workers.Request(trials=trials, seeds=seeds_per_trial, **options)
+    study = request.search()
+    click.echo(wandb_mode.settle(), err=True)
+    search_workers.run(request, study)
+    click.echo(f"{study.table()}\n\n{study.summary()}\n{study.verdict.text}")
+    if request.budget == "smoke":
+        return click.echo("smoke results are never used: the settings were not written")
+    click.echo(f"the winner is in {study.save()}")
+    click.echo(f"written to {study.export()}" if export else "tuned rows do not use it; --export writes what counts")
 
 
 @cli.command()

@@ -17,13 +17,14 @@ class Pruned(SystemExit):
 
 
 class Pruning(Callback):
-    """Reports the validation accuracy of each epoch to ``trial``; raises ``Pruned``."""
+    """Reports the validation accuracy of each epoch to ``trial``, from step ``first`` on; raises ``Pruned``."""
 
-    def __init__(self, trial: optuna.Trial) -> None:
+    def __init__(self, trial: optuna.Trial, first: int = 0) -> None:
         self.trial = trial
+        self.first = first
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, SpikingModule)
-        self.trial.report(module.history[-1]["val/accuracy"], trainer.current_epoch)
+        self.trial.report(module.history[-1]["val/accuracy"], self.first + trainer.current_epoch)
         if self.trial.should_prune():
             raise Pruned(0)

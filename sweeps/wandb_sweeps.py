@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import replace
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +23,12 @@ from bench.errors import BenchError, unknown
 from bench.ledger import store
 from bench.ledger.validity import valid
 from bench.papers.registry import TABLES, TASKS, find_model
-from bench.plan import Job
+from bench.plan import Job, select
 from bench.spec import plugins
 from bench.spec.experiment import Experiment
 from bench.spec.overrides import parsed
-from bench.spec.table import Table
+from bench.spec.table import Cell, Table
+from datamodules.sources import missing
 
 HEAD = "# Written by: python -m sweeps wandb write\n"
 
@@ -35,14 +38,12 @@ def folder() -> Path:
     return paths.results() / "wandb" if paths.plugged() else paths.ROOT / "sweeps" / "wandb"
 
 
-def cells(table: Table) -> list[str]:
-    """ "task/model" of every cell that can be trained."""
-    return list(
-        dict.fromkeys(f"{c.task.name}/{c.model.name}" for c in table.cells if c.runnable and c.task and c.model)
-    )
+def cells(chosen: Iterable[Cell]) -> list[str]:
+    """ "task/model" of each of the ``chosen`` cells that can be trained."""
+    return list(dict.fromkeys(f"{c.task.name}/{c.model.name}" for c in chosen if c.runnable and c.task and c.model))
 
 
-def _sweep(name: str, method: str, goal: str, command: list[str], parameters: dict[str, Any]) -> str:
+def _sweep(name: str, method: str, goal: str, command: list[str], parameters: dict[str, Any], head: str = HEAD) -> str:
     content = {
         "name": name,
         "method": method,
@@ -51,18 +52,69 @@ def _sweep(name: str, method: str, goal: str, command: list[str], parameters: di
         "command": ["${env}", "${interpreter}", "-m", "sweeps", "wandb", *command, *plugins.options(), "${args}"],
         "parameters": parameters,
     }
-    return HEAD + yaml.safe_dump(content, sort_keys=False, width=100)
+    return head + yaml.safe_dump(content, sort_keys=False, width=100)
+
+
+def _grid(table: Table, pairs: list[str], budget: str = "paper", seeds: int = 3) -> dict[str, Any]:
+    """The parameters of a sweep that trains each of ``pairs`` (task/model) with each seed."""
+    return {
+        "cell": {"values": pairs},
+        "seed": {"values": list(range(seeds))},
+        "budget": {"value": budget},
+        "table": {"value": table.id},
+    }
 
 
 def table_yaml(table: Table) -> str:
     """The sweep of ``table``; one that has nothing to train yet has an empty grid, which W&B refuses."""
-    parameters = {
-        "cell": {"values": cells(table)},
-        "seed": {"values": [0, 1, 2]},
-        "budget": {"value": "paper"},
-        "table": {"value": table.id},
-    }
-    return _sweep(table.id, "grid", "test/accuracy", ["run"], parameters)
+    return _sweep(table.id, "grid", "test/accuracy", ["run"], _grid(table, cells(table.cells)))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A part of ``table`` that a sweep trains at ``budget``, with ``seeds`` seeds.
+
+    Raises ``BenchError`` for names that the table does not have, a budget that a task lacks and less than one seed.
+    """
+
+    table: Table
+    rows: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    budget: str = "paper"
+    seeds: int = 3
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise BenchError(f"seeds must be at least 1, got {self.seeds}")
+        for cell in self.cells:
+            if cell.runnable and cell.task is not None:
+                cell.task.at(self.budget)
+
+    @property
+    def cells(self) -> list[Cell]:
+        return select(self.table, self.rows, self.columns)
+
+    def without_data(self) -> list[str]:
+        """Names of the data sets of these cells that are not on this host."""
+        names = {cell.task.data for cell in self.cells if cell.runnable and cell.task}
+        return sorted(name for name in names if missing(name))
+
+    def yaml(self, every: bool = False) -> str:
+        """The sweep of these cells: those whose data is on this host, or ``every`` one. Raises ``BenchError`` where
+        none is left.
+        """
+        absent = [] if every else self.without_data()
+        pairs = cells(cell for cell in self.cells if cell.task and cell.task.data not in absent)
+        if not pairs:
+            reason = f"data missing: {', '.join(absent)}; --all writes them too" if absent else "nothing can be trained"
+            raise BenchError(f"no cell of {self.table.id} is left for a sweep ({reason})")
+        words = [self.table.id, *(part for name in self.rows for part in ("--row", name))]
+        words += [part for name in self.columns for part in ("--column", name)]
+        words += ["--budget", self.budget, "--seeds", str(self.seeds), *(["--all"] if every else [])]
+        name = " ".join([self.table.id, *self.rows, *self.columns, f"({self.budget})"])
+        parameters = _grid(self.table, pairs, self.budget, self.seeds)
+        head = f"{HEAD.rstrip()} {shlex.join(words)}\n"
+        return _sweep(name, "grid", "test/accuracy", ["run"], parameters, head)
 
 
 def parameter(distribution: BaseDistribution) -> dict[str, Any]:
@@ -96,7 +148,7 @@ def setting(name: str, text: str, distribution: BaseDistribution) -> Any:
 
 def search_yaml(task: str, model: str, budget: str) -> str:
     """The sweep of the search of ``model`` on ``task``."""
-    from sweeps.search import space
+    from sweeps.search_space import space
 
     parameters = {name: parameter(distribution) for name, distribution in space(find_model(model), TASKS[task]).items()}
     fixed = {"task": {"value": task}, "model": {"value": model}, "budget": {"value": budget}}
@@ -127,7 +179,7 @@ def job(table: str, cell: str, seed: int, budget: str) -> Job:
         c for c in TABLES[table].cells if c.runnable and c.task and c.model and f"{c.task.name}/{c.model.name}" == cell
     ]
     if not matching:
-        raise unknown(f"cell of {table}", cell, cells(TABLES[table]))
+        raise unknown(f"cell of {table}", cell, cells(TABLES[table].cells))
     task, model = cell.split("/")
     measures = {c.measure.name: c.measure for c in matching if c.measure}
     return Job(Experiment(TASKS[task], find_model(model), seed, budget), tuple(measures.values()), (table,))

@@ -45,6 +45,11 @@ def compared(experiment: Experiment, lines: Iterable[Line]) -> dict[str, float |
     return found
 
 
+def cell_key(table: Table, cell: Cell, name: str) -> str:
+    """The key of a W&B summary that has ``name`` (measured, published, …) of ``cell``."""
+    return f"cell/{table.id}/{cell.row}/{cell.column}/{name}"
+
+
 def places(task: Task, model: Model) -> dict[str, list[str]]:
     """Where tables have the results of ``model`` on ``task``: in lists of equal length, the paper, table, row, column
     and measure of each cell, and what is published there ("" for nothing).
@@ -80,4 +85,4 @@ def _cell(table: Table, cell: Cell, budget: str, index: Index) -> dict[str, floa
     values: dict[str, float | str] = {"measured": finding.value, "verdict": finding.verdict, "seeds": finding.n}
     if published is not None:
         values |= {"published": published, "difference": finding.value - published}
-    return {f"cell/{table.id}/{cell.row}/{cell.column}/{name}": value for name, value in values.items()}
+    return {cell_key(table, cell, name): value for name, value in values.items()}

@@ -33,6 +33,11 @@ Compare = Callable[[Sequence[Line]], Mapping[str, Any]]
 COST = ("wall_s", "peak_mb", "params", "checkpoint_sha256")  # fields of a ledger line in the summary
 
 
+def measure_key(measure: str, protocol: str) -> str:
+    """The key of a run's summary that has the value of ``measure`` by ``protocol``."""
+    return f"measure/{measure}/{protocol}"
+
+
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested plain settings as ``a.b`` keys: what W&B filters and groups by."""
     out: dict[str, Any] = {}
@@ -212,7 +217,7 @@ class Tracker:
         content = {name: _summary(name, [record[name] for record in history]) for name in names}
         content |= {name: cost[name] for name in COST if name in cost}
         read = [line for line in lines if line.status == "ok"]
-        content |= {f"measure/{line.measure}/{line.protocol}": line.value for line in read}
+        content |= {measure_key(line.measure, line.protocol): line.value for line in read}
         units = {f"unit.{line.measure}": line.unit for line in read}
         self._try(lambda: self.run.config.update(units, allow_val_change=True))
         for name, columns in (series or {}).items():

@@ -129,7 +129,7 @@ def test_uploading_calls_wandb_for_what_was_not_uploaded_and_never_again(
     run.mkdir(parents=True)
     called = []
 
-    def wandb(command: list[str]) -> SimpleNamespace:
+    def wandb(command: list[str], **_: object) -> SimpleNamespace:
         called.append(command[1:])
         (run / "run-bbb.wandb.synced").touch()  # as wandb marks it
         return SimpleNamespace(returncode=0)
@@ -225,7 +225,7 @@ def test_offline_runs_are_uploaded_each_once_in_commands_of_a_limited_length(
     folders = [Path(f"/home/{i}") for i in range(runs)]
     uploaded: list[list[str]] = []
 
-    def call(command: list[str]) -> SimpleNamespace:
+    def call(command: list[str], **_: object) -> SimpleNamespace:
         uploaded.append(command[3:])
         return SimpleNamespace(returncode=int(len(uploaded) == 2))
 

@@ -25,7 +25,9 @@ from bench.papers.registry import MODELS, TABLES, TASKS, find_model
 from bench.spec.experiment import Experiment
 from bench.spec.model import tuned as tuned_model
 from sweeps import wandb_sweeps
-from sweeps.search import Search, Subject, experiment, space, trial_text
+from sweeps.search import Search
+from sweeps.search_report import trial_text
+from sweeps.search_space import Subject, experiment, space
 from tests.conftest import ROOT
 from tests.sweeps import soak
 
@@ -58,8 +60,15 @@ def test_a_search_chooses_on_validation_data_tells_every_trial_and_writes_nothin
     assert not (places / "results" / "runs").exists()  # nothing of it enters a table
     assert not (places / "best").exists()
 
-    assert done.stderr.splitlines() == [trial_text(trial) for trial in study.trials]  # and no banner of Lightning
-    best, beside, written = done.stdout.splitlines()
+    mode, *lines = done.stderr.splitlines()  # and no banner of Lightning
+    assert mode.startswith("W&B: offline")
+    assert [line.partition("; best so far ")[0] for line in lines] == [trial_text(trial) for trial in study.trials]
+    assert all(" % (trial " in line for line in lines)
+    assert [" left" in line for line in lines] == [True, True, False]
+    *table, gap, best, beside, counts, written = done.stdout.splitlines()
+    assert table[0].split() == ["trial", "validation", "%", "threshold", "width"] and gap == ""
+    assert table[1].startswith("winner") and any("recipe" in line for line in table)
+    assert counts.startswith(("the winner does not count: one seed", "no trial is better than the recipe"))
     assert best.startswith(f"best of 3 trials: {study.best_value:.2f} % on validation data with threshold=")
     assert beside == f"the recipe's own settings: {study.trials[0].value:.2f} % with threshold=0.5, width=0.5"
     assert written == "smoke results are never used: the settings were not written"
@@ -67,12 +76,34 @@ def test_a_search_chooses_on_validation_data_tells_every_trial_and_writes_nothin
         Search(Subject.of("xor", "lif", "smoke")).export()
 
 
-def searched(*trials: tuple[float, float]) -> Search:
-    """A search at laptop budget with finished trials: (threshold, validation accuracy)."""
-    search = Search(Subject.of("xor", "lif", "laptop"))
+@pytest.mark.slow
+def test_workers_share_a_search_and_a_trial_is_the_mean_of_its_seeds(places: Path) -> None:
+    options = ["--trials", "3", "--budget", "smoke", "--pruner", "none", "--workers", "2", "--seeds-per-trial", "2"]
+    done = sweeps("search", "xor", "lif", *options, "--param", "lr=1e-4..1e-1:log", "--only-params", "--export")
+    assert done.returncode == 0, done.stderr
+    name = "search lif on xor (smoke; lr=1e-4..1e-1:log; only; 2 seeds)"
+    study = optuna.load_study(study_name=name, storage=f"sqlite:///{places / 'home' / 'queue.db'}")
+    complete = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    assert len(complete) in (3, 4)  # both workers may begin the last one
+    assert study.trials[0].params == {"lr": Experiment(TASKS["xor"], MODELS["lif"], 0, "smoke").config["lr"]}
+    for trial in complete:
+        assert set(trial.params) == {"lr"} and len(trial.user_attrs["values"]) == 2
+        assert trial.value == pytest.approx(sum(trial.user_attrs["values"]) / 2)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("trial ")]
+    assert len(lines) == len(complete)
+    assert done.stderr.count("W&B: ") == 1
+    assert not list((places / "home").glob("searches/*"))  # smoke writes nothing
+
+
+def searched(*trials: tuple[float, float], spread: float = 0.1) -> Search:
+    """A search at laptop budget with finished trials of three seeds: (threshold, validation accuracy)."""
+    search = Search(Subject.of("xor", "lif", "laptop"), seeds=3)
     for threshold, value in trials:
         params = {"threshold": threshold, "width": 0.5}
-        trial = optuna.trial.create_trial(params=params, distributions=search.subject.space, value=value)
+        seeds = [value - spread, value + spread, value] if threshold == 0.5 else [value + spread, value, value - spread]
+        trial = optuna.trial.create_trial(
+            params=params, distributions=search.subject.space, value=value, user_attrs={"values": seeds}
+        )
         search.study.add_trial(trial)
     return search
 
@@ -133,7 +164,7 @@ def test_every_table_has_a_wandb_sweep_that_is_what_its_declaration_gives() -> N
     assert wandb_sweeps.differing() == []
     for table in TABLES.values():
         sweep = yaml.safe_load((wandb_sweeps.folder() / f"{table.id}.yaml").read_text())
-        assert sweep["parameters"]["cell"]["values"] == wandb_sweeps.cells(table)
+        assert sweep["parameters"]["cell"]["values"] == wandb_sweeps.cells(table.cells)
 
 
 def agent_command(sweep: dict, **chosen: object) -> list[str]:
