@@ -108,6 +108,8 @@ class SequentialMNIST(MNIST):
             raise ValueError(f"a window holds 1 to {PIXELS} pixels, got {window}")
         if coding == "lsnn" and (window > 1 or scale != "unit"):
             raise ValueError("LSNN's code is of single pixels in 0..1: window and scale do not go with it")
+        if coding == "lsnn":
+            self.steps += CUE
         self.order = torch.from_numpy(order(permutation))
         self.coding = coding
         self.window = window
