@@ -31,7 +31,7 @@ class Activity:
 
 
 def activities(index: Index) -> list[Activity]:
-    """Every trained network with spikes in the ledger. What facts.csv lacks, or an old recipe decided, is ``UNKNOWN``."""
+    """Every trained network with spikes in the ledger. Numbers that facts.csv lacks are ``UNKNOWN``."""
     groups: dict[tuple[str, str, str, str], dict[int, Line]] = {}
     for line in index:
         if line.status == "ok" and line.spike_rate is not None and line.params and line.synops is not None:
