@@ -8,9 +8,8 @@ from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.measures import ACCURACY, ENERGY, SILHOUETTE
 from bench.papers.registry import PAPERS, TABLES
-from bench.report import counts
+from bench.report import counts, parity
 from bench.report.figures import published
-from bench.report.findings import find_results
 from bench.spec.measure import PROTOCOLS
 from bench.spec.predicates import CLEAR
 from bench.spec.table import Paper
@@ -76,7 +75,7 @@ def _legend() -> list[str]:
 
 def _pictures(ledger: Index) -> list[str]:
     """The figures of all tables together, as far as there is something to draw."""
-    drawn = published.drawn({name: find_results(table, ledger) for name, table in TABLES.items()})
+    drawn = published.drawn(parity.measured(TABLES, ledger))
     if not drawn:
         return []
     lines = ["## Published against measured", ""]

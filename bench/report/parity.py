@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from bench.ledger.index import Index
 from bench.report import counts
 from bench.report.text_table import number_of
-from bench.report.verdict import Finding, published_number
+from bench.report.verdict import Finding, find_result, published_number, status_of
+from bench.spec.table import Table
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,18 @@ class Pair:
     def kind(self) -> str:
         """The verdict, or the name in ``counts.NAMES`` of the reason why there is none."""
         return counts.kind(self.finding)
+
+
+def measured(tables: Mapping[str, Table], index: Index) -> dict[str, list[Finding]]:
+    """By table, the findings of the published numbers that are measured. Other cells are not looked up any further."""
+    return {
+        name: [
+            find_result(table, cell, index)
+            for cell in table.cells
+            if counts.is_published(cell) and status_of(table, cell, index) == "measured"
+        ]
+        for name, table in tables.items()
+    }
 
 
 def pairs(findings: Mapping[str, Iterable[Finding]]) -> Iterator[Pair]:

@@ -11,7 +11,7 @@ from bench.ledger import histories, store, validity
 from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.papers.registry import MODELS, TABLES, TASKS, find_model
-from bench.report import claims, claims_page, figures, readme
+from bench.report import claims, claims_page, figures, parity, readme
 from bench.report.compared import places
 from bench.report.csv_table import to_csv
 from bench.report.figures import published
@@ -53,9 +53,9 @@ def pictures(tables: Sequence[Table], lines: Iterable[Line]) -> tuple[figures.Co
             contents |= figures.files(table, find_results(table, lines))
         except BenchError as error:
             problems.append(str(error))
-    findings = {name: find_results(table, lines) for name, table in TABLES.items()}
     # after a run of a few tables, figures of all tables are drawn only if their data has changed
-    contents |= published.files(findings, only_changed=len(tables) < len(TABLES))
+    compared = parity.measured(TABLES, Index.of(lines))
+    contents |= published.files(compared, only_changed=len(tables) < len(TABLES))
     return contents, problems
 
 

@@ -53,7 +53,7 @@ def files(table: Table, findings: list[Finding]) -> Contents:
     with style.figure_settings():
         picture, points = getattr(import_module(f"bench.report.figures.{module}"), function)(table, cells)
         style.finish(picture, f"{table.id}: {table.title}", caption(findings, cells, unequal))
-        contents = {ending: style.file_content(picture, ending, table.id) for ending in PICTURES}
+        contents = style.contents(picture, table.id, PICTURES)
     return {files_of["csv"]: to_csv(points), **{files_of[ending]: content for ending, content in contents.items()}}
 
 

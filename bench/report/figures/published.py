@@ -77,7 +77,7 @@ def _pictures(name: str, chosen: Sequence[Pair], files_of: Mapping[str, Path]) -
         picture = _parity(chosen) if name == PARITY else _forest(chosen)
         caption = _parity_caption(chosen) if name == PARITY else _forest_caption(chosen)
         style.finish(picture, title(name), caption)
-        return {files_of[ending]: style.file_content(picture, ending, name) for ending in PICTURES}
+        return {files_of[ending]: content for ending, content in style.contents(picture, name, PICTURES).items()}
 
 
 def _point(pair: Pair) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -84,6 +84,15 @@ def finish(figure: Figure, title: str, caption: str) -> None:
     figure.set_figheight(figure.get_figheight() + 0.16 * len(title_lines) + 0.13 * len(caption_lines) + 0.35)
     figure.suptitle("\n".join(title_lines), fontsize=9)
     figure.supxlabel("\n".join(caption_lines), fontsize=7, color="#444444", x=0.01, ha="left")
+
+
+def contents(figure: Figure, name: str, endings: Iterable[str]) -> dict[str, str | bytes]:
+    """File ending -> content of the figure ``name``. The layout is found once, for the first of ``endings``."""
+    made = {}
+    for ending in endings:
+        made[ending] = file_content(figure, ending, name)
+        figure.set_layout_engine("none")
+    return made
 
 
 def file_content(figure: Figure, ending: str, salt: str) -> str | bytes:

@@ -74,14 +74,17 @@ def caption(findings: Sequence[Finding], cells: Sequence[PlottedCell], unequal: 
 
 
 def _not_measured(findings: Sequence[Finding], cells: Sequence[PlottedCell]) -> list[str]:
-    """What is missing: the data sets that are not here, and the number of parts that are not measured yet."""
+    """How many parts are missing: those whose data is not here, with its name, and those not measured yet."""
     drawn = [cell.finding.cell for cell in cells]
     left = [f for f in findings if f.cell.runnable and f.cell not in drawn]
-    no_data = dict.fromkeys(f.cell.task.title for f in left if f.status == "data missing" and f.cell.task is not None)
-    others = sum(f.status != "data missing" for f in left)
-    parts = [f"Not drawn: {', '.join(no_data)} (no data)"] if no_data else []
-    if others:
-        parts.append(f"Not measured yet: {others} of {len(drawn) + len(left)} parts")
+    no_data = [f for f in left if f.status == "data missing"]
+    number = len(drawn) + len(left)
+    parts = []
+    if no_data:
+        titles = dict.fromkeys(f.cell.task.title for f in no_data if f.cell.task)
+        parts.append(f"Without data: {len(no_data)} of {number} parts ({', '.join(titles)})")
+    if others := len(left) - len(no_data):
+        parts.append(f"Not measured yet: {others} of {number} parts")
     return parts
 
 
