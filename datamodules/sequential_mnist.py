@@ -99,7 +99,8 @@ class SequentialMNIST(MNIST):
         train: int | None = None,
         test: int | None = None,
     ) -> None:
-        super().__init__(batch_size, seed, "current", PIXELS, validation, train, test)
+        steps = PIXELS + (CUE if coding == "lsnn" else 0)
+        super().__init__(batch_size, seed, "current", steps, validation, train, test)
         if coding not in ("pixels", "lsnn"):
             raise ValueError(f"coding {coding!r} is not one of pixels, lsnn")
         if scale not in SCALES:
@@ -108,8 +109,6 @@ class SequentialMNIST(MNIST):
             raise ValueError(f"a window holds 1 to {PIXELS} pixels, got {window}")
         if coding == "lsnn" and (window > 1 or scale != "unit"):
             raise ValueError("LSNN's code is of single pixels in 0..1: window and scale do not go with it")
-        if coding == "lsnn":
-            self.steps += CUE
         self.order = torch.from_numpy(order(permutation))
         self.coding = coding
         self.window = window

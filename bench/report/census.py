@@ -60,7 +60,8 @@ def _network_value(question: Question) -> str:
 
 
 def _connection_value(fact: str, config: dict[str, Any]) -> str:
-    """A value of ``facts.CONNECTIONS``; empty for a network that does not count its operations.
+    """A value of ``facts.CONNECTIONS``; empty for a network that does not count its operations, or data whose number
+    of steps is not known.
 
     Training keeps the number of connections: where it rewires, a new one replaces each that goes.
     """
@@ -68,8 +69,11 @@ def _connection_value(fact: str, config: dict[str, Any]) -> str:
     if fact == "connection sparsity":
         return f"{network.connection_sparsity:.4f}"
     data = datamodules.build(config["data"], config["data_settings"], 1, 0)
+    steps = getattr(data, "steps", None)
+    if steps is None:
+        return ""
     try:
-        return str(network.dense_operations(data.steps))
+        return str(network.dense_operations(steps))
     except NotImplementedError:
         return ""
 
