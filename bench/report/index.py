@@ -15,6 +15,7 @@ from bench.spec.predicates import CLEAR
 from bench.spec.table import Paper
 from bench.spec.task import BUDGETS
 from bench.speed import timings
+from bench.speed.workloads import WORKLOADS
 
 LINKS = {"svg": "SVG", "pdf": "PDF", "csv": "data"}  # endings of a figure's files -> titles of their links
 
@@ -94,13 +95,26 @@ def _speed() -> list[str]:
     rows = timings.read()
     if not rows:
         return []
-    about = (
-        f"Median of whole training steps, {rows[0]['threads']} CPU threads; `make speed` measures again. Raw:"
-        " [speed.csv](speed.csv). loop: the same step in plain PyTorch. floor: the dense matrix products alone, which"
-        " sparse input can beat. sparing: with fewer saved states, to save memory. memory / loop: the largest memory,"
-        " as a share of the loop's."
-    )
-    return ["## Speed", "", about, "", timings.markdown(rows), ""]
+    workloads = [name for name in dict.fromkeys(row["workload"] for row in rows) if name in WORKLOADS]
+    versions = sorted({row["torch"] for row in rows} - {""})
+    commits = sorted({row["git_commit"] for row in rows} - {""})
+    return [
+        "## Speed",
+        "",
+        (
+            f"The first table has the median times of whole training steps, with {rows[0]['threads']} CPU threads."
+            " `make speed` measures them again. [speed.csv](speed.csv) has all times. They were measured with torch"
+            f" {', '.join(versions)} at commit {', '.join(commits)}."
+        ),
+        "",
+        "- *ours* is the scan of this suite, *loop* the same step in plain PyTorch.",
+        "- *floor* is the time of the dense matrix products alone. Input with few spikes can beat it.",
+        "- *memory / loop* is the largest memory, as a share of the loop's.",
+        *(f"- `{name}`: {WORKLOADS[name].about}." for name in workloads),
+        "",
+        timings.markdown(rows),
+        "",
+    ]
 
 
 def _how_to_read() -> list[str]:

@@ -15,7 +15,7 @@ from bench.report.page.grid import Grid, GridCell, grid_cell
 from bench.report.verdict import Finding, duration
 from bench.spec.table import Cell, Table
 from bench.speed import timings
-from bench.speed.workloads import WORKLOADS, Workload
+from bench.speed.workloads import WORKLOADS
 from datamodules.sources import SOURCES
 
 MACHINE = ("device", "machine", "processor", "threads", "torch", "date", "git_commit")  # of a row of speed.csv
@@ -76,22 +76,13 @@ def _timed(name: str, machine: str, rows: list[dict[str, str]]) -> Timed:
         for row in rows
     )
     return Timed(
-        name, _workload(WORKLOADS[name]) if name in WORKLOADS else "", rows[0].get("device") or "cpu", machine, bars
+        name, WORKLOADS[name].about if name in WORKLOADS else "", rows[0].get("device") or "cpu", machine, bars
     )
 
 
 def _milliseconds(text: str) -> str:
     number = float(text)
     return f"{number / 1000:,.1f} s" if number >= 10_000 else f"{number:,.4g} ms"
-
-
-def _workload(w: Workload) -> str:
-    """The network and its input in words."""
-    layers = "-".join(map(str, w.layers))
-    recurrent = ", recurrent" if w.recurrent else ""
-    density = "analog input" if w.density is None else f"{100 * w.density:g} % of the input are spikes"
-    saved = f", saves the state every {w.checkpoint_every} steps" if w.checkpoint_every else ""
-    return f"{w.neuron.split(':')[-1]}, layers {layers}{recurrent}, {w.steps} steps, batch {w.batch}, {density}{saved}"
 
 
 def is_energy(cell: Cell) -> bool:
