@@ -51,7 +51,8 @@ def files(table: Table, findings: list[Finding]) -> Contents:
 
     module, function = table.draw.split(":")
     with style.figure_settings():
-        picture, points = getattr(import_module(f"bench.report.figures.{module}"), function)(table, cells)
+        module = module if "." in module else f"bench.report.figures.{module}"
+        picture, points = getattr(import_module(module), function)(table, cells)
         style.finish(picture, f"{table.id}: {table.title}", caption(findings, cells, unequal))
         contents = style.contents(picture, table.id, PICTURES)
     return {files_of["csv"]: to_csv(points), **{files_of[ending]: content for ending, content in contents.items()}}
