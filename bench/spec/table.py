@@ -63,6 +63,7 @@ class Cell:
     note: str = ""
     fact: Fact | None = None
     extra: bool = False  # not in the published table: a stand-in, a subset, a measure of our own
+    own: bool = False  # in a row that a plug-in has added
 
     def __post_init__(self) -> None:
         if self.absent and (self.absent not in ("not reported", "not applicable") or not self.note):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,18 @@ def test_trainings_of_unequal_length_are_not_drawn_beside_each_other(places: Pat
     text = figures.caption(found, equal, unequal)
     assert "Not drawn, because the training has another length: " in text
     assert all(cell.row in text for cell in unequal)
+
+
+def test_a_row_of_a_plug_in_is_drawn_in_any_case_and_decides_nothing(places: Path) -> None:
+    table = FIGURES["celif-fig-8"]
+    cells = figures.plotted_cells(table, find_results(table, measured(table)))
+    equal, unequal = trained_equally(cells)
+    own = [
+        replace(cell, finding=replace(cell.finding, cell=replace(cell.finding.cell, row=name, own=True)))
+        for cell in unequal[:1]
+        for name in ("one", "two", "three", "four")
+    ]
+    assert trained_equally([*cells, *own]) == ([*equal, *own], unequal)
 
 
 def test_trainings_to_the_end_of_their_recipes_are_drawn_beside_each_other(places: Path) -> None:
