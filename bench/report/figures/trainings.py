@@ -33,8 +33,8 @@ def trained_equally(cells: Sequence[PlottedCell]) -> tuple[list[PlottedCell], li
     """The cells that may be drawn beside each other, and those that may not.
 
     Cells of one column must have run for equally many epochs, or all to the end of the paper's recipe. The larger group
-    is drawn; of equal ones, the one with the longest trainings. A row that a plug-in has added is always drawn, and does
-    not decide which group is.
+    is drawn; of equal ones, the one with the longest trainings. A row that a plug-in has added is always drawn, and
+    does not decide which group is.
     """
     by_column: dict[str, list[PlottedCell]] = {}
     for cell in (cell for cell in cells if not cell.finding.cell.own):
