@@ -35,7 +35,7 @@ lint: setup ## ruff, mypy, and deptry: what is imported is declared
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy \
 	&& $(PY) -m deptry . && $(PY) -m deptry tests --exclude .venv --ignore DEP002,DEP004
 
-list: setup ## all tables of both papers and how much of each is measured
+list: setup ## all tables of all papers and how much of each is measured
 	@$(PY) -m bench list
 
 data: setup ## which data sets are here, and where the others belong

@@ -71,7 +71,8 @@ class SequenceData(pl.LightningDataModule):
     ``validation``: share of the training samples used for validation, chosen by their sorted keys and a fixed seed.
     ``val_dataloader`` gives the sets evaluated every epoch: the test set, then the validation split where there is
     one. ``form``: "dense" tensors, or, where it ``has_events``, "events" (``packed.Events``), which are much cheaper
-    to make. Both forms train the same.
+    to make. Both forms train the same. A module with an attribute ``steps``, the time steps of a sample, has its
+    dense operations counted.
     """
 
     form = "dense"

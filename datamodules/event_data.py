@@ -43,6 +43,7 @@ class EventData(SequenceData):
         if not 0.0 <= drop <= 1.0:
             raise ValueError(f"drop is a share of the events, 0 <= drop <= 1, got {drop}")
         self.transform = transform
+        self.steps = transform.steps
         self.limits = {"train": train, "test": test}
         self.drop = drop
         self.sets: dict[str, PackedSplit] = {}

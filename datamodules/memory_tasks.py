@@ -60,10 +60,11 @@ class CopyMemory(Generated):
         if delay < 1:
             raise ValueError(f"the delay of copy memory is at least 1 step, got {delay}")
         self.delay = delay
+        self.steps = delay + 2 * DIGITS
 
     def generate(self, count: int, rng: np.random.Generator) -> Batch:
         digits = rng.integers(1, DELIMITER, (DIGITS, count))
-        sequence = np.zeros((self.delay + 2 * DIGITS, count), np.int64)
+        sequence = np.zeros((self.steps, count), np.int64)
         sequence[:DIGITS] = digits
         sequence[-DIGITS:] = DELIMITER
         target = np.zeros_like(sequence)

@@ -99,7 +99,8 @@ class SequentialMNIST(MNIST):
         train: int | None = None,
         test: int | None = None,
     ) -> None:
-        super().__init__(batch_size, seed, "current", PIXELS, validation, train, test)
+        steps = PIXELS + (CUE if coding == "lsnn" else 0)
+        super().__init__(batch_size, seed, "current", steps, validation, train, test)
         if coding not in ("pixels", "lsnn"):
             raise ValueError(f"coding {coding!r} is not one of pixels, lsnn")
         if scale not in SCALES:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+import datamodules
 from bench.errors import BenchError
 from bench.measures import MEASURES, energy
 from bench.papers.registry import MODELS, TABLES, TASKS
@@ -26,8 +27,14 @@ def compute(questions: Iterable[Question]) -> dict[Question, str]:
     """
     counts: dict[str, dict[str, Any]] = {}
     values = {}
-    for question in sorted(questions):
-        if question.fact not in COUNTED:
+    questions = sorted(questions)
+    of_connections = any(question.fact in facts.CONNECTIONS for question in questions)
+    configs = facts.connection_questions(TABLES) if of_connections else {}
+    for question in questions:
+        if question.fact in facts.CONNECTIONS:
+            if value := _connection_value(question.fact, configs[question]):
+                values[question] = value
+        elif question.fact not in COUNTED:
             values[question] = _network_value(question)
         elif not sources.missing(question.subject):
             if question.subject not in counts:
@@ -50,6 +57,25 @@ def _network_value(question: Question) -> str:
         return str(network.parameter_count)
     te = next(p for name, p in network.named_parameters() if name.endswith(".te"))
     return f"N({te.mean():.2f}, {te.std():.2f})"
+
+
+def _connection_value(fact: str, config: dict[str, Any]) -> str:
+    """A value of ``facts.CONNECTIONS``; empty for a network that does not count its operations, or data whose number
+    of steps is not known.
+
+    Training keeps the number of connections: where it rewires, a new one replaces each that goes.
+    """
+    network = _built(config)
+    if fact == "connection sparsity":
+        return f"{network.connection_sparsity:.4f}"
+    data = datamodules.build(config["data"], config["data_settings"], 1, 0)
+    steps = getattr(data, "steps", None)
+    if steps is None:
+        return ""
+    try:
+        return str(network.dense_operations(steps))
+    except NotImplementedError:
+        return ""
 
 
 def _built(config: dict[str, Any]) -> Network:
@@ -88,12 +114,13 @@ def _default_setting(path: str, neuron: dict[str, Any]) -> str:
 def update(fresh: bool = True) -> dict[Question, str]:
     """Bring facts.csv up to date and return it. Lines about missing data sets stay; those of old recipes go.
 
-    Without ``fresh`` only what facts.csv lacks is computed. Otherwise a damaged file is set aside and made again.
+    Without ``fresh`` only what facts.csv lacks of cells is computed. Otherwise a damaged file is set aside and made
+    again.
     """
     questions = facts.all_questions(TABLES)
     known = facts.read_or_set_aside() if fresh else facts.read()
     values = {question: value for question, value in known.items() if question in questions}
-    values |= compute(questions if fresh else questions - values.keys())
+    values |= compute(questions if fresh else facts.cell_questions(TABLES) - values.keys())
     facts.save(values)
     return values
 

@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 HEADER = ["fact", "of", "subject", "key", "value"]
 WHOLE_NETWORK = "whole network"
 COMMAND = "python -m bench facts"
+CONNECTIONS = ("dense operations", "connection sparsity")  # NeuroBench's: of one sample, and of all weights
+# What of a config decides them
+OF_CONNECTIONS = ("network", "network_settings", "layers", "readout", "recurrent", "data", "data_settings")
 
 
 @dataclass(frozen=True, order=True)
@@ -151,6 +154,31 @@ def questions(cell: Cell) -> list[Question]:
     return []
 
 
+def connection_questions(tables: Mapping[str, Table]) -> dict[Question, dict[str, Any]]:
+    """The lines of facts.csv about the connections of the networks that the tables train, with a config of each.
+
+    Networks that differ only in what leaves their connections and their input as they are share a line.
+    """
+    experiments = (
+        Experiment(cell.task, cell.model, 0, budget)
+        for table in tables.values()
+        for cell in table.cells
+        if cell.runnable and cell.task and cell.model
+        for budget in ("paper", *(name for name in cell.task.budgets if name != "smoke"))
+    )
+    return {
+        question: experiment.config
+        for experiment in {e.config_hash: e for e in experiments}.values()
+        for question in connections_of(experiment)
+    }
+
+
+def connections_of(experiment: Experiment) -> list[Question]:
+    """The lines of facts.csv about the connections of the network of ``experiment``."""
+    config = {name: experiment.config.get(name) for name in OF_CONNECTIONS}
+    return [Question(fact, "", experiment.task.name, canonical_hash(config)) for fact in CONNECTIONS]
+
+
 def incomplete(cells: Iterable[Cell]) -> bool:
     """Whether facts.csv lacks a value about ``cells`` that can be computed on this machine."""
     values = read()
@@ -162,6 +190,11 @@ def incomplete(cells: Iterable[Cell]) -> bool:
 
 
 def all_questions(tables: Mapping[str, Table]) -> set[Question]:
+    return cell_questions(tables) | connection_questions(tables).keys()
+
+
+def cell_questions(tables: Mapping[str, Table]) -> set[Question]:
+    """The lines of facts.csv that cells need."""
     return {question for table in tables.values() for cell in table.cells for question in questions(cell)}
 
 

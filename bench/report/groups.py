@@ -69,8 +69,13 @@ def data_kind(cell: Cell) -> str:
 
 
 def row_label(table: Table, group: Group, row: str) -> str:
-    """The name of ``row`` without the parts that the group's columns print: "SNN" for "SNN | leakage Without"."""
+    """The name of ``row`` without the parts that the group's columns print: "SNN" for "SNN | leakage Without".
+
+    A name that would be a number alone keeps its parts.
+    """
     first, *rest = row.split(" | ")
+    if first.isdigit():
+        return " / ".join([first, *rest])
     texts = set()
     for f in group.findings:
         if f.cell.row == row and f.cell.fact and f.cell.published:

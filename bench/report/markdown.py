@@ -61,7 +61,12 @@ def _escaped(text: str) -> str:
 
 def _picture(table: Table) -> list[str]:
     picture = f"../figures/{table.id}"
-    return [f"![{table.title}]({picture}.png)", "", f"[SVG]({picture}.svg) · [data]({picture}.csv)", ""]
+    return [
+        f"![{table.title}]({picture}.png)",
+        "",
+        f"[SVG]({picture}.svg) · [PDF]({picture}.pdf) · [data]({picture}.csv)",
+        "",
+    ]
 
 
 def _notes(table: Table, lines: Iterable[Line]) -> list[str]:

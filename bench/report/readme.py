@@ -7,14 +7,16 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.ledger.index import Index
-from bench.papers.registry import TABLES
+from bench.papers.registry import PAPERS, TABLES
 from bench.paths import ROOT
 from bench.report import counts
+from bench.spec.table import Paper
 
 BEGIN = "<!-- counts of published numbers: written by python -m bench render -->"
 END = "<!-- end of counts -->"
 COLUMNS = tuple(name for name in counts.NAMES if name not in ("beside", "computed"))
 PATH = ROOT / "README.md"
+NONE = counts.Counts()
 
 
 def filled(text: str, index: Index, path: Path = PATH) -> str:
@@ -26,16 +28,44 @@ def filled(text: str, index: Index, path: Path = PATH) -> str:
 
 
 def _table(index: Index) -> list[str]:
-    by_table = {name: counts.of(table, index) for name, table in TABLES.items()}
-    with_numbers = {name: number for name, number in by_table.items() if number.published}
-    total = sum(with_numbers.values(), counts.Counts())
+    by_paper = {paper: _of_paper(paper, index) for paper in PAPERS}
+    with_numbers = {paper: numbers for paper, numbers in by_paper.items() if numbers.published}
+    total = sum(with_numbers.values(), NONE)
     return [
-        f"| table | {' | '.join(counts.NAMES[name] for name in COLUMNS)} |",
+        sentence(total),
+        "",
+        f"| paper | {' | '.join(counts.NAMES[name] for name in COLUMNS)} |",
         "| --- |" + " ---: |" * len(COLUMNS),
-        *(_row(f"[{name}](results/tables/{name}.md)", number) for name, number in with_numbers.items()),
+        *(_row(_name(PAPERS[paper]), numbers) for paper, numbers in with_numbers.items()),
         _row("**sum**", total),
     ]
 
 
-def _row(name: str, number: counts.Counts) -> str:
-    return f"| {name} | {' | '.join(str(getattr(number, column) or '') for column in COLUMNS)} |"
+def _of_paper(paper: str, index: Index) -> counts.Counts:
+    return sum((counts.of(table, index) for table in TABLES.values() if table.paper.id == paper), NONE)
+
+
+def sentence(total: counts.Counts) -> str:
+    """How many published numbers are reproduced, and what became of those at the paper's budget."""
+    verb = "is" if total.reproduced <= 1 else "are"
+    start = f"{total.reproduced or 'None'} of the {total.published} published numbers {verb} reproduced."
+    kinds = {
+        "reproduced": "reproduced",
+        "above": "above the published value",
+        "below": "below it",
+        "inconclusive": "inconclusive",
+        "another_recipe": "with another recipe than the paper's",
+    }
+    numbers = [f"{number} {text}" for name, text in kinds.items() if (number := getattr(total, name))]
+    if not numbers:
+        return f"{start} None is measured at the paper's budget."
+    verb = "is" if total.at_paper_budget == 1 else "are"
+    return f"{start} {total.at_paper_budget} {verb} measured at the paper's budget: {', '.join(numbers)}."
+
+
+def _name(paper: Paper) -> str:
+    return f"[{paper.id}](results/README.md): {paper.authors} ({paper.reference.split(';')[0]})"
+
+
+def _row(name: str, numbers: counts.Counts) -> str:
+    return f"| {name} | {' | '.join(str(getattr(numbers, column)) for column in COLUMNS)} |"

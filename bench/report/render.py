@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench import paths
@@ -10,10 +10,11 @@ from bench.errors import BenchError
 from bench.ledger import histories, store, validity
 from bench.ledger.index import Index
 from bench.ledger.store import Line
-from bench.papers.registry import MODELS, TASKS, find_model
-from bench.report import claims, claims_page, figures, readme
+from bench.papers.registry import MODELS, TABLES, TASKS, find_model
+from bench.report import claims, claims_page, figures, parity, readme
 from bench.report.compared import places
 from bench.report.csv_table import to_csv
+from bench.report.figures import published
 from bench.report.findings import find_results
 from bench.report.index import index
 from bench.report.latex import to_latex
@@ -41,15 +42,20 @@ def files(tables: Iterable[Table], lines: Iterable[Line]) -> dict[Path, str]:
     return contents
 
 
-def pictures(tables: Iterable[Table], lines: Iterable[Line]) -> tuple[dict[Path, str | bytes | None], list[str]]:
-    """Content of ``results/figures/`` for the figures among ``tables``, and the reasons why others cannot be drawn."""
-    contents: dict[Path, str | bytes | None] = {}
+def pictures(tables: Sequence[Table], lines: Iterable[Line]) -> tuple[figures.Contents, list[str]]:
+    """Content of ``results/figures/`` for the figures among ``tables`` and for those of all tables together, and the
+    reasons why others cannot be drawn.
+    """
+    contents: figures.Contents = {}
     problems = []
     for table in (t for t in tables if t.draw):
         try:
             contents |= figures.files(table, find_results(table, lines))
         except BenchError as error:
             problems.append(str(error))
+    # after a run of a few tables, figures of all tables are drawn only if their data has changed
+    compared = parity.measured(TABLES, Index.of(lines))
+    contents |= published.files(compared, only_changed=len(tables) < len(TABLES))
     return contents, problems
 
 
@@ -89,7 +95,7 @@ def render(tables: Iterable[Table], lines: Iterable[Line]) -> None:
     for path, text in files(tables, lines).items():
         store.write(path, text)
     drawn, problems = pictures(tables, lines)
-    # a figure whose data and SVG are the same keeps the PNG that another machine drew
+    # a figure whose data and SVG are the same keeps the PNG and the PDF that another machine drew
     changed = {path.stem for path, content in drawn.items() if _differs(path, content)}
     for path, content in drawn.items():
         if content is None:
@@ -101,8 +107,8 @@ def render(tables: Iterable[Table], lines: Iterable[Line]) -> None:
 
 
 def differing(tables: Iterable[Table], lines: Iterable[Line]) -> list[Path]:
-    """Rendered files that are not what the ledger gives. Of a figure, the data and the SVG are compared; the PNG must
-    exist. Raises ``BenchError`` as ``check``, and for figures that cannot be drawn.
+    """Rendered files that are not what the ledger gives. Of a figure, the data and the SVG are compared; PNG and
+    PDF must exist. Raises ``BenchError`` as ``check``, and for figures that cannot be drawn.
     """
     tables = list(tables)
     lines = Index.of(lines)

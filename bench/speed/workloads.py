@@ -39,6 +39,16 @@ class Workload:
     projected: bool = True  # False: only the neurons of one layer, without weights
     checkpoint_every: int | None = None  # steps between saved states, to save memory
 
+    @property
+    def about(self) -> str:
+        """The network and its input in words."""
+        layers = "-".join(map(str, self.layers))
+        recurrent = ", recurrent" if self.recurrent else ""
+        density = "analog input" if self.density is None else f"{100 * self.density:g} % of the input are spikes"
+        saved = f", saves the state every {self.checkpoint_every} steps" if self.checkpoint_every else ""
+        neuron = self.neuron.split(":")[-1]
+        return f"{neuron}, layers {layers}{recurrent}, {self.steps} steps, batch {self.batch}, {density}{saved}"
+
 
 WITHOUT_PEERS = ("ours", "loop", "floor")
 USER_NEURON = "tests.lightning_modules.scan.user_neuron:Resonant"  # a neuron that no code of the suite knows

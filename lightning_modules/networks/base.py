@@ -43,6 +43,20 @@ class Network(nn.Module):
         """The neurons, one entry a layer."""
         return [m for m in self.modules() if isinstance(m, Neuron)]
 
+    @property
+    def connection_sparsity(self) -> float:
+        """Share of the weights between layers that connect nothing (NeuroBench)."""
+        return 0.0
+
+    def dense_operations(self, steps: int) -> int:
+        """Synaptic operations of one sample if every input and every neuron fired in every step.
+
+        NeuroBench calls them dense. Raises ``NotImplementedError`` for a spiking network that does not count them.
+        """
+        if any(neuron.spiking for neuron in self.neurons):
+            raise NotImplementedError(f"{type(self).__name__} does not count the operations of a network that fires")
+        return self.dense_macs(steps)
+
     def dense_macs(self, steps: int) -> int:
         """Multiply-accumulates of one sample in products that spikes do not make sparse.
 

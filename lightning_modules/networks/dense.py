@@ -156,20 +156,25 @@ class Dense(Network):
     def dense_macs(self, steps: int) -> int:
         return steps * self.stack[0].linear.weight.numel()
 
+    def dense_operations(self, steps: int) -> int:
+        return self._synaptic_operations(1, [1] * len(self.stack), steps)
+
+    def _synaptic_operations(self, incoming: Any, rates: Sequence[Any], steps: int) -> Any:
+        """Synaptic operations of one sample, from the mean rates of the input and of each layer's neurons."""
+        operations: Any = 0
+        for layer, rate in zip(self.stack, rates, strict=True):
+            outputs, inputs = layer.linear.weight.shape
+            operations = operations + incoming * inputs * outputs * steps
+            if layer.neuron.spiking:
+                incoming = rate
+                if layer.recurrent is not None:
+                    operations = operations + incoming * outputs * outputs * steps
+        if self.head is None:
+            return operations
+        return operations + incoming * self.head.weight.numel() * (1 if self.readout == "linear-last" else steps)
+
     def observe(self, x: scan.Input) -> tuple[Tensor, Activity]:
         result = self.run(x)
-        steps = x.shape[0]
-        rates: list[Tensor] = []
-        synops = result.means[0].new_zeros(())
-        incoming = input_rate(x)
-        for layer, mean in zip(self.stack, result.means, strict=True):
-            outputs, inputs = layer.linear.weight.shape
-            synops = synops + incoming * inputs * outputs * steps
-            if layer.neuron.spiking:
-                incoming = mean.mean()
-                rates.append(incoming)
-                if layer.recurrent is not None:
-                    synops = synops + incoming * outputs * outputs * steps
-        if self.head is not None:
-            synops = synops + incoming * self.head.weight.numel() * (1 if self.readout == "linear-last" else steps)
-        return self.read_out(result), Activity(rates, synops)
+        means = [mean.mean() for mean in result.means]
+        rates = [mean for layer, mean in zip(self.stack, means, strict=True) if layer.neuron.spiking]
+        return self.read_out(result), Activity(rates, self._synaptic_operations(input_rate(x), means, x.shape[0]))

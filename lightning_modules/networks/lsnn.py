@@ -109,6 +109,14 @@ class LSNNNetwork(Network):
     def dense_macs(self, steps: int) -> int:
         return steps * self.incoming.weight.numel()
 
+    @property
+    def connection_sparsity(self) -> float:
+        connected = [synapses.connected for synapses in (self.incoming, self.recurrent, self.head)]
+        return 1 - sum(int(part.sum()) for part in connected) / sum(part.numel() for part in connected)
+
+    def dense_operations(self, steps: int) -> int:
+        return steps * sum(synapses.weight.numel() for synapses in (self.incoming, self.recurrent, self.head))
+
     def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
         spikes = self.spikes(x)
         per_neuron = spikes.sum(0).mean(0)

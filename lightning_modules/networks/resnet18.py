@@ -118,6 +118,15 @@ class ResNet18(Network):
         assert conv is not None
         return steps * conv.weight.numel() * self.stem_neuron.neuron.size // conv.out_channels
 
+    def dense_operations(self, steps: int) -> int:
+        """Of the convolutions, whose synaptic operations ``observe`` counts; the readout is linear in pooled spikes."""
+        convs = [(self.stem, self.stem_neuron)]
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            convs += [(block.first, block.middle), (block.second, block.last), (block.shortcut, block.last)]
+        used = ((part.conv, fired.neuron.size) for part, fired in convs if part.conv is not None)
+        return steps * sum(conv.weight.numel() * size // conv.out_channels for conv, size in used)
+
     def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
         rates: list[Tensor] = []
         output = self._run(x, rates)

@@ -83,13 +83,32 @@ def test_all_published_numbers_are_counted_once() -> None:
     assert {t.paper.id for t in TABLES.values()} == set(PAPERS)
 
 
-def test_the_readme_has_the_counts_of_the_ledger_between_two_comments() -> None:
+def test_the_readme_has_the_counts_of_each_paper_between_two_comments() -> None:
     text = f"# Title\n\n{readme.BEGIN}\nold\n{readme.END}\n\nThe rest.\n"
-    filled = readme.filled(text, Index([]))
-    assert filled.startswith(f"# Title\n\n{readme.BEGIN}\n| table |")
-    assert filled.endswith(f"{readme.END}\n\nThe rest.\n")
     published = sum(counts.is_published(cell) for table in TABLES.values() for cell in table.cells)
-    assert f"| **sum** | {published} |" in filled and "old" not in filled
+    filled = readme.filled(text, Index([]))
+    start = readme.sentence(sum((counts.of(table, ()) for table in TABLES.values()), Counts()))
+    assert filled.startswith(f"# Title\n\n{readme.BEGIN}\n{start}\n\n| paper |")
+    assert filled.endswith(f"{readme.END}\n\nThe rest.\n")
+    rows = [line.split(" | ")[0] for line in filled.splitlines() if line.startswith("| ")]
+    assert [row.split("]")[0] for row in rows[2:-1]] == [f"| [{paper}" for paper in PAPERS]
+    assert f"\n| **sum** | {published} | " in filled and "old" not in filled
     assert readme.filled(filled, Index([])) == filled
     with pytest.raises(BenchError, match="the counts belong between the lines"):
         readme.filled("# Title\n", Index([]))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        (Counts(published=9), "None of the 9 published numbers is reproduced. None is measured at the paper's budget."),
+        (Counts(published=9, reproduced=1), "1 of the 9 published numbers is reproduced. 1 is measured"),
+        (
+            Counts(published=9, reproduced=2, above=1, below=1),
+            "2 of the 9 published numbers are reproduced. 4 are measured at the paper's budget:"
+            " 2 reproduced, 1 above the published value, 1 below it.",
+        ),
+    ],
+)
+def test_a_sentence_says_how_many_published_numbers_are_reproduced(numbers: Counts, words: str) -> None:
+    assert readme.sentence(numbers).startswith(words)

@@ -267,3 +267,32 @@ def test_a_table_of_facts_is_computed_by_the_command_that_reproduces_it(places: 
     done = bench("run", "roles-4")
     assert done.returncode == 0, done.stderr
     assert "46,248 parameters" in (places / "results" / "tables" / "roles-4.csv").read_text()
+
+
+def test_networks_that_differ_in_the_neuron_alone_share_the_lines_about_their_connections() -> None:
+    baseline, no_reset, recurrent = (
+        facts.connections_of(Experiment(MNIST, model, 0, budget))
+        for model, budget in ((LIF, "paper"), (LIF_NO_RESET, "laptop"), (LIF_RECURRENT, "paper"))
+    )
+    assert baseline == no_reset
+    assert set(baseline).isdisjoint(recurrent)
+    asked = facts.all_questions(TABLES)
+    assert {*baseline, *recurrent} <= asked
+    values = census.compute([*baseline, *recurrent])
+    weights = 784 * 512 + 512 * 10
+    assert [values[question] for question in baseline] == [str(15 * weights), "0.0000"]
+    assert [values[question] for question in recurrent] == [str(15 * (weights + 512 * 512)), "0.0000"]
+
+
+def test_a_sparse_network_has_the_connection_sparsity_of_its_recipe() -> None:
+    sparse = next(
+        experiment
+        for table in TABLES.values()
+        for cell in table.cells
+        if cell.runnable and cell.task and cell.model
+        for experiment in [Experiment(cell.task, cell.model, 0, "paper")]
+        if experiment.config.get("network_settings", {}).get("connectivity") == 0.12
+    )
+    values = census.compute(facts.connections_of(sparse))
+    (sparsity,) = (float(value) for question, value in values.items() if question.fact == "connection sparsity")
+    assert sparsity == pytest.approx(0.88, abs=0.001)

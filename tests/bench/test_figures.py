@@ -142,9 +142,10 @@ def contents(table: Table, lines: list[store.Line]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_from_its_stored_series(places: Path, name: str) -> None:
     table = FIGURES[name]
-    lines = measured(table, seeds=2)
+    lines = measured(table, seeds=2, budget="paper")
     drawn = contents(table, lines)
     assert drawn[".png"].startswith(b"\x89PNG") and drawn[".svg"].lstrip().startswith("<?xml")
+    assert drawn[".pdf"].startswith(b"%PDF")
     rows = list(csv.DictReader(drawn[".csv"].splitlines()))
     assert {(r["row"], r["column"]) for r in rows if r["row"] != "baseline"} == {
         (c.row, c.column) for c in table.cells if c.runnable
@@ -160,6 +161,7 @@ def test_the_same_data_gives_the_same_files(places: Path, name: str) -> None:
     first = contents(table, lines)
     assert contents(table, list(reversed(lines))) == first
     assert b"20" + b"26-" not in first[".svg"].encode() and b"Software" not in first[".png"]
+    assert not [word for word in (b"CreationDate", b"Producer", b"Creator") if word in first[".pdf"]]
 
 
 @pytest.mark.parametrize("name", ["roles-fig-5", "celif-fig-8"])
@@ -204,7 +206,7 @@ def test_a_series_with_other_columns_is_one_message(places: Path) -> None:
         render.render([FIGURE], store.read())
 
 
-def test_check_compares_data_and_svg_and_asks_for_a_png(places: Path) -> None:
+def test_check_compares_data_and_svg_and_asks_for_a_png_and_a_pdf(places: Path) -> None:
     lines = measured(FIGURE)
     render.render([FIGURE], lines)
     folder = places / "results" / "figures"
@@ -216,32 +218,13 @@ def test_check_compares_data_and_svg_and_asks_for_a_png(places: Path) -> None:
         and (folder / "roles-fig-5.png").read_bytes() == b"by another machine's libraries"
     )
     (folder / "roles-fig-5.png").unlink()
+    (folder / "roles-fig-5.pdf").unlink()
     (folder / "roles-fig-5.csv").write_text("edited")
-    assert {p.name for p in render.differing([FIGURE], lines)} == {"roles-fig-5.csv", "roles-fig-5.png"}
+    differing = {path.name for path in render.differing([FIGURE], lines)}
+    assert differing == {"roles-fig-5.csv", "roles-fig-5.png", "roles-fig-5.pdf"}
     render.render([FIGURE], lines)
     assert (folder / "roles-fig-5.png").stat().st_size > 10_000
-
-
-def test_the_caption_says_budget_data_seeds_and_what_is_missing(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.report.verdict.missing", lambda name: [])
-    lines = [line for line in measured(FIGURE, seeds=2) if line.data == "nmnist-standin"]
-    found = find_results(FIGURE, lines)
-    text = figures.caption(found, figures.plotted_cells(FIGURE, found))
-    assert (
-        "laptop budget (less training than in the paper)" in text
-        and "stand-in for N-MNIST" in text
-        and "2 seeds" in text
-    )
-    assert text.endswith("weights: last; 6 of the figure's parts not measured yet.")
-
-
-def test_the_caption_says_of_parts_without_their_data_that_it_is_not_here(places: Path) -> None:
-    lines = [line for line in measured(FIGURE) if line.data == "nmnist-standin"]
-    found = find_results(FIGURE, lines)
-    text = figures.caption(found, figures.plotted_cells(FIGURE, found))
-    assert (
-        text.endswith("weights: last; the data of 6 of the figure's parts are not here.") and "not measured" not in text
-    )
+    assert (folder / "roles-fig-5.pdf").stat().st_size > 10_000
 
 
 def test_curves_are_drawn_from_histories_whatever_became_of_the_value(places: Path) -> None:
@@ -252,7 +235,7 @@ def test_curves_are_drawn_from_histories_whatever_became_of_the_value(places: Pa
     assert rows == {(row, "Learning curve") for row in table.rows}
     found = find_results(table, [])
     text = figures.caption(found, figures.plotted_cells(table, found))
-    assert "laptop budget" in text and "; 1 seed; " in text and "3 of the figure's parts" in text
+    assert "Budget laptop: " in text and "with 1 seed. " in text and "Without data: 3 of 6 parts" in text
     assert "celif-fig-4.png" in to_markdown(table, found, [])
 
 
@@ -268,8 +251,8 @@ def finished(table: Table, lines: list[store.Line], monkeypatch: pytest.MonkeyPa
     from bench.report.figures import style
 
     pictures: list[Any] = []
-    monkeypatch.setattr(style, "file_content", lambda picture, ending, salt: pictures.append(picture) or "")
-    contents(table, lines)
+    monkeypatch.setattr(style, "contents", lambda picture, name, endings: pictures.append(picture) or {})
+    figures.files(table, find_results(table, lines))
     with style.figure_settings():
         pictures[0].set_dpi(200)  # as PNGs are saved
         pictures[0].canvas.draw()
@@ -287,7 +270,7 @@ def test_figures_fit_a_page_and_no_text_is_small_cut_off_or_touches_another(
     places: Path, monkeypatch: pytest.MonkeyPatch, name: str, some: bool
 ) -> None:
     table = FIGURES[name]
-    lines = measured(table)
+    lines = measured(table, budget="laptop" if some else "paper")
     picture = finished(table, laptop_lines(table, lines) if some else lines, monkeypatch)
     assert picture.get_figwidth() <= 6.9
     page = picture.bbox

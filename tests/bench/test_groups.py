@@ -10,7 +10,7 @@ from bench.ledger import store
 from bench.ledger.index import Index
 from bench.papers.registry import TABLES
 from bench.report.findings import find_results
-from bench.report.groups import WIDEST, Group, groups
+from bench.report.groups import WIDEST, Group, groups, row_label
 from bench.report.markdown import markdown_grid, to_markdown
 from bench.report.text_table import SIGNS, cell_text, digits
 from bench.report.verdict import VERDICTS, Finding, published_number
@@ -98,3 +98,12 @@ def test_what_is_not_measured_is_one_line_a_reason(results: dict[str, list[Findi
     lines = text.partition("## Not measured\n\n")[2].partition("\n\n")[0].splitlines()
     reason = "without data: N-MNIST is not here (`python -m bench data status`)"
     assert lines == [f"- {len(missing)} cells {reason}"]
+
+
+def test_a_row_that_the_paper_numbers_keeps_its_name(results: dict[str, list[Finding]]) -> None:
+    table = TABLES["celif-2"]
+    own, *_ = groups(table, results["celif-2"])
+    assert row_label(table, own, "6 | V[t-1] ⊙ TE[t]") == "6 / V[t-1] ⊙ TE[t]"
+    table = TABLES["celif-1"]
+    own, *_ = groups(table, results["celif-1"])
+    assert row_label(table, own, "TCN | Convolution | 70.0k") == "TCN"

@@ -22,7 +22,7 @@ from bench.report.text_table import digits
 from bench.spec.table import Cell, Paper, Table
 from tests.bench.report_pages import Page
 
-LARGEST = 5_000_000  # bytes of the report of both papers
+LARGEST = 5_000_000  # bytes of the report of all papers
 TITLE = "<script>alert('title')</script> & <b>bold</b>"
 
 

@@ -202,3 +202,13 @@ def test_a_sequence_longer_than_the_temporal_embedding_names_both_lengths() -> N
     module = SpikingModule(Experiment(SEQ_MNIST, CELIF_154K, 0, "paper").config)
     with pytest.raises(ValueError, match="784 columns, the input 785 steps"):
         module(torch.rand(785, 2, 1))
+
+
+@pytest.mark.parametrize("settings", [{}, {"coding": "lsnn"}, {"window": 4}])
+def test_a_data_set_knows_the_steps_of_its_samples(tiny_mnist: Source, settings: dict) -> None:  # noqa: F811
+    data = images(**settings)
+    x, _ = next(iter(data.test_batches()))
+    assert data.steps == x.shape[0]
+    copy = CopyMemory(batch_size=2, seed=0, delay=7)
+    x, _ = next(iter(copy.test_batches()))
+    assert copy.steps == x.shape[0] == 27

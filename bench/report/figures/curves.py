@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from bench.report.figures import PlottedCell
+from bench.report.figures.cells import PlottedCell
 from bench.report.figures.landscapes import Points, grid_points, loss_rise, plot_surface
 from bench.report.figures.model_styles import model_style
 from bench.report.figures.style import panels, wrapped_panels

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from bench.report.figures import PlottedCell
+from bench.report.figures.cells import PlottedCell
 from bench.report.figures.curves import plot_curve
 from bench.report.figures.landscapes import Points
 from bench.report.figures.style import COLOURS, SEQUENTIAL, panels

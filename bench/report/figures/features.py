@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bench.ledger import series
-from bench.report.figures import PlottedCell
+from bench.report.figures.cells import PlottedCell
 from bench.report.figures.landscapes import Points
 from bench.report.figures.model_styles import model_style
 from bench.report.figures.style import COLOURS, wrapped_panels

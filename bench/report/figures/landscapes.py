@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 
-from bench.report.figures import PlottedCell
+from bench.report.figures.cells import PlottedCell
 from bench.report.figures.style import SEQUENTIAL, panels
 from bench.spec.table import Table
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-
-from bench.spec.table import Table
 
 # Okabe and Ito 2008, then two more. Black is the first and the baseline's
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#8C510A", "#5E3C99")
@@ -78,20 +76,33 @@ def wrapped_panels(count: int, columns: int, width: float, height: float) -> tup
     return figure, axes[:count]
 
 
-def finish(figure: Figure, table: Table, caption: str) -> None:
-    """Put the title above the panels and ``caption`` below them; the figure grows by the height of both."""
+def finish(figure: Figure, title: str, caption: str) -> None:
+    """Put ``title`` above the panels and ``caption`` below them; the figure grows by the height of both."""
     letters = int(figure.get_figwidth() * 16)  # in a line
-    title_lines = textwrap.wrap(f"{table.id}: {table.title}", int(letters * 0.9))
+    title_lines = textwrap.wrap(title, int(letters * 0.9))
     caption_lines = textwrap.wrap(caption, letters)
     figure.set_figheight(figure.get_figheight() + 0.16 * len(title_lines) + 0.13 * len(caption_lines) + 0.35)
     figure.suptitle("\n".join(title_lines), fontsize=9)
     figure.supxlabel("\n".join(caption_lines), fontsize=7, color="#444444", x=0.01, ha="left")
 
 
+def contents(figure: Figure, name: str, endings: Iterable[str]) -> dict[str, str | bytes]:
+    """File ending -> content of the figure ``name``. The layout is found once, for the first of ``endings``."""
+    made = {}
+    for ending in endings:
+        made[ending] = file_content(figure, ending, name)
+        figure.set_layout_engine("none")
+    return made
+
+
 def file_content(figure: Figure, ending: str, salt: str) -> str | bytes:
-    """The SVG or PNG file without date or version, so that the same data gives the same file."""
+    """The SVG, PNG or PDF file without date or version, so that the same data gives the same file."""
     out = io.BytesIO()
-    metadata = {"Date": None, "Creator": None} if ending == "svg" else {"Software": None}
+    metadata = {
+        "svg": {"Date": None, "Creator": None},
+        "png": {"Software": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }[ending]
     with matplotlib.rc_context({"svg.hashsalt": salt}):
         figure.savefig(out, format=ending, metadata=metadata)
     return out.getvalue().decode() if ending == "svg" else out.getvalue()

@@ -21,7 +21,7 @@ from bench.plan import ExpectedTimes, expected_times
 from bench.report import claims, counts, notes
 from bench.report.claims import Judgement
 from bench.report.findings import find_results
-from bench.report.page import comparisons, costs, overview, prose
+from bench.report.page import activity, comparisons, costs, overview, prose
 from bench.report.page.addresses import Addresses
 from bench.report.page.evidence import evidence, sorted_by_place
 from bench.report.page.grid import grids
@@ -81,7 +81,7 @@ def pages(lines: Iterable[Line]) -> dict[str, str]:
     steps, others = costs.timed()
     made["speed.html"] = page("speed.html", steps=steps, others=others)
     energies = costs.energy_grids(TABLES, findings, sources.addresses)
-    made["energy.html"] = page("energy.html", grids=energies, activities=costs.activities(index))
+    made["energy.html"] = page("energy.html", grids=energies, activities=activity.activities(index))
     made["cost.html"] = page("cost.html", **_cost(sources))
     return made
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean, median
 
 from markupsafe import Markup
 
 from bench.ledger.index import Index
-from bench.report import claims, comparable
+from bench.report import claims, comparable, parity
 from bench.report.claims import Judgement, PartJudgement
 from bench.report.page import drawing
 from bench.report.page.addresses import Addresses
 from bench.report.page.grid import kind_of
-from bench.report.text_table import number_of
-from bench.report.verdict import Finding, published_number
+from bench.report.verdict import Finding
 from bench.spec.claim import SOURCES, Claim, Part
 from bench.spec.estimates import Estimate
 from bench.spec.predicates import HOLDS
@@ -126,10 +125,11 @@ def panels(findings: Mapping[str, list[Finding]], addresses: Addresses) -> list[
     """Published against measured of all cells of one paper, by unit, the largest first."""
     points: dict[str, list[drawing.Point]] = {}
     bands: dict[str, float] = {}
-    for table, f, published, number in _compared(findings):
+    for pair in parity.pairs(findings):
+        f = pair.finding
         kind = kind_of(f)
-        name = f"{table}, {f.cell.row}, {f.cell.column}: {number:g}, published {published:g} ({kind})"
-        point = drawing.Point(published, number, kind, name, addresses.link(table, f.cell))
+        name = f"{pair.table}, {f.cell.row}, {f.cell.column}: {pair.measured:g}, published {pair.published:g} ({kind})"
+        point = drawing.Point(pair.published, pair.measured, kind, name, addresses.link(pair.table, f.cell))
         points.setdefault(f.cell.unit, []).append(point)
         bands[f.cell.unit] = f.cell.measure.tolerance if f.cell.measure else 0.0
     ordered = sorted(points.items(), key=lambda item: -len(item[1]))
@@ -139,9 +139,10 @@ def panels(findings: Mapping[str, list[Finding]], addresses: Addresses) -> list[
 def distances(findings: Mapping[str, list[Finding]], addresses: Addresses) -> list[Distance]:
     """The distance of measured from published values by table, budget and unit."""
     groups: dict[tuple[str, str, str], list[tuple[float, Finding]]] = {}
-    for table, f, published, number in _compared(findings):
-        budget = f.budget or "computed"
-        groups.setdefault((table, budget, f.cell.unit), []).append((number - published, f))
+    for pair in parity.pairs(findings):
+        f = pair.finding
+        key = pair.table, f.budget or "computed", f.cell.unit
+        groups.setdefault(key, []).append((pair.measured - pair.published, f))
     made = []
     for (table, budget, unit), group in groups.items():
         differences = [difference for difference, _ in group]
@@ -163,13 +164,3 @@ def distances(findings: Mapping[str, list[Finding]], addresses: Addresses) -> li
 
 def _signed(number: float) -> str:
     return f"{number:+.2f}".replace("-", "−")
-
-
-def _compared(findings: Mapping[str, Iterable[Finding]]) -> Iterator[tuple[str, Finding, float, float]]:
-    """Table, finding, published and measured number of every cell that has both."""
-    for table, of_table in findings.items():
-        for f in of_table:
-            number = number_of(f)
-            published = published_number(f.cell)
-            if f.status == "measured" and number is not None and published is not None and not f.cell.extra:
-                yield table, f, published, number

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from bench import plan as planning
 from bench.ledger.index import Index
-from bench.ledger.store import Line
 from bench.measures import MEASURES
 from bench.plan import ExpectedTimes, Job
 from bench.report.page.addresses import Addresses
@@ -16,12 +15,11 @@ from bench.report.page.grid import Grid, GridCell, grid_cell
 from bench.report.verdict import Finding, duration
 from bench.spec.table import Cell, Table
 from bench.speed import timings
-from bench.speed.workloads import WORKLOADS, Workload
+from bench.speed.workloads import WORKLOADS
 from datamodules.sources import SOURCES
 
 MACHINE = ("device", "machine", "processor", "threads", "torch", "date", "git_commit")  # of a row of speed.csv
 SEEDS = 3  # of what is missing
-FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -78,22 +76,13 @@ def _timed(name: str, machine: str, rows: list[dict[str, str]]) -> Timed:
         for row in rows
     )
     return Timed(
-        name, _workload(WORKLOADS[name]) if name in WORKLOADS else "", rows[0].get("device") or "cpu", machine, bars
+        name, WORKLOADS[name].about if name in WORKLOADS else "", rows[0].get("device") or "cpu", machine, bars
     )
 
 
 def _milliseconds(text: str) -> str:
     number = float(text)
     return f"{number / 1000:,.1f} s" if number >= 10_000 else f"{number:,.4g} ms"
-
-
-def _workload(w: Workload) -> str:
-    """The network and its input in words."""
-    layers = "-".join(map(str, w.layers))
-    recurrent = ", recurrent" if w.recurrent else ""
-    density = "analog input" if w.density is None else f"{100 * w.density:g} % of the input are spikes"
-    saved = f", saves the state every {w.checkpoint_every} steps" if w.checkpoint_every else ""
-    return f"{w.neuron.split(':')[-1]}, layers {layers}{recurrent}, {w.steps} steps, batch {w.batch}, {density}{saved}"
 
 
 def is_energy(cell: Cell) -> bool:
@@ -129,35 +118,6 @@ def _linked(table: Table, f: Finding | None, addresses: Addresses) -> GridCell:
         return GridCell("none", words="–", title="the table has no such cell")
     cell = grid_cell(table, f, addresses)
     return GridCell(**{**vars(cell), "link": f"{table.id}.html#{cell.link}"})
-
-
-@dataclass(frozen=True)
-class Activity:
-    """A trained network in NeuroBench's terms, as far as the ledger has them; means over its seeds."""
-
-    task: str
-    model: str
-    budget: str
-    seeds: int
-    footprint: str
-    activation_sparsity: str
-    synops: str
-
-
-def activities(index: Index) -> list[Activity]:
-    """Footprint, activation sparsity and effective synaptic operations of every trained network with spikes."""
-    groups: dict[tuple[str, str, str, str], dict[int, Line]] = {}
-    for line in index:
-        if line.status == "ok" and line.spike_rate is not None and line.params and line.synops is not None:
-            groups.setdefault((line.task, line.model, line.budget, line.config_hash), {})[line.seed] = line
-    made = []
-    for (task, model, budget, _), by_seed in groups.items():
-        lines = list(by_seed.values())
-        rate = sum(line.spike_rate or 0.0 for line in lines) / len(lines)
-        synops = sum(line.synops or 0.0 for line in lines) / len(lines)
-        size = f"{FLOAT_BYTES * (lines[0].params or 0) / 1000:,.0f} kB"
-        made.append(Activity(task, model, budget, len(lines), size, f"{1 - rate:.3f}", f"{synops:,.0f}"))
-    return made
 
 
 @dataclass(frozen=True)
