@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datamodules.base import SequenceData
 
-# name -> "module:Class", or for a data set from outside the suite a function that gives its arrays
-MODULES: dict[str, str | Callable[..., Mapping[str, tuple[Any, Any]]]] = {
+MadeBy = str | Callable[..., Mapping[str, tuple[Any, Any]]]  # "module:Class", or a function that gives arrays
+MODULES: dict[str, MadeBy] = {
     "delayed-xor": "datamodules.xor:DelayedXOR",
     "mnist": "datamodules.mnist:MNIST",
     "sequential-mnist": "datamodules.sequential_mnist:SequentialMNIST",

@@ -30,7 +30,8 @@ from sweeps.worker import SIGNALS, StopRequest
 NEEDED_MB = 200
 SKEW_S = 60  # difference between this host's clock and the storage's from which on there is a warning
 REPLAN_S = 2.0  # between two plans where nothing has ended
-REPLAN_TIMES = 20  # between two plans, times the last one's length: planning takes 5 % of a core at most
+QUICK_S = 0.5  # a plan that takes less is made whenever an experiment ends …
+REPLAN_TIMES = 20  # … after another there is a pause, times its length: planning takes 5 % of a core at most
 Launch = Callable[[Queue, int], Callable[[], bool]]
 
 
@@ -172,7 +173,8 @@ class Scheduler:
         working = self.cluster.is_working()  # before collecting: then the last record of the last worker is collected
         jobs = self._collect_and_enqueue()
         ended = time.monotonic()
-        self.plan_soonest = ended + REPLAN_TIMES * (ended - started)
+        seconds = ended - started
+        self.plan_soonest = ended + (REPLAN_TIMES * seconds if seconds > QUICK_S else 0.0)
         self.plan_due = max(ended + REPLAN_S, self.plan_soonest)
         if not jobs:
             return False

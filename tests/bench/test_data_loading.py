@@ -41,6 +41,7 @@ def test_synthetic_recordings_have_the_sets_number_of_events_and_nothing_to_clea
     )
 
 
+@pytest.mark.slow
 def test_reading_is_measured_in_both_forms_beside_a_step_of_the_roles_network(places: Path) -> None:
     command = [
         sys.executable,

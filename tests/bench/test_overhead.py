@@ -12,6 +12,7 @@ from bench.speed.workloads import COLUMNS
 from tests.conftest import bench
 
 
+@pytest.mark.slow
 def test_the_time_around_experiments_is_written_beside_the_speed_of_steps(places: Path) -> None:
     (places / "results").mkdir()
     present = dict.fromkeys(COLUMNS, "") | {"workload": "xor", "implementation": "ours", "median_ms": "25.0"}

@@ -50,6 +50,7 @@ def once(queue: Queue, limit_s: float | None = None, **changes: object) -> tuple
     return code, results[-1].lines[0]
 
 
+@pytest.mark.slow
 def test_interrupted_at_a_random_batch_it_ends_with_the_same_weights_in_20_of_20_tries(
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +140,7 @@ def test_a_worker_told_to_stop_by_a_signal_exits_75_and_another_finishes_its_exp
     command = [sys.executable, "-m", "sweeps", "worker", "--study", queue.name]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
+    assert "W&B" in process.stderr.readline()
     assert "start" in process.stderr.readline()
     until = time.monotonic() + 60
     while not list((places / "home" / "experiments").glob("*/last.ckpt")) and time.monotonic() < until:

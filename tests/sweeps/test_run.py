@@ -184,6 +184,7 @@ def test_killed_and_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weig
     assert outcome(other) == resumed
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_share_the_work_and_train_nothing_twice(places: Path) -> None:
     settings = [*SMOKE, "--workers", "1", "--set", "data_settings.batches=30"]
     both = [start(*settings), start(*settings)]
@@ -289,6 +290,7 @@ def test_cells_without_data_fail_leave_no_ledger_line_and_are_left_out_on_reques
     assert bench(*wanted, "--available").returncode == 0
 
 
+@pytest.mark.slow
 def test_an_experiment_whose_worker_keeps_dying_fails_in_the_end_and_the_rest_goes_on(places: Path) -> None:
     settings = [*SMOKE, "--row", "Baseline", "--set", "epochs=50", "--workers", "1"]
     process = start(*settings)
