@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench import papers
+from bench.ledger import store
 from bench.papers import registry
 from bench.papers.registry import ALSO_PUBLISHED, CLAIMS, MODELS, TABLES, TASKS
 from bench.papers.stp import models, models_learning
@@ -20,6 +22,7 @@ from bench.spec.claim import Claim
 from bench.spec.estimates import Estimate
 from bench.spec.experiment import Experiment
 from bench.spec.model import Model
+from datamodules.sources import missing
 from lightning_modules import networks
 from lightning_modules.surrogate import SURROGATES
 from tests.conftest import ROOT
@@ -133,16 +136,21 @@ def test_what_it_prints_for_cells_of_another_paper_is_what_its_own_table_has() -
         assert TABLES["stp-1"].cell(name, column).published == value.value
 
 
-@pytest.fixture
-def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The folder under another name, "twin", in another place of ``bench.papers``."""
-    monkeypatch.setattr(papers, "__path__", [*papers.__path__, str(tmp_path)])
-    present = set(sys.modules)
+def copy(folder: Path) -> None:
+    """Write the paper's folder under another name, "twin", below ``folder``."""
     for path in sorted((ROOT / "bench" / "papers" / "stp").rglob("*")):
         if path.suffix in (".py", ".md"):
-            target = tmp_path / "twin" / path.relative_to(ROOT / "bench" / "papers" / "stp")
+            target = folder / "twin" / path.relative_to(ROOT / "bench" / "papers" / "stp")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(re.sub(r"stp(?=[-.\"]| import)", "twin", path.read_text(encoding="utf-8")))
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The folder under another name in another place of ``bench.papers``."""
+    monkeypatch.setattr(papers, "__path__", [*papers.__path__, str(tmp_path)])
+    present = set(sys.modules)
+    copy(tmp_path)
     yield
     for name in set(sys.modules) - present:
         del sys.modules[name]
@@ -157,6 +165,34 @@ def test_the_folder_under_another_name_is_a_paper_of_its_own() -> None:
     assert set(found.tasks) - set(registry.TASKS) == {"twin-ps-mnist"}
     assert [claim.id for claim in found.claims["twin"]] == [c.id.replace("stp-", "twin-") for c in CLAIMS["stp"]]
     assert sum(value.paper.id == "twin" for value in found.also_published) == 10
+
+
+@pytest.mark.slow
+def test_the_folder_outside_the_checkout_is_a_plug_in_with_workers_a_search_and_an_agents_command(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = places / "user"
+    copy(user)
+
+    def run(module: str, *arguments: str) -> str:
+        command = [sys.executable, "-m", module, *arguments, "--plugin", "twin"]
+        done = subprocess.run(command, cwd=user, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    monkeypatch.delenv("BENCH_RESULTS")
+    assert "twin-2" in run("bench", "list")
+    monkeypatch.setenv("BENCH_DATA", os.environ.get("BENCH_TEST_DATA", ""))
+    if missing("sequential-mnist"):
+        pytest.skip("BENCH_TEST_DATA names no folder with MNIST: listed, not trained")
+    rows = ("--row", "GLIF", "--row", "CE-LIF")
+    run("bench", "run", "twin-1", "--column", "Feedforward", *rows, "--budget", "smoke", "--workers", "2")
+    lines = store.read(places / "home" / "exploratory")
+    assert {(line.model, line.status) for line in lines} == {("twin-glif-ff", "ok"), ("twin-celif-ff", "ok")}
+    assert "twin" not in "".join(path.name for path in (ROOT / "results" / "runs").iterdir())
+    agent = ("--table=twin-1", "--cell=twin-ps-mnist/twin-glif-ff", "--seed=1", "--budget=smoke")
+    assert "ok" in run("sweeps", "wandb", "run", *agent)
+    assert "trial 0" in run("sweeps", "search", "twin-ps-mnist", "twin-glif-ff", "--trials", "1", "--budget", "smoke")
 
 
 GENERATED = ("results/", "sweeps/wandb/")
