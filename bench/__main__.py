@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from bench.errors import BenchError
+from bench.commands.base import Commands
 
-try:
-    from bench.commands import cite, data, export, report, results, speed, tables, weights
-    from bench.commands.base import Commands
-except BenchError as error:  # a paper's folder breaks a rule of the registry
-    sys.exit(f"Error: {error}")
+COMMANDS = {
+    "list": "tables:list_tables",
+    "show": "tables:show",
+    "plan": "tables:plan",
+    "render": "results:render",
+    "compare": "results:compare",
+    "merge": "results:merge",
+    "claims": "results:claims",
+    "facts": "results:facts",
+    "export": "export:export",
+    "report": "report:report",
+    "cite": "cite:cite",
+    "data": "data:data",
+    "speed": "speed:speed",
+    "weights": "weights:weights",
+}
 
 
-@click.group(cls=Commands, plugged="bench.commands", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    places={name: f"bench.commands.{place}" for name, place in COMMANDS.items()},
+    plugged="bench.commands",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 def cli() -> None:
     """Regenerates the tables and figures of papers on spiking sequence models, measured beside published."""
-
-
-for command in (
-    tables.list_tables,
-    tables.show,
-    tables.plan,
-    results.render,
-    results.compare,
-    results.merge,
-    results.claims,
-    results.facts,
-    export.export,
-    report.report,
-    cite.cite,
-    data.data,
-    speed.speed,
-    weights.weights,
-):
-    cli.add_command(command)
 
 
 if __name__ == "__main__":

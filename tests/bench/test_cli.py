@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -200,3 +201,19 @@ def test_missing_data_is_named_with_the_command_that_gets_it_and_damaged_data_as
 def test_models_tasks_measures_and_papers_are_listed(places: Path) -> None:
     for kind, name in (("models", "lif-no-reset"), ("tasks", "xor"), ("measures", "silhouette"), ("papers", "celif")):
         assert name in {row["name"] for row in json.loads(invoke("list", kind, "--json").stdout)}
+
+
+def test_the_list_of_commands_has_a_line_for_each_and_imports_none_of_them() -> None:
+    code = (
+        "import sys; from bench.__main__ import cli\n"
+        "try: cli(['--help'])\n"
+        "except SystemExit: print([m for m in sys.modules if m.startswith(('bench.report', 'bench.papers', 'numpy'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    *text, imported = done.stdout.splitlines()
+    assert imported == "[]"
+    context = click.Context(cli)
+    shown = {words[0]: words[1:] for line in text if line.startswith("  ") and (words := line.split())}
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None and shown[name][:2] == command.get_short_help_str().split()[:2]

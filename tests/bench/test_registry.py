@@ -125,7 +125,10 @@ def test_the_command_line_shows_a_broken_rule_as_one_message(tmp_path: Path) -> 
     folder.mkdir()
     (folder / "__init__.py").touch()
     (folder / "paper.py").write_text("PAPER = None\n")
-    code = f"from bench import papers; papers.__path__.append({str(tmp_path)!r}); import bench.__main__"
+    code = (
+        f"from bench import papers; papers.__path__.append({str(tmp_path)!r})\n"
+        "from bench.__main__ import cli; cli(['list'])"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: ") and "must declare PAPER" in done.stderr and "Traceback" not in done.stderr
