@@ -116,7 +116,7 @@ def merge(other: Path, check: bool, as_json: bool) -> None:
 @results_option
 @as_json
 def claims(papers: tuple[str, ...], as_json: bool) -> None:
-    """Whether what PAPERS claim holds (roles, celif; both where none is named): on their own numbers, real data,
+    """Whether what PAPERS claim holds (all where none is named): on their own numbers, real data,
     subsets, stand-ins.
     """
     from bench.report import claims as claiming

@@ -10,7 +10,7 @@ from bench.ledger import store
 from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.papers.registry import TABLES
-from bench.report.verdict import find_result, published_number
+from bench.report.verdict import SHOWN_BUDGETS, find_result, published_number
 from bench.spec.experiment import Experiment
 from bench.spec.model import Model
 from bench.spec.table import Cell, Table
@@ -24,7 +24,7 @@ def compared(experiment: Experiment, lines: Iterable[Line]) -> dict[str, float |
     ``lines`` are new ones of ``experiment``. The ledger's own are added as far as it can be read, so that other seeds
     count. Empty for an experiment that enters no table.
     """
-    if experiment.overrides:
+    if experiment.overrides or experiment.budget not in SHOWN_BUDGETS:
         return {}
     lines = list(lines)
     known: list[Line] = []

@@ -111,7 +111,7 @@ DECLARED_FIRST = (
     "trained on whole recordings",
     "Plain LSTM",
     "with ALIF's gain",
-    "N-MNIST (7 digits)",
+    r"roles-(7|8|9|10|fig-\d) .*N-MNIST \(7 digits\)",
 )
 
 
@@ -120,7 +120,9 @@ def test_every_reference_has_its_value_in_the_committed_ledger(monkeypatch: pyte
     index = Index(store.read())
     references = [text for path in FILES for text in re.findall(r"\{\{(.*?)\}\}", path.read_text(), re.DOTALL)]
     without = [text for text in references if resolve(text, index) == NOT_MEASURED]
-    assert [text for text in without if not any(name in " ".join(text.split()) for name in DECLARED_FIRST)] == []
+    assert [
+        text for text in without if not any(re.search(name, " ".join(text.split())) for name in DECLARED_FIRST)
+    ] == []
 
 
 def test_the_notes_render_without_any_result(places: Path) -> None:

@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -234,6 +235,15 @@ def test_a_training_that_is_not_what_its_recipe_says_gives_no_result(
     lines, _ = run.run(E, (ACCURACY, LOSS), callbacks=(Meddling(kind),))
     assert [line.status for line in lines] == [status, status] and says in lines[0].error
     assert trained.load(E) is None
+
+
+def test_a_training_of_other_optimiser_steps_than_its_batches_give_is_refused() -> None:
+    history = [{"epoch": epoch, "n_test": 40} for epoch in (1, 2)]
+    module: Any = SimpleNamespace(config={"epochs": 2}, history=history)
+    data: Any = SimpleNamespace(train_dataloader=lambda: range(3), test_batches=lambda: SimpleNamespace(count=40))
+    run._check_whole(module, 6, data)
+    with pytest.raises(RuntimeError, match="optimiser steps 5 instead of 6"):
+        run._check_whole(module, 5, data)
 
 
 def test_a_value_that_is_not_finite_is_a_failure(places: Path, readers: dict[str, Measure]) -> None:
