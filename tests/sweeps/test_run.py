@@ -78,8 +78,8 @@ def home_again(places: Path):
 
 def wandb_summary(places: Path, experiment: str) -> dict[str, Any]:
     """What W&B has of the one offline run of ``experiment``."""
-    (run,) = (places / "home" / "wandb" / "wandb").glob(f"offline-run-*-{experiment}")
-    command = [str(Path(sys.executable).parent / "wandb"), "leet", "inspect", "--summary", "--json", str(run)]
+    (run,) = (places / "home" / "wandb" / "wandb").glob(f"offline-run-*/run-{experiment}.wandb")
+    command = [str(Path(sys.executable).parent / "wandb"), "leet", "inspect", "--summary", "--json", str(run.parent)]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 

@@ -191,7 +191,7 @@ def test_what_a_wandb_agent_calls_trains_the_same_experiment_with_the_same_id_on
     assert {line["experiment"] for line in lines} == {expected}
     assert len(lines) == 2  # two protocols, once
     assert {line["wandb_run"] for line in lines} == {"agentsrun"}
-    assert list((places / "home" / "wandb" / "wandb").glob("offline-run-*-agentsrun"))
+    assert list((places / "home" / "wandb" / "wandb").glob("offline-run-*/run-agentsrun.wandb"))
 
 
 def test_a_search_space_becomes_wandb_distributions_one_to_one_and_its_trial_runs(places: Path) -> None:
@@ -213,12 +213,17 @@ def test_a_search_space_becomes_wandb_distributions_one_to_one_and_its_trial_run
     assert experiment(TASKS["xor"], MODELS["lif"], "smoke", settings).id in done.stdout
 
 
-def test_what_was_uploaded_is_not_uploaded_again(places: Path) -> None:
+def test_what_was_uploaded_is_not_uploaded_again_and_a_second_part_of_the_same_second_is_uploaded_too(
+    places: Path,
+) -> None:
     runs = places / "home" / "wandb" / "wandb"
-    for name in ("offline-run-20260101_000000-aaa", "offline-run-20260102_000000-bbb"):
+    aaa = "offline-run-20260101_000000-aaa"
+    bbb = "offline-run-20260102_000000-bbb"
+    for name in (aaa, f"{aaa}-1", bbb, f"{bbb}-1"):  # wandb adds -1 where a folder of that second and run is there
         (runs / name).mkdir(parents=True)
-    (runs / "offline-run-20260101_000000-aaa" / "run-aaa.wandb.synced").touch()
-    assert [run.name for run in wandb_sweeps.offline()] == ["offline-run-20260102_000000-bbb"]
+    for uploaded in (f"{aaa}/run-aaa", f"{bbb}-1/run-bbb"):
+        (runs / f"{uploaded}.wandb.synced").touch()
+    assert [run.name for run in wandb_sweeps.offline()] == [f"{aaa}-1", bbb]
 
 
 def test_cluster_jobs_claim_what_is_queued_and_the_parent_collects_it(places: Path) -> None:

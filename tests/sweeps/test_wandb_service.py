@@ -86,7 +86,7 @@ def test_every_experiment_arrives_once_with_config_metrics_and_its_cells_however
     stopped = train(0)
     other = train(1)
     home = places / "home"
-    assert len(list((home / "wandb" / "wandb").glob(f"offline-run-*-{stopped.id}"))) == 2
+    assert len(list((home / "wandb" / "wandb").glob(f"offline-run-*/run-{stopped.id}.wandb"))) == 2
     sync(service, home)
     assert set(service.runs) == {stopped.id, other.id}
     for experiment in (stopped, other):
