@@ -7,7 +7,7 @@ part of the module printed for a neuron, so it imports only ``scan.kernels`` and
 import numpy as np
 
 from lightning_modules.scan.kernels import kernel
-from lightning_modules.scan.lanes import LANES, active, accumulate, add_scaled, product
+from lightning_modules.scan.lanes import LANES, accumulate, active, add_scaled, product
 
 DENSE = 4  # inputs of 16 that are not 0, up to which the gradient of the weights takes them one by one
 
@@ -49,7 +49,7 @@ def spread(spikes, starts, places, weights, currents, now):
     lanes is skipped.
     """
     for j in range(starts.shape[0] - 1):
-        if active(spikes, j) != 0:
+        if active(spikes, j) != 0:  # type: ignore[call-arg]
             for k in range(starts[j], starts[j + 1]):
                 add_scaled(currents, now + places[k], weights[k], spikes, j)
 
@@ -58,7 +58,7 @@ def spread(spikes, starts, places, weights, currents, now):
 def collect(gradients, now, starts, places, weights, out):
     """out [inputs, LANES] += the gradient of each input, from the ``gradients`` of the currents that it reaches."""
     for j in range(starts.shape[0] - 1):
-        accumulate(out, j, gradients, now, places, weights, starts[j], starts[j + 1])
+        accumulate(out, j, gradients, now, places, weights, starts[j], starts[j + 1])  # type: ignore[call-arg]
 
 
 @kernel
@@ -76,7 +76,7 @@ def correlate(spikes, rows, lanes, now, starts, places, out):
     The gradients are given twice, as ``rows`` [*, LANES] and as ``lanes`` [LANES, *].
     """
     for j in range(starts.shape[0] - 1):
-        bits = active(spikes, j)
+        bits = active(spikes, j)  # type: ignore[call-arg, var-annotated]
         if bits == 0:
             continue
         synapses = places[starts[j] : starts[j + 1]]

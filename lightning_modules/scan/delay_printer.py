@@ -25,6 +25,26 @@ BACKWARD_DOC = '''\
     recorded states are added; with ``probing`` ``probe`` becomes the total derivative of each output. The gradients of
     the weights are added to ``part`` of each kind of synapses. ``x_grads`` has no rows if it is not needed.
     """'''
+SYNAPSES_BACK = """\
+        at = k * neurons
+        turn(gradients, at, neurons, lanes)
+        correlate(inputs[k * width : (k + 1) * width], gradients, lanes, at, ends, rows, total)
+        correlate(emitted[at : at + neurons], gradients, lanes, at, ends_own, rows_own, total_own)
+        if len(x_grads):
+            grad = inputs_grads[k * width : (k + 1) * width]
+            if projected:
+                grad[:] = real(0.0)
+                collect(gradients, at, starts, places, weights, grad)
+            else:
+                grad[:] = gradients[at : at + neurons]
+        for n in range(mean.shape[1]):
+            carry[0, n] = mean[0, n] if t > 0 else real(0.0)
+        if detach > 0 and t > 0 and t % detach == 0:
+            gradients[at : at + depth * neurons] = real(0.0)
+            lanes[:, at : at + depth * neurons] = real(0.0)
+        else:
+            collect(gradients, at, starts_own, places_own, weights_own, carries)
+"""
 SYNAPSES = "starts{0}, places{0}, weights{0}"
 
 
@@ -75,25 +95,15 @@ def _forward(traced: Traced) -> str:
 def _backward(traced: Traced) -> str:
     states = traced.states
     currents = range(traced.currents)
-    extra = range(1, traced.currents)
     drives = traced.drives
-    of_states = (
-        f"{names(states, 'head_{0}s')}{names(states, 'row_{0}')}{names(states, 'past_{0}s')}head, outputs, True, "
-        f"{names(states, 'adjoint_{0}s')}"
-    )
-    given = of_states.replace("True, ", "")
-    sums = f"{names(drives, 'part_{0}s, sum_{0}s')}{names(currents, 'grad_{0}s')}"
-    arguments = (
-        f"{names(currents, 'current_{0}s')}in_t, 0, {names(drives, 'drive_{0}s, every_{0}')}{of_states}{sums}"
-        "0, 0, part, sum"
-    )
-    *new_states, output = traced.forward.outputs
+    before_flag = f"{names(states, 'head_{0}s')}{names(states, 'row_{0}')}{names(states, 'past_{0}s')}head, outputs, "
+    after_flag = f"{names(states, 'adjoint_{0}s')}{names(drives, 'part_{0}s, sum_{0}s')}{names(currents, 'grad_{0}s')}"
     lines = [
         "@kernel",
         "def backward_delayed(steps, t_first, now, detach, depth, joined, probing, projected,",
         f"                     {names(currents, 'current_{0}s')}in_t, {names(drives, 'drive_{0}s, every_{0}')}",
-        f"                     {given}",
-        f"                     {sums}part, sum, mean, carry, {names(states, 'join_{0}s')}probe, lanes, x, x_grads,",
+        f"                     {before_flag}{after_flag}",
+        f"                     part, sum, mean, carry, {names(states, 'join_{0}s')}probe, lanes, x, x_grads,",
         f"                     {SYNAPSES.format('')}, ends, rows, total,",
         f"                     {SYNAPSES.format('_own')}, ends_own, rows_own, total_own):",
         BACKWARD_DOC,
@@ -107,39 +117,27 @@ def _backward(traced: Traced) -> str:
         "    turn(gradients, steps * neurons, depth * neurons, lanes)",
         "    for k in range(steps - 1, -1, -1):",
         "        t = t_first + k",
+        *_joining(traced),
+        # the call of the last step first replays all of them
+        f"        backward(steps, t_first, now, k == steps - 1, k, k + 1, detach, {names(currents, 'current_{0}s')}",
+        f"                 in_t, 0, {names(drives, 'drive_{0}s, every_{0}')}{before_flag}True, {after_flag}",
+        "                 0, 0, part, sum, carry)",
+        SYNAPSES_BACK,
+    ]
+    return "\n".join(lines)
+
+
+def _joining(traced: Traced) -> list[str]:
+    """Gradients that come in at a single step, and the total derivative of its output."""
+    *new_states, output = traced.forward.outputs
+    equal = [s for s, new in zip(traced.states, new_states, strict=True) if new == output]  # a state that is the output
+    return [
         "        if joined:",
-        *(
-            f"            for n in range(mean.shape[1]):\n                adjoint_{s}s[0, n] += join_{s}s[k, 0, n]"
-            for s in states
-        ),
-        *([] if states else ["            pass"]),
+        "            for n in range(mean.shape[1]):",
+        *(f"                adjoint_{s}s[0, n] += join_{s}s[k, 0, n]" for s in traced.states),
+        *([] if traced.states else ["                pass"]),
         "        if probing:",
         "            for n in range(mean.shape[1]):",
         "                probe[k, 0, n] = grad_0s[k, 0, n] + carry[0, n]",
-        *(
-            f"                probe[k, 0, n] += adjoint_{s}s[0, n]"
-            for s, new in zip(states, new_states, strict=True)
-            if new == output
-        ),
-        f"        backward(steps, t_first, now, k == steps - 1, k, k + 1, detach, {arguments}, carry)",  # replays first
-        "        at = k * neurons",
-        "        turn(gradients, at, neurons, lanes)",
-        "        correlate(inputs[k * width : (k + 1) * width], gradients, lanes, at, ends, rows, total)",
-        "        correlate(emitted[at : at + neurons], gradients, lanes, at, ends_own, rows_own, total_own)",
-        "        if len(x_grads):",
-        "            grad = inputs_grads[k * width : (k + 1) * width]",
-        "            if projected:",
-        "                grad[:] = real(0.0)",
-        "                collect(gradients, at, starts, places, weights, grad)",
-        "            else:",
-        "                grad[:] = gradients[at : at + neurons]",
-        "        for n in range(mean.shape[1]):",
-        "            carry[0, n] = mean[0, n] if t > 0 else real(0.0)",
-        "        if detach > 0 and t > 0 and t % detach == 0:",
-        "            gradients[at : at + depth * neurons] = real(0.0)",
-        "            lanes[:, at : at + depth * neurons] = real(0.0)",
-        "        else:",
-        "            collect(gradients, at, starts_own, places_own, weights_own, carries)",
-        "",
+        *(f"                probe[k, 0, n] += adjoint_{s}s[0, n]" for s in equal),
     ]
-    return "\n".join(lines)

@@ -22,6 +22,9 @@ from lightning_modules.scan.delayed_block import DelayedBlock, DelayedLayer, Row
 from lightning_modules.scan.lanes import LANES
 from lightning_modules.scan.trace import Traced
 
+# what a layer is given between its inputs and its states, all of it or None
+GIVEN = ("weight", "bias", "recurrent", "recurrent_bias", "previous", "probe", "in_flight")
+
 
 class DelayedPlan(NamedTuple):
     """The settings of a run: all that is no tensor with a gradient."""
@@ -40,8 +43,7 @@ class DelayedPlan(NamedTuple):
 def run_layer(plan: DelayedPlan, *tensors: Tensor | None) -> tuple:
     """``(output or None, mean, in flight after the last step, states, records)`` of one layer, all differentiable.
 
-    ``tensors``: the currents, or the input of ``weight``; weight, bias, recurrent, recurrent_bias, previous output,
-    probe, in_flight; then each state and drive.
+    ``tensors``: the currents, or the input of ``weight``; those of ``GIVEN``; then each state and drive.
     """
     training = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
     output, mean, last, *rest = _DelayedFunction.apply(plan._replace(training=training), *tensors)
@@ -67,7 +69,7 @@ class _DelayedFunction(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple:
         plan = ctx.plan
-        count = ctx.plan.traced.currents + 7 + len(plan.traced.states) + len(plan.traced.drives)
+        count = plan.traced.currents + len(GIVEN) + len(plan.traced.states) + len(plan.traced.drives)
         needed = ctx.needs_input_grad[1:]
         tensors = ctx.saved_tensors[:count]
         layer = _layer(plan, tensors, needed)
@@ -76,7 +78,7 @@ class _DelayedFunction(torch.autograd.Function):
             [Segment(*span, [next(kept) for _ in range(len(layer.states) + 1)], next(kept)) for span in layer.segments]
             for _ in layer.blocks
         ]
-        return (None, *_backward(layer, saved, gradients, needed, tensors))
+        return (None, *_backward(layer, saved, gradients, needed))
 
 
 def _rows(weight: Tensor | None, delays: Tensor | None, needed: bool, like: Tensor) -> Rows:
@@ -174,31 +176,10 @@ def _backward(
     saved: list[list[Segment]],
     gradients: tuple[Tensor | None, ...],
     needed: Sequence[bool],
-    tensors: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
     """Gradients of all tensors that the layer was given, in their order."""
-    output, mean, last, *rest = gradients
-    states = len(layer.states)
-    zero = torch.zeros(layer.batch, layer.size, dtype=layer.dtype)
-    incoming = Incoming(
-        None if output is None else output.contiguous(),
-        zero if mean is None else mean / layer.steps,
-        [None if record is None else record.contiguous() for record in rest[states:]],
-        [zero if state is None else state for state in rest[:states]],
-        torch.zeros_like(layer.in_flight) if last is None else last,
-    )
-    count = len(layer.inputs)
-    shape = (layer.steps, layer.batch, layer.size)
-    outgoing = Outgoing(
-        [
-            buffer_pool.empty(*x.shape, dtype=layer.dtype) if need else None
-            for x, need in zip(layer.inputs, needed, strict=False)
-        ],
-        buffer_pool.empty(*shape, dtype=layer.dtype) if needed[count + 5] else None,
-        torch.empty_like(zero),
-        [torch.empty_like(zero) for _ in layer.states],
-        torch.empty_like(layer.in_flight, memory_format=torch.contiguous_format),
-    )
+    incoming = _incoming(layer, gradients)
+    outgoing = _outgoing(layer, needed)
 
     def reverse_block(number: int) -> list[np.ndarray]:
         block = BackwardDelayedBlock(layer, *layer.blocks[number], incoming, outgoing)
@@ -212,28 +193,59 @@ def _backward(
             block.reverse(segment)
         return block.finish().arrays()
 
-    weight, recurrent, bias, *drives = (
-        np.sum(parts, axis=0) if len(parts) > 1 else parts[0]
-        for parts in zip(*workers.run_each(reverse_block, len(layer.blocks)), strict=True)
-    )
-
-    def over_lanes(total: np.ndarray) -> Tensor:
-        return torch.from_numpy(total.reshape(*total.shape[:-1], layer.size, LANES).sum(-1)).to(layer.dtype)
-
-    def matrix(total: np.ndarray) -> Tensor:
-        return torch.from_numpy(total.reshape(-1, layer.size)).t().to(layer.dtype).contiguous()
-
-    bias_grad = over_lanes(bias)
-    needs = dict(zip(("weight", "bias", "recurrent", "recurrent_bias"), needed[count : count + 4], strict=True))
+    parts = zip(*workers.run_each(reverse_block, len(layer.blocks)), strict=True)
+    weight, recurrent, bias, *drives = (np.sum(part, axis=0) for part in parts)
+    count = len(layer.inputs)
+    weights = (_matrix(layer, weight), _over_lanes(layer, bias), _matrix(layer, recurrent), _over_lanes(layer, bias))
     return [
         *outgoing.inputs,
-        matrix(weight) if needs["weight"] else None,
-        bias_grad if needs["bias"] else None,
-        matrix(recurrent) if needs["recurrent"] else None,
-        bias_grad.clone() if needs["recurrent_bias"] else None,
+        *(grad if need else None for grad, need in zip(weights, needed[count:], strict=False)),
         outgoing.previous,
         outgoing.probe,
         outgoing.in_flight,
         *outgoing.states,
-        *(over_lanes(drive) for drive in drives),
+        *(_over_lanes(layer, drive) for drive in drives),
     ]
+
+
+def _incoming(layer: DelayedLayer, gradients: tuple[Tensor | None, ...]) -> Incoming:
+    output, mean, last, *rest = gradients
+    states = len(layer.states)
+    zero = torch.zeros(layer.batch, layer.size, dtype=layer.dtype)
+    return Incoming(
+        None if output is None else output.contiguous(),
+        zero if mean is None else mean / layer.steps,
+        [None if record is None else record.contiguous() for record in rest[states:]],
+        [zero if state is None else state for state in rest[:states]],
+        torch.zeros_like(layer.in_flight) if last is None else last,
+    )
+
+
+def _outgoing(layer: DelayedLayer, needed: Sequence[bool]) -> Outgoing:
+    """Room for the gradients; those of inputs and probe only where they are ``needed``."""
+    dtype = layer.dtype
+    probe = (
+        buffer_pool.empty(layer.steps, layer.batch, layer.size, dtype=dtype)
+        if needed[len(layer.inputs) + GIVEN.index("probe")]
+        else None
+    )
+    return Outgoing(
+        [
+            buffer_pool.empty(*x.shape, dtype=dtype) if need else None
+            for x, need in zip(layer.inputs, needed, strict=False)
+        ],
+        probe,
+        torch.empty(layer.previous.shape, dtype=dtype),
+        [torch.empty(state.shape, dtype=dtype) for state in layer.states],
+        torch.empty(layer.in_flight.shape, dtype=dtype),
+    )
+
+
+def _matrix(layer: DelayedLayer, total: np.ndarray) -> Tensor:
+    """[N, inputs] of a sum over samples that goes by input."""
+    return torch.from_numpy(total.reshape(-1, layer.size)).t().to(layer.dtype).contiguous()
+
+
+def _over_lanes(layer: DelayedLayer, total: np.ndarray) -> Tensor:
+    """[..., N] of [..., N * LANES]."""
+    return torch.from_numpy(total.reshape(*total.shape[:-1], layer.size, LANES).sum(-1)).to(layer.dtype)

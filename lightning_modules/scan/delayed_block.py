@@ -1,4 +1,4 @@
-"""The passes of one block of the batch through a layer with delays: ``LANES`` samples, chunk of time by chunk of time."""
+"""The forward pass of one block of the batch, ``LANES`` samples, through a layer with delays."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from lightning_modules.neurons.lsnn import LSNN
 from lightning_modules.scan import scan_dense
 from lightning_modules.scan.delayed_loop import TRIM
 from tests.conftest import ROOT
+from tests.lightning_modules.scan.common import LATE
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -40,7 +41,7 @@ def by_hand(neuron: LIF, x: Tensor, incoming: Synapses, recurrent: Synapses) -> 
                 if late >= 0 and j != n:
                     total = total + recurrent.weight[n, j] * spikes[late][:, j]
             current.append(total)
-        state, spike = neuron.step(state, torch.stack(current, 1))
+        state, spike = neuron.step(state, torch.stack(current, 1), **neuron.drive(steps))
         spikes.append(spike)
     return torch.stack(spikes)
 
@@ -49,7 +50,7 @@ def by_hand(neuron: LIF, x: Tensor, incoming: Synapses, recurrent: Synapses) -> 
 @pytest.mark.parametrize("steps", [1, 11])
 def test_delayed_synapses_are_those_of_a_hand_made_loop(steps: int, backend: str) -> None:
     torch.manual_seed(0)
-    neuron = LIF(4, LIF.Config(leak=0.8, threshold=0.1, width=2.0))
+    neuron = LIF(4, LATE).double()
     incoming = Synapses(3, 4, 5).double()
     recurrent = Synapses(4, 4, 5, loops=False).double()
     x = torch.rand(steps, 2, 3, dtype=torch.float64).requires_grad_()
@@ -68,7 +69,7 @@ def test_delayed_synapses_are_those_of_a_hand_made_loop(steps: int, backend: str
 @pytest.mark.parametrize("backend", ["loop", "cpu"])
 def test_a_delay_that_no_synapse_uses_changes_nothing(backend: str) -> None:
     torch.manual_seed(0)
-    neuron = LIF(6)
+    neuron = LIF(6, LATE)
     incoming = Synapses(5, 6)
     recurrent = Synapses(6, 6, loops=False)
     x = (torch.rand(20, 3, 5) < 0.5).float()
