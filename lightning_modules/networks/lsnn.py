@@ -27,6 +27,8 @@ class LSNNNetwork(Network):
     Raises ``ValueError`` for other than three layers, another readout or init, or a network that is not recurrent.
     """
 
+    backend = "auto"  # of the scan
+
     def __init__(
         self,
         layers: Sequence[int],
@@ -86,7 +88,7 @@ class LSNNNetwork(Network):
         """The recurrent neurons over ``x`` [T, B, inputs]: their spikes [T, B, N] and mean rates [B, N]."""
         if x.shape[0] < self.last:
             raise ValueError(f"the readout averages the last {self.last} steps, the sequence has {x.shape[0]}")
-        return run(self.neuron, x, self.incoming, self.recurrent)
+        return run(self.neuron, x, self.incoming, self.recurrent, self.backend)
 
     def spikes(self, x: Tensor) -> Tensor:
         """Of the recurrent neurons, [T, B, N]."""
