@@ -189,7 +189,6 @@ def _weights_elsewhere(experiment: Experiment, lines: list[Line]) -> str:
     )
 
 
-STEPPED = {"lsnn"}  # networks that no fused scan can run: hours where others take minutes
 Trainings = tuple[str, str, str, str]  # task, model, budget and config hash of trainings that took the same
 
 
@@ -198,8 +197,7 @@ class ExpectedTimes:
 
     A training takes the median of the closest earlier ones, each scaled by the work, epochs x samples x steps: of the
     same settings, else of the model on this task at this budget, else on the same data; else, likewise, of models that
-    have neurons as it does, or have none. Trainings of recipes that have changed since count after all others. Networks
-    that go step by step in PyTorch are compared with such.
+    have neurons as it does, or have none. Trainings of recipes that have changed since count after all others.
     """
 
     def __init__(self, lines: Iterable[Line]) -> None:
@@ -236,9 +234,7 @@ class ExpectedTimes:
             if config_hash != experiment.config_hash:
                 if model not in MODELS:
                     continue
-                current, scale, network = _now(task, model, budget)
-                if (network in STEPPED) != (config["network"] in STEPPED):
-                    continue
+                current, scale = _now(task, model, budget)
                 same_place = (task, budget) == (experiment.task.name, experiment.budget)
                 distance = 1 if same_place else 2
                 distance += _kinship(model, experiment.model)
@@ -282,10 +278,10 @@ def expected_times(lines: Iterable[Line]) -> ExpectedTimes:
 
 
 @cache
-def _now(task: str, model: str, budget: str) -> tuple[str, float, str]:
-    """Hash of the present settings of what a ledger line tells of, their ``_size``, and the network."""
+def _now(task: str, model: str, budget: str) -> tuple[str, float]:
+    """Hash of the present settings of what a ledger line tells of, and their ``_size``."""
     experiment = Experiment(TASKS[task], MODELS[model], 0, budget)
-    return experiment.config_hash, _size(experiment.config), experiment.config["network"]
+    return experiment.config_hash, _size(experiment.config)
 
 
 def _size(config: Mapping[str, Any]) -> float:

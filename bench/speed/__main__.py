@@ -52,7 +52,10 @@ def main(argv: list[str]) -> int:
         options.error(f"{names}: several processes wait for each other, processor time does not count that")
     workloads = args.workloads or [n for n in NAMES if not (args.processor_time and n in overhead.IMPLEMENTATIONS)]
     threads = 1 if args.processor_time else args.threads
-    python = peers.python() if set(workloads) & set(WORKLOADS) else Path(sys.executable)
+    implementations = {
+        name for workload in workloads if workload in WORKLOADS for name in WORKLOADS[workload].implementations
+    }
+    python = peers.python() if implementations & set(peers.PEERS) else Path(sys.executable)
     common = dict.fromkeys(COLUMNS, "") | {"git_commit": commit()}
     rows = [
         common | row

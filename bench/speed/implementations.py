@@ -20,8 +20,8 @@ Step = Callable[[], Any]
 def training_step(implementation: str, work: Workload, steps: int, batch: int) -> Step:
     """A function that takes one training step on ``batch`` samples of ``steps`` time steps.
 
-    A training step is forward, cross entropy of the mean output, backward and Adam. The floor and workloads of neurons
-    alone take parts of it.
+    A training step is forward, cross entropy of the mean output, backward, Adam, and rewiring where the workload has
+    it. The floor and workloads of neurons alone take parts of it.
     """
     shape = (steps, batch, work.layers[0])
     x = torch.rand(shape) if work.density is None else (torch.rand(shape) < work.density).float()
@@ -30,17 +30,23 @@ def training_step(implementation: str, work: Workload, steps: int, batch: int) -
     if not work.projected:
         return neurons_only(implementation, work, x)
     network: nn.Module
-    if implementation in ("ours", "loop"):
+    if work.delays:
+        network = lsnn(work, "auto" if implementation == "ours" else "loop")
+    elif implementation in ("ours", "loop"):
         network = SuiteNetwork(work, "auto" if implementation == "ours" else "loop")
     else:
         network = {"spikingjelly": SpikingJelly, "snntorch": SnnTorch}[implementation](work, steps)
     optimiser = torch.optim.Adam(network.parameters(), 1e-4)
     target = torch.randint(work.layers[-1], (batch,))
 
+    rewiring = getattr(network, "rewiring", None)
+
     def step() -> None:
         optimiser.zero_grad()
-        functional.cross_entropy(network(x), target).backward()
+        functional.cross_entropy(network(x).view(batch, -1), target).backward()
         optimiser.step()
+        if rewiring is not None:
+            rewiring.constrain(1e-4)
 
     return step
 
@@ -56,6 +62,16 @@ def build_neuron(work: Workload, size: int, te: nn.Parameter | None = None) -> A
     kind = getattr(import_module(module), name) if module else NEURONS[work.neuron]
     shared = () if te is None else (te,)
     return kind(size, kind.Config(**settings), *shared)
+
+
+def lsnn(work: Workload, backend: str) -> nn.Module:
+    """The network of LSNN, whose synapses have delays, on the ``backend`` of the scan."""
+    from lightning_modules.networks.lsnn import LSNNNetwork
+
+    sparse = {} if work.connectivity is None else {"connectivity": work.connectivity}
+    network = LSNNNetwork(work.layers, work.neuron, dict(work.settings), delays=work.delays, last=2, **sparse)
+    network.backend = backend
+    return network
 
 
 class SuiteNetwork(nn.Module):

@@ -38,6 +38,8 @@ class Workload:
     implementations: tuple[str, ...] = ("ours", "loop", "spikingjelly", "snntorch", "floor")
     projected: bool = True  # False: only the neurons of one layer, without weights
     checkpoint_every: int | None = None  # steps between saved states, to save memory
+    delays: int = 0  # with the network of LSNN: synapses act 0 to delays - 1 steps late
+    connectivity: float | None = None  # share of its connections that exist, with rewiring by DEEP R; None: all
 
     @property
     def about(self) -> str:
@@ -46,11 +48,15 @@ class Workload:
         recurrent = ", recurrent" if self.recurrent else ""
         density = "analog input" if self.density is None else f"{100 * self.density:g} % of the input are spikes"
         saved = f", saves the state every {self.checkpoint_every} steps" if self.checkpoint_every else ""
+        late = f", synapses up to {self.delays - 1} steps late" if self.delays else ""
+        sparse = "" if self.connectivity is None else f", {100 * self.connectivity:g} % connected and rewired"
         neuron = self.neuron.split(":")[-1]
-        return f"{neuron}, layers {layers}{recurrent}, {self.steps} steps, batch {self.batch}, {density}{saved}"
+        network = f"{neuron}, layers {layers}{recurrent}{late}{sparse}"
+        return f"{network}, {self.steps} steps, batch {self.batch}, {density}{saved}"
 
 
 WITHOUT_PEERS = ("ours", "loop", "floor")
+ALONE = ("ours", "loop")
 USER_NEURON = "tests.lightning_modules.scan.user_neuron:Resonant"  # a neuron that no code of the suite knows
 LEARNT_LEAK = (("learn_leak", True),)
 WORKLOADS = {
@@ -78,9 +84,22 @@ WORKLOADS = {
     "xor": Workload((20, 16, 2), "lif", 200, 500, LEARNT_LEAK, density=0.1),
     "shd": Workload((700, 64, 20), "lif", 1000, 100, LEARNT_LEAK, density=0.01),
     "nmnist": Workload((2312, 512, 10), "lif", 15, 512, density=0.015),
-    "celif-neurons": Workload((152, 152), "celif", 784, 256, projected=False, implementations=("ours", "loop")),
-    "glif-neurons": Workload((40, 40), "glif", 784, 256, projected=False, implementations=("ours", "loop")),
-    "alif-neurons": Workload((256, 256), "alif", 784, 256, projected=False, implementations=("ours", "loop")),
-    "user-neurons": Workload((152, 152), USER_NEURON, 784, 256, projected=False, implementations=("ours", "loop")),
+    "lsnn": Workload((80, 220, 10), "lsnn", 840, 128, recurrent=(0,), density=0.03, implementations=ALONE, delays=10),
+    # The batch is a quarter of the recipe's: the loop would take minutes for a step of 128 samples.
+    "deep-r": Workload(
+        (80, 700, 10),
+        "lsnn",
+        840,
+        32,
+        recurrent=(0,),
+        density=0.03,
+        implementations=ALONE,
+        delays=10,
+        connectivity=0.12,
+    ),
+    "celif-neurons": Workload((152, 152), "celif", 784, 256, projected=False, implementations=ALONE),
+    "glif-neurons": Workload((40, 40), "glif", 784, 256, projected=False, implementations=ALONE),
+    "alif-neurons": Workload((256, 256), "alif", 784, 256, projected=False, implementations=ALONE),
+    "user-neurons": Workload((152, 152), USER_NEURON, 784, 256, projected=False, implementations=ALONE),
 }
 NAMES = (*WORKLOADS, *data_loading.TASK_NAMES, *overhead.IMPLEMENTATIONS)

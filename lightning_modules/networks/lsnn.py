@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lightning_modules.networks.base import Activity, Network, input_rate, neuron_of
 from lightning_modules.networks.deep_r import DeepR
 from lightning_modules.networks.synapses import Synapses, run
+from lightning_modules.scan import Stacked
 
 
 class LSNNNetwork(Network):
@@ -25,6 +26,8 @@ class LSNNNetwork(Network):
 
     Raises ``ValueError`` for other than three layers, another readout or init, or a network that is not recurrent.
     """
+
+    backend = "auto"  # of the scan
 
     def __init__(
         self,
@@ -81,11 +84,17 @@ class LSNNNetwork(Network):
             return own + self.rewiring.count
         return own + sum(s.weight.numel() for s in (self.incoming, self.recurrent, self.head))
 
-    def spikes(self, x: Tensor) -> Tensor:
-        """Of the recurrent neurons, [T, B, N]."""
+    def run(self, x: Tensor) -> Stacked:
+        """The recurrent neurons over ``x`` [T, B, inputs]: their spikes [T, B, N] and mean rates [B, N]."""
         if x.shape[0] < self.last:
             raise ValueError(f"the readout averages the last {self.last} steps, the sequence has {x.shape[0]}")
-        return run(self.neuron, x, self.incoming, self.recurrent)
+        return run(self.neuron, x, self.incoming, self.recurrent, self.backend)
+
+    def spikes(self, x: Tensor) -> Tensor:
+        """Of the recurrent neurons, [T, B, N]."""
+        output = self.run(x).output
+        assert output is not None
+        return output
 
     def hidden_spikes(self, x: Tensor) -> list[Tensor]:
         return [self.spikes(x)]
@@ -99,12 +108,15 @@ class LSNNNetwork(Network):
         age = torch.clamp(steps - self.last - past, min=0)  # steps until the first of them
         # (1 - d) times the geometric sum of what is left of a spike
         weight = self.decay**age * (1 - self.decay**reach) / self.last
-        return torch.einsum("t,tbn->bn", weight.to(spikes), spikes) @ self.head.matrix.t()
+        filtered = (weight.to(spikes) @ spikes.flatten(1)).view(spikes.shape[1:])
+        return filtered @ self.head.matrix.t()
 
     def forward(self, x: Tensor) -> Tensor:
-        spikes = self.spikes(x)
-        self.penalty = self.rate_weight * ((spikes.mean((0, 1)) - self.rate) ** 2).sum() if self.training else None
-        return self.read_out(spikes)[None]
+        result = self.run(x)
+        assert result.output is not None
+        rates = result.means[0].mean(0)  # of the neurons
+        self.penalty = self.rate_weight * ((rates - self.rate) ** 2).sum() if self.training else None
+        return self.read_out(result.output)[None]
 
     def dense_macs(self, steps: int) -> int:
         return steps * self.incoming.weight.numel()
@@ -118,12 +130,13 @@ class LSNNNetwork(Network):
         return steps * sum(synapses.weight.numel() for synapses in (self.incoming, self.recurrent, self.head))
 
     def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
-        spikes = self.spikes(x)
-        per_neuron = spikes.sum(0).mean(0)
+        result = self.run(x)
+        assert result.output is not None
+        per_neuron = result.means[0].mean(0) * len(x)
         analog = input_rate(x) == 0
         arriving = x.new_zeros(()) if analog else x.sum(0).mean(0) @ self.incoming.fan_out
         synops = arriving + per_neuron @ (self.recurrent.fan_out + self.head.fan_out)
-        return self.read_out(spikes)[None], Activity([spikes.mean()], synops)
+        return self.read_out(result.output)[None], Activity([result.means[0].mean()], synops)
 
 
 def signs(size: int, excitatory: float) -> Tensor:

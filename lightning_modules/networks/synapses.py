@@ -1,21 +1,14 @@
-"""Connections with delays, missing self-connections or fixed signs, and the loop over time that delays need."""
+"""Connections with delays, missing self-connections or fixed signs."""
 
 from __future__ import annotations
 
-import ctypes
 import math
-import os
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from lightning_modules import scan
 from lightning_modules.neurons import Neuron
-
-_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
 
 
 class Synapses(nn.Module):
@@ -59,12 +52,6 @@ class Synapses(nn.Module):
         return weight * self.allowed
 
     @property
-    def matrices(self) -> Tensor:
-        """[delays, outputs, inputs]: ``matrices[d]`` acts d steps late."""
-        steps = torch.arange(self.delays, device=self.delay.device)[:, None, None]
-        return self.matrix * (self.delay == steps)
-
-    @property
     def fan_out(self) -> Tensor:
         """Connections that leave each input, [inputs]."""
         return self.connected.sum(0).to(self.weight.dtype)
@@ -82,65 +69,16 @@ def balanced(magnitudes: Tensor, signs: Tensor) -> Tensor:
     return magnitudes / ((1 - 2 / math.pi) * (magnitudes**2).sum(1).mean()).sqrt()
 
 
-def run(neuron: Neuron, x: Tensor, incoming: Synapses, recurrent: Synapses) -> Tensor:
-    """Output [T, B, N] of ``neuron`` given ``x`` [T, B, inputs]: I[t] = sum over d of W_d x[t-d] + V_d S[t-1-d].
+def run(neuron: Neuron, x: Tensor, incoming: Synapses, recurrent: Synapses, backend: str = "auto") -> scan.Stacked:
+    """Run ``neuron`` over ``x`` [T, B, inputs] with I[t] = sum over d of W_d x[t-d] + V_d S[t-1-d], as a stack of one.
 
-    Delayed spikes cannot go through the fused scan, whose recurrence knows the step before only: with delays this is a
-    PyTorch loop with a buffer of the currents to come, as in the public LSNN code. Only the states at the head of every
-    ~sqrt(T) steps are kept for the backward pass, which recomputes the rest: all of them would be gigabytes.
+    ``backend`` as of the scan; "loop" is the PyTorch loop that the scan is tested against.
     """
-    if incoming.delays == recurrent.delays == 1:
-        return scan.scan_dense(neuron, x, incoming.matrix, recurrent=recurrent.matrix).output
-    size = neuron.size
+    layer = scan.Dense(neuron, incoming.matrix, recurrent=recurrent.matrix)
     depth = max(incoming.delays, recurrent.delays)
-    matrices = [_padded_matrices(incoming, depth), _padded_matrices(recurrent, depth)]
-    weight = torch.cat(matrices, 2).flatten(0, 1)  # [depth N, inputs + N]
-    steps, batch = x.shape[:2]
-    drive = {
-        name: value.unbind(0) if value.dim() == 2 else [value] * steps for name, value in neuron.drive(steps).items()
-    }
-
-    def run_segment(start: int, x: Tensor, coming: Tensor, output: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        now: Any = neuron.State(*state)
-        outputs = []
-        for t, at_t in enumerate(x.unbind(0), start):
-            coming = coming + functional.linear(torch.cat([at_t, output], 1), weight)
-            now, output = neuron.step(now, coming[:, :size], **{name: value[t] for name, value in drive.items()})
-            coming = functional.pad(coming[:, size:], (0, size))
-            outputs.append(output)
-        return torch.stack(outputs), coming, *now
-
-    state: tuple[Tensor, ...] = tuple(neuron.initial_state(batch, x))
-    coming = x.new_zeros(batch, depth * size)
-    output = x.new_zeros(batch, size)
-    segments = []
-    every = math.isqrt(steps - 1) + 1
-    for start in range(0, steps, every):
-        segment, coming, *state_list = checkpoint(
-            run_segment,
-            start,
-            x[start : start + every],
-            coming,
-            output,
-            *state,
-            use_reentrant=False,
-            preserve_rng_state=False,
+    if depth > 1:
+        in_flight = x.new_zeros(depth, x.shape[1], neuron.size)  # given, so that a sequence may be shorter
+        layer = layer._replace(
+            delays=incoming.delay, recurrent_delays=recurrent.delay, depth=depth, in_flight=in_flight
         )
-        output = segment[-1]
-        state = tuple(state_list)
-        segments.append(segment)
-        return_free_memory()
-        if segment.requires_grad:
-            segment.register_hook(return_free_memory)
-    return torch.cat(segments)
-
-
-def return_free_memory(_: Tensor | None = None) -> None:
-    """Return free memory to the system, where the C library is glibc: the aligned blocks that PyTorch asks for leave
-    gaps in its heap that it does not use again, several times what is needed after a few steps."""
-    if _TRIM is not None:
-        _TRIM(0)
-
-
-def _padded_matrices(synapses: Synapses, depth: int) -> Tensor:
-    return functional.pad(synapses.matrices, (0, 0, 0, 0, 0, depth - synapses.delays))
+    return scan.scan_stack([layer], x, backend=backend)

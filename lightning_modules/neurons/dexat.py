@@ -15,9 +15,9 @@ class DEXAT(LSNN, name="dexat"):
     """B[t] = b_0 + beta_1 b_1[t] + beta_2 b_2[t];  b_k[t] = r_k b_k[t-1] + (1 - r_k) S[t-1], r_k = exp(-1/tau_k); the
     rest as LSNN
 
-    (Shaban et al. 2021; no public code, the equation is from memory and unverified). Starts at V = S = b_1 = b_2 = 0.
-    The time constants for S-MNIST, both beta and the share of adaptive neurons could not be recovered [U]: the slow
-    pair is LSNN's, the fast one is a guess, LSNN's 1.8 is halved between the two.
+    (Shaban et al. 2021, whose code is not public; public PyTorch code by others has this equation). Starts at V = S =
+    b_1 = b_2 = 0. The time constants for S-MNIST, both beta and the share of adaptive neurons could not be recovered
+    [U]: the slow pair is LSNN's, the fast one is a guess, LSNN's 1.8 is halved between the two.
     """
 
     @dataclass(frozen=True)

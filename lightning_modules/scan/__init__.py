@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_modules.neurons.base import Neuron
-from lightning_modules.scan import event_input
+from lightning_modules.scan import delayed_layer, event_input
 from lightning_modules.scan.checks import check
 from lightning_modules.scan.event_input import EventInput, Input
 from lightning_modules.scan.fused import Dense, Options, run_fused, run_gpu
@@ -34,6 +34,7 @@ class Stacked(NamedTuple):
     means: list[Tensor]  # mean over time of every layer's output, [B, N]; for spikes the rate per step
     states: list[tuple]  # after the last step
     recorded: dict[str, Tensor]  # named states of the last layer, [T, B, N]
+    in_flight: Sequence[Tensor | None] = ()  # of every layer, if one of them has delays; see ``Scanned``
 
 
 def scan_stack(
@@ -58,6 +59,10 @@ def scan_stack(
     requires grad receives, as its gradient, the total derivative of the loss with respect to the last layer's outputs,
     later steps included.
 
+    A layer may have a delay per synapse (``Dense.delays``, ``recurrent_delays``). Such a stack runs layer by layer, on
+    the CPU or the loop. A missing connection is a weight of 0, which costs no time but for its gradient.
+    ``detach_every`` also cuts the gradient of currents in flight.
+
     Sums over inputs are taken in another order than torch's, so currents equal those of the loop to float rounding;
     given equal currents, spikes are bit-equal in float32. Zero inputs are skipped: a weight of inf or NaN does not
     reach neurons through an input of 0.
@@ -80,6 +85,9 @@ def scan(
     previous: Tensor | None = None,
     recurrent: Tensor | None = None,
     recurrent_bias: Tensor | None = None,
+    recurrent_delays: Tensor | None = None,
+    depth: int | None = None,
+    in_flight: Tensor | None = None,
     record: Sequence[str] = (),
     detach_every: int | None = None,
     checkpoint_every: int | None = None,
@@ -91,10 +99,15 @@ def scan(
 
     ``state`` is the state before the first step and ``previous`` [B, N] the output before it, as the recurrence sees it
     (zeros); ``recurrent`` [N, N] adds ``output[t-1] @ recurrent.T + recurrent_bias`` to the first current;
-    ``reduce="mean"`` gives the output's mean over time, [B, N]. See ``scan_stack`` for the rest. Raises ``ValueError``
-    when shapes or dtypes do not fit the neuron.
+    ``reduce="mean"`` gives the output's mean over time, [B, N].
+
+    ``recurrent_delays`` [N, N] are integers from 0 to ``depth`` - 1: output[t-1-d] comes through the synapses of delay
+    d. The default depth is the largest delay and one. ``in_flight`` [depth, B, N] are currents of earlier steps that
+    arrive at the first ``depth`` steps, as a call before gave them. See ``scan_stack`` for the rest. Raises
+    ``ValueError`` when shapes or dtypes do not fit the neuron.
     """
-    layer = Dense(neuron, None, None, recurrent, recurrent_bias, state, previous)
+    delays = (None, recurrent_delays, depth, in_flight)
+    layer = Dense(neuron, None, None, recurrent, recurrent_bias, state, previous, *delays)
     options = Options(_returns_output(reduce), tuple(record), detach_every, checkpoint_every)
     return _scan_layer(layer, currents, options, probe, backend)
 
@@ -109,6 +122,10 @@ def scan_dense(
     previous: Tensor | None = None,
     recurrent: Tensor | None = None,
     recurrent_bias: Tensor | None = None,
+    delays: Tensor | None = None,
+    recurrent_delays: Tensor | None = None,
+    depth: int | None = None,
+    in_flight: Tensor | None = None,
     record: Sequence[str] = (),
     detach_every: int | None = None,
     checkpoint_every: int | None = None,
@@ -118,9 +135,12 @@ def scan_dense(
 ) -> Scanned:
     """Run ``neuron`` over the currents ``x @ weight.T + bias``; otherwise as ``scan``.
 
-    ``x`` is [T, B, inputs], ``weight`` [N, inputs].
+    ``x`` is [T, B, inputs], ``weight`` [N, inputs]. With ``delays`` [N, inputs] x[t-d] comes through the synapses of
+    delay d.
     """
-    layer = Dense(neuron, weight, bias, recurrent, recurrent_bias, state, previous)
+    layer = Dense(
+        neuron, weight, bias, recurrent, recurrent_bias, state, previous, delays, recurrent_delays, depth, in_flight
+    )
     options = Options(_returns_output(reduce), tuple(record), detach_every, checkpoint_every)
     return _scan_layer(layer, (x,), options, probe, backend)
 
@@ -136,7 +156,9 @@ def _scan_layer(
 ) -> Scanned:
     check([layer], inputs, options, probe, backend)
     stacked = _run([layer], inputs, options, probe, backend)
-    return Scanned(stacked.means[0] if stacked.output is None else stacked.output, stacked.states[0], stacked.recorded)
+    output = stacked.means[0] if stacked.output is None else stacked.output
+    in_flight = stacked.in_flight[0] if stacked.in_flight else None
+    return Scanned(output, stacked.states[0], stacked.recorded, in_flight)
 
 
 def _run(
@@ -149,8 +171,11 @@ def _run(
 ) -> Stacked:
     """Run on the ``requested`` backend. With ``events`` the only input is a placeholder of their shape."""
     backend = _available(inputs[0].device.type) if requested == "auto" else requested
-    if events is not None and backend != "cpu":
+    if events is not None and (backend != "cpu" or any(layer.delayed for layer in layers)):
         inputs = (events.dense(),)
+        events = None
+    if any(layer.delayed for layer in layers):
+        return _layer_by_layer(layers, inputs, options, probe, requested)
     if backend != "loop":
         try:
             if backend == "gpu":
@@ -162,6 +187,48 @@ def _run(
             _warn_once(layers, error)
             inputs = inputs if events is None else (events.dense(),)
     return _loop(layers, inputs, options, probe)
+
+
+def _layer_by_layer(
+    layers: Sequence[Dense],
+    inputs: tuple[Tensor, ...],
+    options: Options,
+    probe: Tensor | None,
+    requested: str,
+) -> Stacked:
+    """Run a stack in which a layer has delays."""
+    results: list[Stacked] = []
+    for number, layer in enumerate(layers):
+        last = number == len(layers) - 1
+        of_layer = options if last else options._replace(output=True, record=())
+        of_probe = probe if last else None
+        if layer.delayed:
+            result = _delayed(layer, inputs, of_layer, of_probe, requested)
+        else:
+            result = _run([layer], inputs, of_layer, of_probe, requested)
+        results.append(result)
+        inputs = (result.output,) if result.output is not None else ()
+    return Stacked(
+        results[-1].output,
+        [result.means[0] for result in results],
+        [result.states[0] for result in results],
+        results[-1].recorded,
+        [result.in_flight[0] if result.in_flight else None for result in results],
+    )
+
+
+def _delayed(
+    layer: Dense, inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None, requested: str
+) -> Stacked:
+    """Run one layer with delays: on the CPU fused, elsewhere on the loop with a warning."""
+    if requested != "loop":
+        try:
+            return Stacked(*delayed_layer.run_fused(layer, inputs, options, probe, requested))
+        except NotFusable as error:
+            if requested != "auto":
+                raise
+            _warn_once([layer], error)
+    return Stacked(*delayed_layer.run_loop(layer, inputs, options, probe))
 
 
 def _available(device: str) -> str:

@@ -72,13 +72,54 @@ def _check_layer(layer: Dense, number: int, inputs: tuple[Tensor, ...], shape: t
     for name, (tensor, form) in expected.items():
         if tensor is not None and tuple(tensor.shape) != form:
             raise ValueError(f"{name} of layer {number} must be {list(form)}, got {list(tensor.shape)}")
+    if layer.delayed or layer.in_flight is not None or layer.depth is not None:
+        _check_delays(layer, number, shape)
     like = inputs[0]
-    given = [tensor for tensor, _ in expected.values() if tensor is not None]
+    given = [layer.in_flight] if layer.in_flight is not None else []
+    given += [tensor for tensor, _ in expected.values() if tensor is not None]
     for tensor in (*inputs, *given, *neuron.parameters()):
         if tensor.dtype != like.dtype or tensor.device != like.device:
             raise ValueError(
                 f"every tensor and parameter of layer {number} must be {like.dtype} on {like.device}, as the input is"
             )
+
+
+def _check_delays(layer: Dense, number: int, shape: tuple[int, int, int]) -> None:
+    size = layer.neuron.size
+    steps, batch, width = shape
+    pairs = (
+        ("delays", layer.delays, "weight", layer.weight, (size, width)),
+        ("recurrent_delays", layer.recurrent_delays, "recurrent", layer.recurrent, (size, size)),
+    )
+    if not layer.delayed:
+        raise ValueError(f"depth and in_flight of layer {number} need delays or recurrent_delays")
+    if layer.depth is not None and layer.depth < 1:
+        raise ValueError(f"depth of layer {number} must be 1 or more, got {layer.depth}")
+    depth = layer.flight_steps
+    for name, delays, weight_name, weight, form in pairs:
+        if delays is None:
+            continue
+        if weight is None:
+            raise ValueError(f"{name} of layer {number} need {weight_name}")
+        if tuple(delays.shape) != form or delays.is_floating_point() or delays.is_complex():
+            raise ValueError(
+                f"{name} of layer {number} must be integers {list(form)}, got {delays.dtype} {list(delays.shape)}"
+            )
+        least = int(delays.min())
+        largest = int(delays.max())
+        if least < 0 or largest >= depth:
+            raise ValueError(
+                f"{name} of layer {number} must be from 0 to depth - 1 = {depth - 1}, got {least} to {largest}"
+            )
+    if layer.in_flight is None and depth > steps:
+        raise ValueError(
+            f"delays of layer {number} have depth {depth} and the input {steps} steps, after which some never act: "
+            "give in_flight (zeros at first) to go on in another call"
+        )
+    if layer.in_flight is not None and tuple(layer.in_flight.shape) != (depth, batch, size):
+        raise ValueError(
+            f"in_flight of layer {number} must be {[depth, batch, size]}, got {list(layer.in_flight.shape)}"
+        )
 
 
 def _state_names(neuron: Neuron) -> tuple[str, ...]:

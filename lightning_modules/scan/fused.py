@@ -33,6 +33,21 @@ class Dense(NamedTuple):
     recurrent_bias: Tensor | None = None  # [N]
     state: tuple | None = None  # before the first step, [B, N] each
     previous: Tensor | None = None  # output before the first step, [B, N]
+    delays: Tensor | None = None  # integers [N, inputs]: the steps that each synapse acts late, 0 to depth - 1
+    recurrent_delays: Tensor | None = None  # integers [N, N], in addition to the one step of the recurrence
+    depth: int | None = None  # None: the largest delay and one
+    in_flight: Tensor | None = None  # [depth, B, N], currents of earlier spikes that arrive at the first steps
+
+    @property
+    def delayed(self) -> bool:
+        """Whether synapses have delays."""
+        return self.delays is not None or self.recurrent_delays is not None
+
+    @property
+    def flight_steps(self) -> int:
+        """``depth``, or what it is by default."""
+        given = [int(part.max()) for part in (self.delays, self.recurrent_delays) if part is not None]
+        return max(given, default=0) + 1 if self.depth is None else self.depth
 
 
 class Options(NamedTuple):
@@ -96,7 +111,7 @@ def run_fused(
     for layer in layers:
         drives = drive_rows(layer.neuron, steps)
         traced.append(traced_step(layer.neuron, tuple(drives), inputs[0].dtype))
-        state, previous = _start(layer, batch, inputs[0])
+        state, previous = start(layer, batch, inputs[0])
         flat += [layer.weight, layer.bias, layer.recurrent, layer.recurrent_bias, previous, *state, *drives.values()]
     state_names = traced[-1].states
     tensors = [*inputs, probe, *flat]
@@ -136,7 +151,7 @@ def run_gpu(
     for i, (layer, step, drive) in enumerate(zip(layers, traced, drives, strict=True)):
         last = i == len(layers) - 1
         inputs = (gpu.project(inputs[0], layer.weight, layer.bias), *inputs[1:])
-        state, previous = _start(layer, batch, inputs[0])
+        state, previous = start(layer, batch, inputs[0])
         output, mean, final, records = gpu.run_layer(
             step,
             inputs,
@@ -156,7 +171,7 @@ def run_gpu(
     return (output if options.output else None), means, finals, dict(zip(options.record, records, strict=True))
 
 
-def _start(layer: Dense, batch: int, like: Tensor) -> tuple[tuple, Tensor]:
+def start(layer: Dense, batch: int, like: Tensor) -> tuple[tuple, Tensor]:
     """State and output of ``layer`` before the first step."""
     state = layer.neuron.initial_state(batch, like) if layer.state is None else layer.state
     previous = like.new_zeros(batch, layer.neuron.size) if layer.previous is None else layer.previous

@@ -14,12 +14,14 @@ from lightning_modules.neurons.base import Neuron
 class Scanned(NamedTuple):
     """The results of a scan.
 
-    ``output`` [T, B, N] ([B, N] if averaged), ``state`` after the last step, ``recorded`` states [T, B, N].
+    ``output`` [T, B, N] ([B, N] if averaged), ``state`` after the last step, ``recorded`` states [T, B, N]. With delays
+    ``in_flight`` [depth, B, N] has the currents that arrive after the last step, without those of the last output.
     """
 
     output: Tensor
     state: tuple
     recorded: dict[str, Tensor]
+    in_flight: Tensor | None = None
 
 
 def scan_loop(

@@ -125,9 +125,9 @@ def _forward(traced: Traced) -> str:
     drives = traced.drives
     lines = [
         "@kernel",
-        f"def forward(steps, t_first, now, record, {_names(currents, 'current_{0}s')}in_t, in_b,",
-        f"            {_names(drives, 'drive_{0}s, every_{0}')}{_names(states, 'head_{0}s')}"
-        f"{_names(states, 'record_{0}s')}",
+        f"def forward(steps, t_first, now, record, {names(currents, 'current_{0}s')}in_t, in_b,",
+        f"            {names(drives, 'drive_{0}s, every_{0}')}{names(states, 'head_{0}s')}"
+        f"{names(states, 'record_{0}s')}",
         "            head, outputs, out_t, out_b, total, recurrent, matrix, bias):",
         FORWARD_DOC,
         "    row, places = np.empty(total.shape[1], real), np.empty(total.shape[1], np.int64)",
@@ -166,11 +166,10 @@ def _backward(traced: Traced) -> str:
     drives = traced.drives
     lines = [
         "@kernel",
-        f"def backward(steps, t_first, now, replay, first, last, detach, {_names(currents, 'current_{0}s')}in_t, in_b,",
-        f"             {_names(drives, 'drive_{0}s, every_{0}')}{_names(states, 'head_{0}s')}"
-        f"{_names(states, 'row_{0}')}",
-        f"             {_names(states, 'past_{0}s')}head, outputs, recurrent, {_names(states, 'adjoint_{0}s')}",
-        f"             {_names(drives, 'part_{0}s, sum_{0}s')}{_names(currents, 'grad_{0}s')}back_t, back_b,",
+        f"def backward(steps, t_first, now, replay, first, last, detach, {names(currents, 'current_{0}s')}in_t, in_b,",
+        f"             {names(drives, 'drive_{0}s, every_{0}')}{names(states, 'head_{0}s')}{names(states, 'row_{0}')}",
+        f"             {names(states, 'past_{0}s')}head, outputs, recurrent, {names(states, 'adjoint_{0}s')}",
+        f"             {names(drives, 'part_{0}s, sum_{0}s')}{names(currents, 'grad_{0}s')}back_t, back_b,",
         "             part, sum, mean):",
         BACKWARD_DOC,
         "    for b in range(len(mean)):",
@@ -260,7 +259,7 @@ def _place(current: int, origin: str) -> str:
     return "t, b" if current else f"{origin}_t + t, {origin}_b + b"
 
 
-def _names(items: object, template: str) -> str:
+def names(items: object, template: str) -> str:
     return "".join(template.format(i) + ", " for i in items)  # type: ignore[attr-defined]
 
 

@@ -242,15 +242,15 @@ def test_expected_time_comes_from_the_settings_then_the_model_on_the_same_data_t
     assert plan.ExpectedTimes([kin, own, old, replace(finished(e), wall_s=200.0)]).usual(e, []) == 200.0
 
 
-def test_no_expected_time_of_what_the_fused_scan_cannot_run_comes_from_what_it_runs() -> None:
+def test_a_network_with_delays_is_expected_to_take_as_long_as_others_do() -> None:
     seq = TASKS["seq-mnist"]
-    fused, slow = (
+    fused, late = (
         replace(finished(Experiment(seq, MODELS[name], 0, "laptop")), wall_s=60.0) for name in ("celif-154k", "lsnn")
     )
     dexat = Experiment(seq, MODELS["dexat"], 0, "laptop")
-    assert plan.ExpectedTimes([fused]).usual(dexat, []) is None
-    assert plan.ExpectedTimes([fused, slow]).usual(dexat, []) == 60.0
-    assert plan.ExpectedTimes([slow]).usual(Experiment(seq, LIF, 0, "laptop"), []) is None
+    assert fused.epochs == 10 and late.epochs == 3 == dexat.config["epochs"]
+    assert plan.ExpectedTimes([fused]).usual(dexat, []) == pytest.approx(18.0)
+    assert plan.ExpectedTimes([late]).usual(dexat, []) == 60.0
 
 
 def test_every_recipe_value_says_where_it_comes_from() -> None:

@@ -10,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.neurons import NEURONS, Neuron
+from lightning_modules.neurons.lif import LIF
 from lightning_modules.scan import Scanned
 from tests.lightning_modules.scan.user_neuron import Resonant
 
 NAMES = sorted(NEURONS)
+# of all tests with delays: each configuration takes seconds to compile
+LATE = LIF.Config(learn_leak=True, threshold=0.125, width=2.0)
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
 
