@@ -1,0 +1,65 @@
+"""``gpu``: check and time the kernels on a machine with a card. torch is loaded where a command runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.commands.base import as_json, print_json
+
+if TYPE_CHECKING:
+    from bench.speed.gpu.check import CaseOutcome
+
+device_option = click.option(
+    "--device",
+    default="cuda",
+    show_default=True,
+    help="cuda, or cpu: there the kernels run in Triton's interpreter (TRITON_INTERPRET=1), to try the command.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def gpu() -> None:
+    """Check and time the kernels for the GPU, on a machine with a card."""
+
+
+@gpu.command()
+@device_option
+@click.option("--tiny", is_flag=True, help="Few steps and neurons, each case once. Always so on the CPU.")
+@click.option("--processes", type=click.IntRange(1), help="Cases at a time. [default: half of the cores, at most 8]")
+@as_json
+def check(device: str, tiny: bool, processes: int | None, as_json: bool) -> None:
+    """Compare the kernels with the plain loop: every neuron, every kind of network. The outcome is remembered: where it
+    is good, networks use the kernels. The exit code is 1 if a case failed.
+    """
+    from bench.speed.gpu import check as checking
+
+    chosen = checking.usable(device)
+    started = time.perf_counter()
+    if not as_json:
+        click.echo(", ".join(f"{name} {value}" for name, value in checking.machine(chosen).items() if value))
+    silent = lambda case: None  # noqa: E731
+    done = checking.run(chosen, tiny or chosen.type == "cpu", processes, silent if as_json else _print_case)
+    failed = [case.name for case in done if case.problem]
+    seconds = time.perf_counter() - started
+    compiling = sum(max(0.0, case.seconds - case.again) for case in done)
+    if as_json:
+        cases = [vars(case) for case in done]
+        print_json({**checking.machine(chosen), "passed": not failed, "seconds": seconds, "cases": cases})
+    else:
+        words = f"all {len(done)} cases passed"
+        if failed:
+            words = f"{len(failed)} of {len(done)} cases failed: {', '.join(failed)}"
+        click.echo(f"{words}; {seconds:.0f} s, {compiling:.0f} s of all processes went into compilation")
+    if failed:
+        sys.exit(1)
+
+
+def _print_case(case: CaseOutcome) -> None:
+    word = "FAILED" if case.problem else "ok"
+    click.echo(f"{case.name:50} {word:6} gradients {case.gradient:.1e}  {case.seconds:6.2f} s")
+    if case.problem:
+        click.echo(f"  {case.problem}", err=True)
