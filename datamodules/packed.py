@@ -92,7 +92,9 @@ class Events(NamedTuple):
     def dense(self) -> Tensor:
         """``[T, B, N]`` float32."""
         rows = torch.repeat_interleave(
-            torch.arange(len(self.starts) - 1, device=self.starts.device), self.starts.diff()
+            torch.arange(len(self.starts) - 1, device=self.starts.device),
+            self.starts.diff(),
+            output_size=len(self.values),  # the host would ask the card for it
         )
         x = self.values.new_zeros(self.shape)
         x.view(-1)[rows * self.shape[2] + self.channels] = self.values

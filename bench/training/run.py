@@ -59,6 +59,7 @@ def run(
     checkpoint stays. ``kind``, ``context`` and ``compare`` are for W&B, see ``tracking.Tracker``.
     """
     torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)  # the Trainer's setting, for measures of kept weights too
     environment = provenance.environment(device(), threads, libraries())
     tracker = Tracker(experiment, kind, {"environment": environment, "device": device()}, context, compare)
     attempt = _Attempt(

@@ -99,7 +99,7 @@ class LSNNNetwork(Network):
         age = torch.clamp(steps - self.last - past, min=0)  # steps until the first of them
         # (1 - d) times the geometric sum of what is left of a spike
         weight = self.decay**age * (1 - self.decay**reach) / self.last
-        return torch.einsum("t,tbn->bn", weight.to(spikes), spikes) @ self.head.matrix.t()
+        return torch.einsum("t,tbn->bn", weight.to(spikes, non_blocking=True), spikes) @ self.head.matrix.t()
 
     def forward(self, x: Tensor) -> Tensor:
         spikes = self.spikes(x)
@@ -121,7 +121,7 @@ class LSNNNetwork(Network):
         spikes = self.spikes(x)
         per_neuron = spikes.sum(0).mean(0)
         analog = input_rate(x) == 0
-        arriving = x.new_zeros(()) if analog else x.sum(0).mean(0) @ self.incoming.fan_out
+        arriving = torch.where(analog, 0.0, x.sum(0).mean(0) @ self.incoming.fan_out)
         synops = arriving + per_neuron @ (self.recurrent.fan_out + self.head.fan_out)
         return self.read_out(spikes)[None], Activity([spikes.mean()], synops)
 
