@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.commands.base import as_json, print_json
+from bench.errors import BenchError, unknown
 
 if TYPE_CHECKING:
     from bench.speed.gpu.check import CaseOutcome
@@ -55,6 +56,37 @@ def check(device: str, tiny: bool, processes: int | None, as_json: bool) -> None
             words = f"{len(failed)} of {len(done)} cases failed: {', '.join(failed)}"
         click.echo(f"{words}; {seconds:.0f} s, {compiling:.0f} s of all processes went into compilation")
     if failed:
+        sys.exit(1)
+
+
+@gpu.command()
+@click.argument("workloads", nargs=-1)
+@device_option
+@click.option("--tiny", is_flag=True, help="Few neurons and steps, to try the command: nothing is written.")
+@click.option("--repeat", default=9, show_default=True, type=click.IntRange(1), help="Steps of each implementation.")
+@click.option("--seconds", default=300.0, show_default=True, help="No workload begins later.")
+def speed(workloads: tuple[str, ...], device: str, tiny: bool, repeat: int, seconds: float) -> None:
+    """Time training steps of WORKLOADS (default: all): the kernels, the plain loop, peers that are installed, an LSTM
+    beside recurrent layers, and the floor. Writes results/speed-gpu.csv and results/README.md.
+    """
+    from bench.ledger import store
+    from bench.report import render as rendering
+    from bench.speed.gpu import check as checking
+    from bench.speed.gpu import speed as timing
+    from bench.speed.gpu import timings
+    from bench.speed.gpu.workloads import CARD_WORKLOADS
+
+    for name in workloads:
+        if name not in CARD_WORKLOADS:
+            raise unknown("workload", name, CARD_WORKLOADS)
+    chosen = checking.usable(device)
+    if chosen.type == "cpu" and not tiny:
+        raise BenchError("on the CPU the kernels are interpreted: their times say nothing; try the command with --tiny")
+    rows, whole = timing.run(workloads or tuple(CARD_WORKLOADS), chosen, repeat, tiny, seconds, click.echo)
+    click.echo(timings.markdown(rows))
+    if not tiny:
+        rendering.render([], store.read())
+    if not whole:
         sys.exit(1)
 
 

@@ -63,7 +63,8 @@ def test_kernels_are_compiled_even_where_numba_is_told_not_to() -> None:
 
 def test_products_on_a_card_have_all_bits_and_new_memory_is_not_filled_first() -> None:
     code = (
-        "import bench.training.run, torch; print(torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32,"
+        "import bench.training.run, torch;"
+        " print(torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32,"
         " torch.utils.deterministic.fill_uninitialized_memory)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
