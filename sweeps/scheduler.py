@@ -47,9 +47,9 @@ class Options:
     storage: str | None = None
     study: str | None = None
     limit_s: float | None = None
-    stop_after_s: float | None = None
     detach: bool = False
     launch: Launch | None = None
+    stop_after_s: float | None = None
 
 
 @dataclass

@@ -19,10 +19,11 @@ def batches(module: SpikingModule, data: SequenceData, dense: bool = False) -> I
 
     The input is a batch of events if the network takes them, and always a tensor with ``dense``.
     """
-    if hasattr(data, "form"):
-        events = module.network.takes_events and module.device.type == "cpu" and not dense
-        data.form = "events" if events else "dense"
-    for x, target in data.test_batches():
+    if module.device.type != "cpu":
+        data.place(module.device)
+    elif hasattr(data, "form"):
+        data.form = "events" if module.network.takes_events and not dense else "dense"
+    for x, target in data.placed(data.test_batches()):
         yield x.to(module.device) if isinstance(x, Tensor) else x, target.to(module.device)
 
 

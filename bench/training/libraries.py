@@ -38,7 +38,7 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic mat
 torch.backends.cudnn.allow_tf32 = False  # torch's default computes convolutions and LSTMs on a card in 10 bits
 torch.backends.cuda.matmul.allow_tf32 = False
 # With deterministic algorithms torch fills all new memory with NaN first, a second write of every tensor
-torch.utils.deterministic.fill_uninitialized_memory = False
+torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def device() -> str:

@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.plugins.environments import ClusterEnvironment
 
 # Defaults of Lightning's Trainer, given explicitly: it would take them from variables PL_TRAINER_… otherwise
@@ -15,7 +16,6 @@ DEFAULTS = {
     if parameter.default is not inspect.Parameter.empty
 }
 OURS: dict[str, Any] = {
-    "accelerator": "auto",
     "devices": 1,
     "num_nodes": 1,
     "precision": "32-true",
@@ -69,4 +69,12 @@ class OneProcess(ClusterEnvironment):
 
 def new_trainer(**settings: Any) -> pl.Trainer:
     """A Trainer with ``settings``. Every argument is given, so that no variable of the environment decides one."""
-    return pl.Trainer(**{**DEFAULTS, **OURS, "plugins": [OneProcess()], **settings})
+    chosen = {"accelerator": "cuda" if device().type == "cuda" else "cpu", "plugins": [OneProcess()]}
+    return pl.Trainer(**{**DEFAULTS, **OURS, **chosen, **settings})
+
+
+def device() -> torch.device:
+    """Where trainings run: on the first card that is visible, or on the CPU. Lightning would also take other devices,
+    which lack float64 or deterministic algorithms.
+    """
+    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")

@@ -110,7 +110,7 @@ def test_accuracy_is_read_from_the_card_after_the_last_batch() -> None:
         module = SpikingModule(CONFIG)
         moved(module)
         waits.found.clear()
-        data = SimpleNamespace(test_batches=batches, form="dense")
+        data = SimpleNamespace(test_batches=batches, place=lambda device: None, placed=lambda made: made)
         with pytest.raises(Exception):  # noqa: B017 (a fake tensor has no number to read)
             evaluation.accuracy(module.eval(), data)  # type: ignore[arg-type]
     assert len(taken) == 4

@@ -171,7 +171,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "rnn": {"network": "rnn", "neuron": {"name": ""}, "readout": "linear-last"},
     "tcn": {"network": "tcn", "neuron": {"name": ""}, "readout": "linear-last"},
 }
-PLAIN = {"neuron": {"name": "lif"}, "readout": "spiking", "recurrent": False, "init": "default"}
+PLAIN: dict[str, Any] = {"neuron": {"name": "lif"}, "readout": "spiking", "recurrent": False, "init": "default"}
 
 
 def network_of(kind: str, sizes: Sizes) -> tuple[networks.Network, Tensor]:
@@ -223,9 +223,9 @@ def network_case(kind: str, sizes: Sizes) -> Difference:
 def cases(sizes: Sizes) -> dict[str, Callable[[], Difference]]:
     """Every case by its name."""
     named: dict[str, Callable[[], Difference]] = {}
-    for name, kind in sorted(NEURONS.items()):
+    for name, neuron in sorted(NEURONS.items()):
         named[name] = _case(neuron_case, name, sizes)
-        if kind.inputs == 1 and kind.spiking:  # sums over other outputs depend on their order
+        if neuron.inputs == 1 and neuron.spiking:  # sums over other outputs depend on their order
             named[f"{name}, recurrent"] = _case(recurrent_case, name, sizes)
     for name in ("lif", "celif", "alif"):
         named[f"{name}, float64"] = _case(neuron_case, name, sizes, torch.float64)

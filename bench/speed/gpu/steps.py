@@ -99,7 +99,7 @@ class WholeOutput(nn.Module):
 
     def __init__(self, work: Workload, backend: str) -> None:
         super().__init__()
-        self.linear = nn.Linear(*work.layers)
+        self.linear = nn.Linear(work.layers[0], work.layers[1])
         self.neuron = implementations.build_neuron(work, work.layers[-1])
         self.backend = backend
 
@@ -136,12 +136,12 @@ def timed(step: Step, device: torch.device) -> Times:
     torch.cuda.synchronize()
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
-    start, middle, end = (torch.cuda.Event(enable_timing=True) for _ in range(3))
-    start.record()
+    begin, halfway, end = (torch.cuda.Event(enable_timing=True) for _ in range(3))
+    begin.record()
     between = step.forward()
-    middle.record()
+    halfway.record()
     step.backward(between)
     end.record()
     end.synchronize()
     peak = (torch.cuda.max_memory_allocated() - before) / 2**20
-    return Times(start.elapsed_time(middle), start.elapsed_time(end), peak)
+    return Times(begin.elapsed_time(halfway), begin.elapsed_time(end), peak)
