@@ -18,7 +18,7 @@ SCRIPT = ROOT / "tools" / "on_a_card.sh"
 
 
 def script(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
     environment = {**os.environ, "PATH": path, "PYTHON": sys.executable, **variables}
     return subprocess.run([str(SCRIPT), *arguments], capture_output=True, text=True, env=environment, timeout=500)
 

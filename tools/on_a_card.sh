@@ -130,16 +130,24 @@ for module in (numba, optuna, pandas, torch, triton, wandb): print(module.__name
 
 take() {
   [ $# = 1 ] || die "usage: tools/on_a_card.sh take OUT"
-  local python=${PYTHON:-.venv/bin/python} home=${BENCH_HOME:-.bench} folder
+  local python=${PYTHON:-.venv/bin/python} home=${BENCH_HOME:-.bench} folder conflicts=0
   folder=$(mktemp -d)
   cat "$1"/results.tar.gz.* | tar -C "$folder" -xzf -
-  "$python" -m bench merge "$folder/results"
-  if [ -f "$folder/results/speed-gpu.csv" ]; then cp "$folder/results/speed-gpu.csv" "${BENCH_RESULTS:-results}/"; fi
+  if [ -d "$folder/results/runs" ]; then "$python" -m bench merge "$folder/results" || conflicts=1; fi
+  "$python" - "$folder/results" << 'PYTHON'
+import sys
+from bench import paths
+from bench.speed.gpu import timings
+with paths.using(results=sys.argv[1]):
+    rows = timings.read()
+if rows:
+    timings.write(rows)
+PYTHON
   mkdir -p "$home/experiments"
   for experiment in "$folder"/home/experiments/*/; do
     [ ! -f "$experiment/weights.pt" ] || cp -rn "$experiment" "$home/experiments/"
   done
-  echo "the tables show them after: python -m bench render" >&2
+  return $conflicts
 }
 
 mode=${1:-}

@@ -54,6 +54,15 @@ def test_times_are_merged_by_workload_and_card_and_shown(places: Path) -> None:
     assert "Driver 580.1" in text and "torch 2.11.0" in text
 
 
+def test_the_report_has_a_page_of_times_on_each_card(places: Path) -> None:
+    from bench.report.page import costs
+
+    timings.write([row("lif-seq", "kernels", "3"), row("linear-lif-4096", "kernels", "2", "Card 2")])
+    steps_of_training, others = costs.timed()
+    assert [(t.name, t.device) for t in steps_of_training] == [("lif-seq", "Card 1"), ("linear-lif-4096", "Card 2")]
+    assert others == []
+
+
 def test_the_table_sets_the_kernels_beside_the_loop_the_fastest_peer_and_the_floor() -> None:
     rows = [
         row("lif-rec", "kernels", "20"),

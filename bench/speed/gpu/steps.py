@@ -17,8 +17,8 @@ from bench.speed.peers import PEERS
 from bench.speed.workloads import Workload
 
 # SpikingJelly 2 reads from these which of its kernels it takes; a wheel of it has those in Triton only
-for _name in ("SJ_LIF_CUDA_IMPLEMENTATION", "SJ_PLIF_CUDA_IMPLEMENTATION"):
-    os.environ.setdefault(_name, "triton")
+os.environ.setdefault("SJ_LIF_CUDA_IMPLEMENTATION", "triton")
+os.environ.setdefault("SJ_PLIF_CUDA_IMPLEMENTATION", "triton")
 
 
 class Step(NamedTuple):
