@@ -9,6 +9,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.environments import ClusterEnvironment
 
+from bench.training.background import BackgroundWriter
+
 # Defaults of Lightning's Trainer, given explicitly: it would take them from variables PL_TRAINER_… otherwise
 DEFAULTS = {
     name: parameter.default
@@ -69,8 +71,13 @@ class OneProcess(ClusterEnvironment):
 
 def new_trainer(**settings: Any) -> pl.Trainer:
     """A Trainer with ``settings``. Every argument is given, so that no variable of the environment decides one."""
-    chosen = {"accelerator": "cuda" if device().type == "cuda" else "cpu", "plugins": [OneProcess()]}
+    chosen = {"accelerator": "cuda" if device().type == "cuda" else "cpu", "plugins": plugins()}
     return pl.Trainer(**{**DEFAULTS, **OURS, **chosen, **settings})
+
+
+def plugins() -> list[Any]:
+    """What Lightning's Trainer gets of ours. On a card checkpoints are written while the next epoch runs."""
+    return [OneProcess(), *([BackgroundWriter()] if device().type == "cuda" else [])]
 
 
 def device() -> torch.device:
