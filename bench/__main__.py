@@ -20,6 +20,7 @@ COMMANDS = {
     "cite": "cite:cite",
     "data": "data:data",
     "speed": "speed:speed",
+    "gpu": "gpu:gpu",
     "weights": "weights:weights",
 }
 

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+
+from datamodules.on_card import on_card, pack
 
 Batch = tuple[Tensor, Tensor]  # input [T, B, N], class index [B]
 Make = Callable[[np.ndarray, np.random.Generator], Batch]
@@ -21,6 +26,7 @@ Make = Callable[[np.ndarray, np.random.Generator], Batch]
 TRAIN = 0
 TEST = 1
 VALIDATION = 2
+AHEAD = 2  # batches that the host makes while a card works
 VALIDATION_SEED = 20240325  # of the choice of validation samples
 
 
@@ -35,8 +41,12 @@ class Batches:
     """Iterates over ``count`` samples: ``make(indices, rng)`` gives each batch.
 
     Order and randomness follow from ``seed``, ``stream`` and ``epoch()`` alone, so an interrupted training continues
-    exactly as an uninterrupted one. ``seconds`` is the time taken by ``make`` so far.
+    exactly as an uninterrupted one. ``seconds`` is the time so far that whoever iterates has waited for batches. With
+    ``device`` the batches are on it, ``together`` of them joined to one, and a thread makes them ahead of time.
     """
+
+    device: torch.device | None = None
+    together = 1
 
     def __init__(
         self, count: int, batch_size: int, make: Make, seed: int, stream: int, epoch: Callable[[], int] | None = None
@@ -52,17 +62,44 @@ class Batches:
         self.seconds = 0.0
 
     def __len__(self) -> int:
-        return math.ceil(self.count / self.batch_size)
+        return math.ceil(math.ceil(self.count / self.batch_size) / (self.together if self.device is not None else 1))
 
     def __iter__(self) -> Iterator[Batch]:
         shuffle = self.epoch is not None
         rng = np.random.default_rng([self.seed, self.stream, self.epoch() if self.epoch else 0])
         order = rng.permutation(self.count) if shuffle else np.arange(self.count)
-        for start in range(0, self.count, self.batch_size):
+        parts = [order[start : start + self.batch_size] for start in range(0, self.count, self.batch_size)]
+        made = (self.make(part, rng) for part in parts)
+        batches = made if self.device is None else self._on_card(made, self.device)
+        while True:
             start_time = time.perf_counter()
-            batch = self.make(order[start : start + self.batch_size], rng)
+            batch = next(batches, None)
             self.seconds += time.perf_counter() - start_time
+            if batch is None:
+                return
             yield batch
+
+    def _on_card(self, made: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
+        """The batches on ``device``. One thread makes them in their order, so they are what they are without it."""
+        with ThreadPoolExecutor(1, "batches") as pool:
+            waiting: deque[Future[Batch | None]] = deque()
+            joined: list[Batch] = []
+            while True:
+                while len(waiting) <= AHEAD:
+                    waiting.append(pool.submit(next, made, None))
+                batch = waiting.popleft().result()
+                if batch is not None:
+                    joined.append((on_card(batch[0], device), on_card(batch[1], device)))
+                if joined and (batch is None or len(joined) == self.together):
+                    yield joined[0] if len(joined) == 1 else _join(joined)
+                    joined = []
+                if batch is None:
+                    return
+
+
+def _join(batches: list[Batch]) -> Batch:
+    """One batch of several."""
+    return torch.cat([x for x, _ in batches], 1), torch.cat([target for _, target in batches])
 
 
 class SequenceData(pl.LightningDataModule):
@@ -71,11 +108,13 @@ class SequenceData(pl.LightningDataModule):
     ``validation``: share of the training samples used for validation, chosen by their sorted keys and a fixed seed.
     ``val_dataloader`` gives the sets evaluated every epoch: the test set, then the validation split where there is
     one. ``form``: "dense" tensors, or, where it ``has_events``, "events" (``packed.Events``), which are much cheaper
-    to make. Both forms train the same. A module with an attribute ``steps``, the time steps of a sample, has its
-    dense operations counted.
+    to make, or "small", whatever has the fewest bytes for ``on_card``. All forms train the same. A module with an
+    attribute ``steps``, the time steps of a sample, has its dense operations counted.
     """
 
     form = "dense"
+    device: torch.device | None = None  # of the batches, where they are made for a card
+    together = 1  # batches of an evaluation that are joined to one
 
     @property
     def has_events(self) -> bool:
@@ -107,9 +146,21 @@ class SequenceData(pl.LightningDataModule):
         """The samples kept out by ``validation``, or the set's own split. Raises ``ValueError`` without either."""
         raise ValueError(f"{type(self).__name__} has no validation split")
 
+    def place(self, device: torch.device, together: int = 1) -> None:
+        """Make batches for the card ``device``, and in an evaluation ``together`` of them at a time."""
+        self.device = device
+        self.together = together
+        self.form = "small"
+
+    def placed(self, batches: Batches) -> Batches:
+        """``batches`` on the card that was named to ``place``; as they are without one."""
+        batches.device = self.device
+        batches.together = 1 if batches.stream == TRAIN else self.together
+        return batches
+
     def _register(self, batches: Batches) -> Batches:
         self.loaders.append(batches)
-        return batches
+        return self.placed(batches)
 
     @property
     def seconds(self) -> float:
@@ -160,7 +211,7 @@ class Generated(SequenceData):
     def train_batches(self, epoch: Callable[[], int]) -> Batches:
         def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
             x, target = self.generate(len(indices), rng)
-            return x.float(), target
+            return self._input(x), target
 
         return Batches(self.batches * self.batch_size, self.batch_size, make, self.seed, TRAIN, epoch)
 
@@ -172,12 +223,16 @@ class Generated(SequenceData):
     def test_batches(self) -> Batches:
         return self._fixed(TEST)
 
+    def _input(self, x: Tensor) -> Any:
+        """``x`` as the form asks for: bytes are zeros and ones."""
+        return pack(x) if self.form == "small" and x.dtype == torch.uint8 else x.float()
+
     def _fixed(self, stream: int) -> Batches:
         self.setup()
         x, target = self.fixed[stream]
 
         def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
             chosen = slice(int(indices[0]), int(indices[-1]) + 1)
-            return x[:, chosen].float(), target[chosen]
+            return self._input(x[:, chosen]), target[chosen]
 
         return Batches(len(target), self.batch_size, make, self.test_seed, TEST, None)

@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from datamodules import cache, sources
 from datamodules.base import TEST, TRAIN, Batch, Batches, SequenceData, set_aside
+from datamodules.on_card import LARGEST_SET, Bits, Rows, Stored
 from datamodules.packed import Buffers, PackedSplit
 
 
@@ -49,6 +51,7 @@ class EventData(SequenceData):
         self.sets: dict[str, PackedSplit] = {}
         self.rows: dict[str, np.ndarray] = {}
         self.buffers = Buffers()
+        self.stored: dict[str, Stored] = {}  # splits as bits, where a card has them
 
     @property
     def has_events(self) -> bool:
@@ -82,6 +85,18 @@ class EventData(SequenceData):
         settings = {"transform": type(transform).__name__, **asdict(transform), "limit": limit, **dropping}
         return PackedSplit.of(cache.obtain(self.source, split, settings, build), transform.steps, transform.channels)
 
+    def _small(self, split: str, packed: PackedSplit, chosen: np.ndarray) -> Rows | Bits:
+        """The samples ``chosen`` of a set that stays on the card; their bits, where it is too large to stay there."""
+        if packed.bytes_as_bits(len(packed)) > LARGEST_SET:
+            return Bits(packed.bits(chosen).transpose(0, 1).contiguous(), packed.channels)
+        if split not in self.stored:
+            self.stored[split] = Stored(packed.bits(np.arange(len(packed))))
+
+        def dense(picked: Tensor) -> Tensor:
+            return Bits(picked.transpose(0, 1), packed.channels).dense()
+
+        return Rows(self.stored[split], torch.from_numpy(chosen), dense)
+
     def _batches(self, split: str, seed: int, stream: int, epoch: Callable[[], int] | None) -> Batches:
         self.setup("test" if split == "test" else None)
         packed = self.sets[split]
@@ -89,7 +104,13 @@ class EventData(SequenceData):
 
         def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
             chosen = rows[indices]
-            x: Any = packed.events(chosen) if self.form == "events" else self.buffers.dense(packed, chosen)
+            x: Any
+            if self.form == "small" and packed.binary:
+                x = self._small(split, packed, chosen)
+            elif self.form == "events":
+                x = packed.events(chosen)
+            else:
+                x = self.buffers.dense(packed, chosen)
             return x, packed.labels[torch.from_numpy(chosen)]
 
         return Batches(len(rows), self.batch_size, make, seed, stream, epoch)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from datamodules.base import TEST, TRAIN, Batch, Batches, SequenceData, random_bytes, set_aside
+from datamodules.on_card import Rows, Stored, pack
 from datamodules.sources import MNIST as SOURCE
 from datamodules.sources import read
 
@@ -53,6 +55,8 @@ class MNIST(SequenceData):
         self.steps = steps
         self.limits = {"train": train, "t10k": test}
         self.sets: dict[str, tuple[Tensor, Tensor]] = {}
+        self.stored: dict[str, Stored] = {}  # the images, where a card has them
+        self.levels = Stored(self.level(torch.arange(256).float() / 255)[:, None])
 
     def setup(self, stage: str | None = None) -> None:
         if self.sets:
@@ -67,17 +71,41 @@ class MNIST(SequenceData):
             for name, rows in zip(("train", "validation"), set_aside(len(pixels), self.validation), strict=True):
                 self.sets[name] = pixels[rows], classes[rows]
 
+    def level(self, x: Tensor) -> Tensor:
+        """The input at a pixel of intensity ``x`` in 0..1."""
+        return x
+
+    def looked_up(self, pixels: Tensor) -> Tensor:
+        """The input at ``pixels``, uint8, from the 256 values computed on the CPU: a card divides with another last
+        bit.
+        """
+        return self.levels.on(pixels.device).squeeze(1).index_select(0, pixels.flatten().int()).view(pixels.shape)
+
+    def _rows(self, split: str, chosen: Tensor, form: Callable[[Tensor], Tensor]) -> Rows:
+        """Images ``chosen`` of a split, kept where the batches are."""
+        if split not in self.stored:
+            self.stored[split] = Stored(self.sets[split][0])
+        return Rows(self.stored[split], chosen, form)
+
     def _batches(self, split: str, seed: int, stream: int, epoch: Callable[[], int] | None) -> Batches:
         images, labels = self.sets[split]
 
+        def repeated(pixels: Tensor) -> Tensor:
+            return self.looked_up(pixels).expand(self.steps, *pixels.shape)
+
         def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
             chosen = torch.from_numpy(indices)
-            pixels = images[chosen]
+            small = self.form == "small"
+            x: Any
             if self.encoding == "bernoulli":
+                pixels = images[chosen]
                 shape = (self.steps, *pixels.shape)
-                x = torch.lt(random_bytes(rng, shape), pixels, out=torch.empty(shape))
+                drawn = random_bytes(rng, shape)
+                x = pack(torch.lt(drawn, pixels)) if small else torch.lt(drawn, pixels, out=torch.empty(shape))
+            elif small:
+                x = self._rows(split, chosen, repeated)
             else:
-                x = (pixels.float() / 255).expand(self.steps, *pixels.shape)
+                x = (images[chosen].float() / 255).expand(self.steps, len(chosen), images.shape[1])
             return x, labels[chosen]
 
         return Batches(len(images), self.batch_size, make, seed, stream, epoch)

@@ -44,6 +44,16 @@ def rewrite(out, channels, old, old_first, old_end, places, counts, first, end):
 
 
 @compiled
+def write_bits(out, channels, places, first, end):
+    """Set the bits of the events of each sample in ``out`` [samples, T, ceil(channels / 8)], which is zero."""
+    for b in range(len(first)):
+        for k in range(first[b], end[b]):
+            step = places[k] // channels
+            channel = places[k] - step * channels
+            out[b, step, channel >> 3] |= 0x80 >> (channel & 7)
+
+
+@compiled
 def copy_frames(out, frames, rows):
     """``out`` [T, B, channels] = ``frames`` [samples, T, channels] of these rows."""
     for step in range(out.shape[0]):
@@ -92,7 +102,9 @@ class Events(NamedTuple):
     def dense(self) -> Tensor:
         """``[T, B, N]`` float32."""
         rows = torch.repeat_interleave(
-            torch.arange(len(self.starts) - 1, device=self.starts.device), self.starts.diff()
+            torch.arange(len(self.starts) - 1, device=self.starts.device),
+            self.starts.diff(),
+            output_size=len(self.values),  # the host would ask the card for it
         )
         x = self.values.new_zeros(self.shape)
         x.view(-1)[rows * self.shape[2] + self.channels] = self.values
@@ -128,6 +140,23 @@ class PackedSplit:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def binary(self) -> bool:
+        """Whether a batch has no other values than 0 and 1."""
+        return self.frames is None and not len(self.counts)
+
+    def bytes_as_bits(self, samples: int) -> int:
+        """Bytes that this number of samples takes as bits."""
+        return samples * self.steps * -(-self.channels // 8)
+
+    def bits(self, rows: np.ndarray) -> Tensor:
+        """These samples as bits, uint8 [len(rows), T, ceil(channels / 8)]. Raises ``ValueError`` unless ``binary``."""
+        if not self.binary:
+            raise ValueError("counts and frames are no bits")
+        out = np.zeros((len(rows), self.steps, -(-self.channels // 8)), np.uint8)
+        write_bits(out, self.channels, self.places, *self.range(rows))
+        return torch.from_numpy(out)
 
     def range(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First and last + 1 event of each sample."""

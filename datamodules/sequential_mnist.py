@@ -10,6 +10,7 @@ from torch import Tensor
 
 from datamodules.base import Batch, Batches
 from datamodules.mnist import MNIST
+from datamodules.on_card import Stored
 
 PIXELS = 784
 LEVELS = 40  # grey levels from 0 to 1 whose crossings are spikes
@@ -58,14 +59,15 @@ def crossings(pixels: Tensor) -> Tensor:
     intensity 1, and line 79, the cue, in the 56 steps after the last pixel.
     """
     x = pixels.t().int()[..., None]
-    high = x * (LEVELS - 1) >= 255 * torch.arange(LEVELS - 1)  # whether x / 255 >= level / 39, without rounding
+    levels = torch.arange(LEVELS - 1, device=x.device)
+    high = x * (LEVELS - 1) >= 255 * levels  # whether x / 255 >= level / 39, without rounding
     last = torch.zeros_like(high[:1])  # the last pixel has no next one
     rises = torch.cat([~high[:-1] & high[1:], last])
     falls = torch.cat([high[:-1] & ~high[1:], last])
-    spikes = torch.zeros(len(x) + CUE, x.shape[1], 2 * LEVELS)
-    spikes[: len(x), :, :-1] = torch.cat([rises, falls, x == 255], -1).float()
-    spikes[len(x) :, :, -1] = 1
-    return spikes
+    lines = torch.cat([rises, falls, x == 255], -1).float()
+    shown = torch.nn.functional.pad(lines, (0, 1))  # the cue line is silent
+    cue = torch.nn.functional.pad(lines.new_ones(CUE, x.shape[1], 1), (2 * LEVELS - 1, 0))
+    return torch.cat([shown, cue])
 
 
 def windows(x: Tensor, width: int) -> Tensor:
@@ -74,8 +76,8 @@ def windows(x: Tensor, width: int) -> Tensor:
     The last windows stay at the end.
     """
     steps = len(x)
-    starts = torch.arange(steps).clamp(max=steps - width)
-    return x[starts[:, None] + torch.arange(width), :, 0].transpose(1, 2)
+    starts = torch.arange(steps, device=x.device).clamp(max=steps - width)
+    return x[starts[:, None] + torch.arange(width, device=x.device), :, 0].transpose(1, 2)
 
 
 class SequentialMNIST(MNIST):
@@ -100,7 +102,6 @@ class SequentialMNIST(MNIST):
         test: int | None = None,
     ) -> None:
         steps = PIXELS + (CUE if coding == "lsnn" else 0)
-        super().__init__(batch_size, seed, "current", steps, validation, train, test)
         if coding not in ("pixels", "lsnn"):
             raise ValueError(f"coding {coding!r} is not one of pixels, lsnn")
         if scale not in SCALES:
@@ -109,16 +110,23 @@ class SequentialMNIST(MNIST):
             raise ValueError(f"a window holds 1 to {PIXELS} pixels, got {window}")
         if coding == "lsnn" and (window > 1 or scale != "unit"):
             raise ValueError("LSNN's code is of single pixels in 0..1: window and scale do not go with it")
+        self.scale = scale
+        super().__init__(batch_size, seed, "current", steps, validation, train, test)
         self.order = torch.from_numpy(order(permutation))
+        self.places = Stored(self.order)
         self.coding = coding
         self.window = window
-        self.scale = scale
+
+    def level(self, x: Tensor) -> Tensor:
+        return SCALES[self.scale](x)
 
     def _batches(self, split: str, seed: int, stream: int, epoch: Callable[[], int] | None) -> Batches:
         images, labels = self.sets[split]
 
         def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
             chosen = torch.from_numpy(indices)
+            if self.form == "small":
+                return self._rows(split, chosen, self._shown), labels[chosen]  # type: ignore[return-value]
             pixels = images[chosen][:, self.order]
             if self.coding == "lsnn":
                 return crossings(pixels), labels[chosen]
@@ -126,3 +134,11 @@ class SequentialMNIST(MNIST):
             return windows(x, self.window) if self.window > 1 else x, labels[chosen]
 
         return Batches(len(images), self.batch_size, make, seed, stream, epoch)
+
+    def _shown(self, images: Tensor) -> Tensor:
+        """A batch of ``images``, uint8 [B, 784], on any device."""
+        pixels = images.index_select(1, self.places.on(images.device))
+        if self.coding == "lsnn":
+            return crossings(pixels)
+        x = self.looked_up(pixels.t().contiguous()).unsqueeze(-1)
+        return windows(x, self.window) if self.window > 1 else x

@@ -27,23 +27,23 @@ class Diverged(Exception):
 
 @dataclass
 class Tally:
-    """Sums over the samples of one split."""
+    """Sums over the samples of one split, in float64 where the samples are: the host reads them once, at the end."""
 
-    correct: float = 0.0
-    loss: float = 0.0
+    correct: Tensor | float = 0.0
+    loss: Tensor | float = 0.0
     samples: int = 0
     decides: bool = True  # on a class, rather than a number
 
     def add(self, loss: Tensor, scores: Tensor, target: Tensor) -> None:
-        self.correct += correct(scores, target)
-        self.loss += float(loss) * len(target)
+        self.correct = self.correct + count_correct(scores, target)
+        self.loss = self.loss + loss.double() * len(target)
         self.samples += len(target)
         self.decides = not target.is_floating_point()
 
     def record(self, split: str) -> dict[str, float]:
         """Means, in % for accuracy."""
-        accuracy = {f"{split}/accuracy": 100 * self.correct / self.samples} if self.decides else {}
-        return {f"{split}/loss": self.loss / self.samples, **accuracy}
+        accuracy = {f"{split}/accuracy": 100 * float(self.correct) / self.samples} if self.decides else {}
+        return {f"{split}/loss": float(self.loss) / self.samples, **accuracy}
 
 
 class SpikingModule(pl.LightningModule):
@@ -125,7 +125,7 @@ class SpikingModule(pl.LightningModule):
         if split == "test":
             self.activity.append(torch.stack([*activity.rates, activity.synops]) * len(target))
             if target.dim() == 1 and not target.is_floating_point():
-                self.right.append((scores.argmax(-1) == target).cpu())
+                self.right.append(scores.argmax(-1) == target)
 
     def on_validation_epoch_end(self) -> None:
         count = self.tallies["test"].samples
@@ -146,7 +146,7 @@ class SpikingModule(pl.LightningModule):
                 name: value.detach().to("cpu", copy=True) for name, value in self.network.state_dict().items()
             }
         if self.right:
-            self.correctness |= dict.fromkeys(["last", *best], torch.cat(self.right))
+            self.correctness |= dict.fromkeys(["last", *best], torch.cat(self.right).cpu())
         mean = {"train/loss": float(self.train_loss) / self.train_samples} if self.train_samples else {}
         self.history.append({"epoch": self.current_epoch + 1, **mean, **record, "n_test": count})
         self.log_dict({**record, **{f"spike_rate/layer{i + 1}": r for i, r in enumerate(rates)}})
@@ -195,10 +195,15 @@ def correct(scores: Tensor, target: Tensor) -> float:
 
     With a target at every step it is the sum over samples of the share of steps.
     """
+    return float(count_correct(scores, target))
+
+
+def count_correct(scores: Tensor, target: Tensor) -> Tensor:
+    """The same as a float64 tensor, on the device of ``scores``."""
     if target.is_floating_point():
-        return 0.0
+        return torch.zeros((), dtype=torch.float64, device=scores.device)
     right = scores.argmax(-1) == target
-    return float(right.float().mean(1).sum()) if target.dim() > 1 else int(right.sum())
+    return (right.float().mean(1).sum() if target.dim() > 1 else right.sum()).double()
 
 
 def better(record: dict[str, Any], before: list[dict[str, Any]], split: str) -> bool:

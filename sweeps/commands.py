@@ -61,7 +61,11 @@ def training(command: Callable) -> Callable:
     """The options of a command that trains what is missing: the fields of ``Request``, but for ``threads``."""
     for option in (
         selection,
-        click.option("--workers", type=int, help="Processes. [default: number of cores, at most one an experiment]"),
+        click.option(
+            "--workers",
+            type=int,
+            help="Processes. [default: number of GPUs, or else of cores; at most one an experiment]",
+        ),
         click.option(
             "--set",
             "overrides",
@@ -85,17 +89,39 @@ def training(command: Callable) -> Callable:
 @click.option(
     "--threads", default=1, show_default=True, help="Threads of each process; results depend on it in the last digits."
 )
-def run(**options: Any) -> None:
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to train: auto takes a GPU where there is one, cuda refuses to begin without one.",
+)
+@click.option("--seconds", type=click.FloatRange(1), help="Stop cleanly after this time; the same command goes on.")
+def run(device: str, seconds: float | None, **options: Any) -> None:
     """Train and measure what is missing of TABLES, then render them. The exit code is 0 only if all of it finished."""
-    train(Request(**options))
+    _choose(device)
+    train(Request(**options), seconds=seconds)
 
 
-def train(request: Request, options: Options | None = None) -> None:
-    """Train and measure what is missing, render the tables and print a summary; exits with 75 after a signal."""
+def _choose(device: str) -> None:
+    """Let this command's workers train on ``device``. Raises ``BenchError`` for "cuda" where torch finds no card."""
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    if device == "cuda":
+        import torch  # in this process it starts nothing on the card
+
+        if not torch.cuda.is_available():
+            raise BenchError("torch finds no card here; without --device cuda the CPU trains")
+
+
+def train(request: Request, options: Options | None = None, seconds: float | None = None) -> None:
+    """Train and measure what is missing, render the tables and print a summary; exits with 75 after a signal, and after
+    ``seconds``.
+    """
     from sweeps import collecting, scheduler  # load Optuna, which `bench --help` does not need
     from sweeps.worker import PREEMPTED
 
-    options = options or scheduler.Options()
+    options = options or scheduler.Options(stop_after_s=seconds)
     workers, threads = _processes(request.workers, request.threads)
     tables = expanded(request.tables)
     chosen = selected(tables, request.rows, request.columns, request.measures)
@@ -142,12 +168,19 @@ def _print_ends(request: Request, outcome: Outcome) -> None:
 
 
 def _processes(workers: int | None, threads: int | None) -> tuple[int, int]:
-    """Workers, and threads of each. Raises ``BenchError`` for less than one; warns of more than there are cores."""
+    """Workers, one a card where there are cards, and threads of each.
+
+    Raises ``BenchError`` for less than one; warns of more than there are cores.
+    """
+    from sweeps.pool import gpus  # loads the queue's packages
+
     cores = os.cpu_count() or 1
+    cards = len(gpus())
     for name, number in (("workers", workers), ("threads", threads)):
         if number is not None and number < 1:
             raise BenchError(f"{name} must be at least 1, got {number}")
-    workers = workers or max(1, cores // (threads or 1))
+    # trainings that share a card take turns on it, and its memory: more of them than cards gain little
+    workers = workers or cards or max(1, cores // (threads or 1))
     threads = threads or max(1, cores // workers)
     if workers * threads > cores:
         click.echo(

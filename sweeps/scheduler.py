@@ -39,9 +39,9 @@ Launch = Callable[[Queue, int], Callable[[], bool]]
 class Options:
     """Which queue a run uses, and how.
 
-    ``limit_s``: seconds an experiment may take. ``detach``: come back once all is queued. ``launch`` is called with the
-    queue and the number of experiments instead of starting workers here. It gives a function that tells whether its
-    workers are there (those of a cluster, say).
+    ``limit_s``: seconds an experiment may take. ``stop_after_s``: seconds after which the run stops as after a signal.
+    ``detach``: come back once all is queued. ``launch`` is called with the queue and the number of experiments instead
+    of starting workers here. It gives a function that tells whether its workers are there (those of a cluster, say).
     """
 
     storage: str | None = None
@@ -49,6 +49,7 @@ class Options:
     limit_s: float | None = None
     detach: bool = False
     launch: Launch | None = None
+    stop_after_s: float | None = None
 
 
 @dataclass
@@ -146,9 +147,14 @@ class Scheduler:
         self.reported_waiting = False
 
     def run(self) -> Outcome:
+        started = time.monotonic()
+        limit = self.options.stop_after_s
         try:
             self._check_clock()
             while not self.stop_request.reason:
+                if limit is not None and time.monotonic() - started > limit:
+                    self.stop_request.set(f"--seconds {limit:g}")
+                    break
                 if time.monotonic() > self.plan_due and not self._plan():
                     break
                 for message in self.pool.messages(1.0):

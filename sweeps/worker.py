@@ -265,7 +265,7 @@ def main(queue: dict[str, Any], threads: int, pipe: Any, gpu: str | None, option
         except OSError:  # stop: nobody would see what this process computes
             stop_request.set("the command that started it is gone")
 
-    for package in ("bench", "datamodules"):
+    for package in ("bench", "datamodules", "lightning_modules"):
         logging.getLogger(package).addHandler(_WarningSender(send))
     try:
         opened = Queue(**queue, wait=patience())

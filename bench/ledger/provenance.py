@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import platform
 import re
 import subprocess
@@ -31,8 +32,10 @@ COLUMNS = [*FIRST_COLUMNS, *NUMERICAL_PACKAGES, "processor", *LIBRARIES]
 
 @cache
 def git() -> tuple[str, bool | None]:
-    """Commit (12 digits) and whether the code differs from it; results and untracked files aside. ``("", None)``
-    outside a checkout.
+    """Commit (12 digits) and whether the code differs from it; results and untracked files aside.
+
+    Outside a checkout, in a copy without git's folder, they are those of ``BENCH_COMMIT`` ("commit", or
+    "commit+changes"), else ``("", None)``.
 
     Read once a process, at its start: what is checked out later is not what runs.
     """
@@ -47,7 +50,8 @@ def git() -> tuple[str, bool | None]:
             run("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
         )
     except (OSError, subprocess.CalledProcessError):
-        return "", None
+        commit, _, changes = os.environ.get("BENCH_COMMIT", "").strip().partition("+")
+        return commit, bool(changes) if commit else None
 
 
 @cache

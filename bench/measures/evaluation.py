@@ -11,7 +11,7 @@ from bench.training.trained import NotApplicable, Trained
 from datamodules.base import SequenceData
 from lightning_modules.networks.dense import Dense
 from lightning_modules.scan import Input
-from lightning_modules.spiking import SpikingModule, correct
+from lightning_modules.spiking import SpikingModule, count_correct
 
 
 def batches(module: SpikingModule, data: SequenceData, dense: bool = False) -> Iterator[tuple[Input, Tensor]]:
@@ -19,22 +19,23 @@ def batches(module: SpikingModule, data: SequenceData, dense: bool = False) -> I
 
     The input is a batch of events if the network takes them, and always a tensor with ``dense``.
     """
-    if hasattr(data, "form"):
-        events = module.network.takes_events and module.device.type == "cpu" and not dense
-        data.form = "events" if events else "dense"
-    for x, target in data.test_batches():
+    if module.device.type != "cpu":
+        data.place(module.device)
+    elif hasattr(data, "form"):
+        data.form = "events" if module.network.takes_events and not dense else "dense"
+    for x, target in data.placed(data.test_batches()):
         yield x.to(module.device) if isinstance(x, Tensor) else x, target.to(module.device)
 
 
 @torch.no_grad()
 def accuracy(module: SpikingModule, data: SequenceData) -> tuple[float, int]:
     """Test accuracy in %, rounded as in the training history, and the number of samples."""
-    right = 0.0
+    right = torch.zeros((), dtype=torch.float64, device=module.device)  # read once, at the end
     samples = 0
     for x, target in batches(module, data):
-        right += correct(module.objective(module(x), target, **module.loss_settings)[1], target)
+        right = right + count_correct(module.objective(module(x), target, **module.loss_settings)[1], target)
         samples += len(target)
-    return round(100 * right / samples, 4), samples
+    return round(100 * float(right) / samples, 4), samples
 
 
 @torch.no_grad()

@@ -29,11 +29,13 @@ def training_batches(trained: Trained, module: SpikingModule, samples: int) -> l
     data = trained.data(**changes)
     data.seed = SEED
     data.batch_size = min(samples, BATCH)
-    if data.has_events and module.network.takes_events and module.device.type == "cpu":
+    if module.device.type != "cpu":
+        data.place(module.device)
+    elif data.has_events and module.network.takes_events:
         data.form = "events"
     batches = [
         (x.to(module.device) if isinstance(x, Tensor) else x, target.to(module.device))
-        for x, target in islice(data.train_batches(lambda: 0), samples // data.batch_size)
+        for x, target in islice(data.placed(data.train_batches(lambda: 0)), samples // data.batch_size)
     ]
     if (available := sum(len(target) for _, target in batches)) != samples:
         raise ValueError(f"{samples} training samples are needed, {available} are there")

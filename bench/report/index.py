@@ -15,6 +15,7 @@ from bench.spec.predicates import CLEAR
 from bench.spec.table import Paper
 from bench.spec.task import BUDGETS
 from bench.speed import timings
+from bench.speed.gpu import timings as gpu_timings
 from bench.speed.workloads import WORKLOADS
 
 LINKS = {"svg": "SVG", "pdf": "PDF", "csv": "data"}  # endings of a figure's files -> titles of their links
@@ -35,6 +36,7 @@ def index(lines: Iterable[Line]) -> str:
             *_legend(),
             *_pictures(ledger),
             *_speed(),
+            *gpu_timings.section(),
             *_how_to_read(),
         ]
     )

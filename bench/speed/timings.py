@@ -27,7 +27,7 @@ def read() -> list[dict[str, str]]:
     rows = [dict(zip(header, row, strict=True)) for row in texts]
     for number, row in enumerate(rows, start=2):
         for name in NUMBERS:
-            if row[name] and not _is_number(row[name]):
+            if row[name] and not is_number(row[name]):
                 raise BenchError(f"{path}:{number}: {name} is {row[name]!r}, not a number; {REMEDY}")
     return rows
 
@@ -37,7 +37,8 @@ def _header_problem(header: list[str]) -> str:
     return "" if known else f"the header is not that of times ({', '.join(COLUMNS[:4])}, …)"
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether ``text`` is a finite number."""
     try:
         return math.isfinite(float(text))
     except ValueError:

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers.logger import Logger
 
 from bench.training import memory
+from bench.training.background import BackgroundWriter
 from bench.training.tracking import Tracker
 from lightning_modules.spiking import SpikingModule
 
@@ -72,7 +74,11 @@ class ProgressMonitor(Callback):
             )
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        started = time.perf_counter()
+        if module.device.type == "cuda":
+            torch.cuda.synchronize()  # the steps of this epoch are queued, and belong to the training
         self.part_started = time.perf_counter()
+        self.profile.steps += self.part_started - started
 
     def on_validation_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         self.check()
@@ -115,7 +121,7 @@ class Cost(Callback):
 
 class Checkpoint(Callback):
     """Saves the state after every epoch. The file is replaced whole, so that a killed training loses one epoch at
-    most.
+    most; on a card, where ``BackgroundWriter`` writes it, two.
     """
 
     def __init__(self, path: Path, profile: Profile) -> None:
@@ -124,9 +130,12 @@ class Checkpoint(Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         started = time.perf_counter()
-        new = self.path.with_suffix(".new")
-        trainer.save_checkpoint(new)
-        os.replace(new, self.path)
+        if isinstance(trainer.strategy.checkpoint_io, BackgroundWriter):
+            trainer.save_checkpoint(self.path)
+        else:
+            new = self.path.with_suffix(".new")
+            trainer.save_checkpoint(new)
+            os.replace(new, self.path)
         self.profile.checkpoints += time.perf_counter() - started
 
 

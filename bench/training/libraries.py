@@ -35,6 +35,10 @@ FEWER_BITS = (
 for _name in FEWER_BITS:
     os.environ.pop(_name, None)
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products on CUDA
+torch.backends.cudnn.allow_tf32 = False  # torch's default computes convolutions and LSTMs on a card in 10 bits
+torch.backends.cuda.matmul.allow_tf32 = False
+# With deterministic algorithms torch fills all new memory with NaN first, a second write of every tensor
+torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def device() -> str:

@@ -31,6 +31,7 @@ from bench.training.callbacks import Check, Checkpoint, Cost, MetricLogger, Prof
 from bench.training.libraries import device, libraries
 from bench.training.tracking import Compare, Tracker
 from bench.training.trained import NotApplicable, Reading, Trained
+from bench.training.trainer import device as training_device
 from bench.training.trainer import new_trainer
 from datamodules.base import SequenceData
 from datamodules.sources import DataError
@@ -38,6 +39,7 @@ from lightning_modules.scan import scan
 from lightning_modules.spiking import Diverged, SpikingModule
 
 log = logging.getLogger(__name__)
+EVALUATED_TOGETHER = 4  # batches of an evaluation on a card, which one of them does not fill
 
 
 def run(
@@ -59,6 +61,7 @@ def run(
     checkpoint stays. ``kind``, ``context`` and ``compare`` are for W&B, see ``tracking.Tracker``.
     """
     torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)  # the Trainer's setting, for measures of kept weights too
     environment = provenance.environment(device(), threads, libraries())
     tracker = Tracker(experiment, kind, {"environment": environment, "device": device()}, context, compare)
     attempt = _Attempt(
@@ -250,7 +253,7 @@ def _train(
     data.setup("fit")
     pl.seed_everything(experiment.seed, verbose=False)
     module = SpikingModule(config)
-    data.form = "events" if data.has_events and module.network.takes_events else "dense"
+    _choose_form(data, module)
     usable = _usable(checkpoint, config)
     tracker.start(resume=usable, parameters=module.network.parameter_count)
     trainer = new_trainer(
@@ -265,6 +268,20 @@ def _train(
     profile.data = data.seconds
     _check_whole(module, trainer.global_step, data)
     return module, trainer.global_step
+
+
+def _choose_form(data: SequenceData, module: SpikingModule) -> None:
+    """Let ``data`` make batches for where ``module`` is trained: on the CPU events for a network that takes them.
+
+    A network whose states are drawn at every pass draws those of a test batch for its place in it: such batches are not
+    joined.
+    """
+    device = training_device()
+    if device.type == "cuda":
+        drawn = getattr(module.network, "start", "own") != "own"
+        data.place(device, together=1 if drawn else EVALUATED_TOGETHER)
+    else:
+        data.form = "events" if data.has_events and module.network.takes_events else "dense"
 
 
 def _check_whole(module: SpikingModule, steps: int, data: SequenceData) -> None:

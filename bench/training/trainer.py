@@ -6,7 +6,10 @@ import inspect
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.plugins.environments import ClusterEnvironment
+
+from bench.training.background import BackgroundWriter
 
 # Defaults of Lightning's Trainer, given explicitly: it would take them from variables PL_TRAINER_… otherwise
 DEFAULTS = {
@@ -15,7 +18,6 @@ DEFAULTS = {
     if parameter.default is not inspect.Parameter.empty
 }
 OURS: dict[str, Any] = {
-    "accelerator": "auto",
     "devices": 1,
     "num_nodes": 1,
     "precision": "32-true",
@@ -69,4 +71,17 @@ class OneProcess(ClusterEnvironment):
 
 def new_trainer(**settings: Any) -> pl.Trainer:
     """A Trainer with ``settings``. Every argument is given, so that no variable of the environment decides one."""
-    return pl.Trainer(**{**DEFAULTS, **OURS, "plugins": [OneProcess()], **settings})
+    chosen = {"accelerator": "cuda" if device().type == "cuda" else "cpu", "plugins": plugins()}
+    return pl.Trainer(**{**DEFAULTS, **OURS, **chosen, **settings})
+
+
+def plugins() -> list[Any]:
+    """What Lightning's Trainer gets of ours. On a card checkpoints are written while the next epoch runs."""
+    return [OneProcess(), *([BackgroundWriter()] if device().type == "cuda" else [])]
+
+
+def device() -> torch.device:
+    """Where trainings run: on the first card that is visible, or on the CPU. Lightning would also take other devices,
+    which lack float64 or deterministic algorithms.
+    """
+    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from lightning_modules.neurons import NEURONS, Neuron
@@ -117,5 +118,5 @@ _KINDS: dict[type, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int,
 def input_rate(x: Input) -> Tensor:
     """Mean spikes per input and step; 0 for an analog input (anything but 0/1), which causes no synaptic operations."""
     values = x if isinstance(x, Tensor) else x.values
-    spikes = bool(((values == 0) | (values == 1)).all())
-    return values.sum() / math.prod(x.shape) if spikes else values.new_zeros(())
+    spikes = ((values == 0) | (values == 1)).all()
+    return torch.where(spikes, values.sum() / math.prod(x.shape), 0.0)

@@ -134,10 +134,13 @@ class Dense(Network):
 
     @staticmethod
     def _drawn(spec: scan.Dense, batch: int, generator: torch.Generator | None) -> scan.Dense:
-        """``spec`` with a state from U(0, 1), drawn on the CPU: the same on every device."""
+        """``spec`` with a state from U(0, 1), drawn on the CPU: the same on every device.
+
+        The host does not wait for a copy to a card: the memory is not pinned, so it can be freed at once.
+        """
         assert spec.weight is not None
         like = spec.neuron.initial_state(batch, spec.weight)
-        state = [torch.rand(part.shape, generator=generator).to(part) for part in like]
+        state = [torch.rand(part.shape, generator=generator).to(part, non_blocking=True) for part in like]
         return spec._replace(state=like._make(state), previous=state[-1])
 
     def read_out(self, result: scan.Stacked) -> Tensor:

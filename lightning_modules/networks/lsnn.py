@@ -108,7 +108,7 @@ class LSNNNetwork(Network):
         age = torch.clamp(steps - self.last - past, min=0)  # steps until the first of them
         # (1 - d) times the geometric sum of what is left of a spike
         weight = self.decay**age * (1 - self.decay**reach) / self.last
-        filtered = (weight.to(spikes) @ spikes.flatten(1)).view(spikes.shape[1:])
+        filtered = (weight.to(spikes, non_blocking=True) @ spikes.flatten(1)).view(spikes.shape[1:])
         return filtered @ self.head.matrix.t()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ class LSNNNetwork(Network):
         assert result.output is not None
         per_neuron = result.means[0].mean(0) * len(x)
         analog = input_rate(x) == 0
-        arriving = x.new_zeros(()) if analog else x.sum(0).mean(0) @ self.incoming.fan_out
+        arriving = torch.where(analog, 0.0, x.sum(0).mean(0) @ self.incoming.fan_out)
         synops = arriving + per_neuron @ (self.recurrent.fan_out + self.head.fan_out)
         return self.read_out(result.output)[None], Activity([result.means[0].mean()], synops)
 

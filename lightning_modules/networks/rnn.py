@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -81,8 +82,9 @@ class RNN(Network):
 
     def hidden(self, x: Tensor) -> Tensor:
         """The last recurrent layer's output, ``[T, B, inputs] -> [T, B, size]``."""
-        for unit in self.cells:
-            x = unit(x)[0]
+        with differentiable(x, self.training):
+            for unit in self.cells:
+                x = unit(x)[0]
         return x
 
     def read_out(self, h: Tensor) -> Tensor:
@@ -100,3 +102,12 @@ class RNN(Network):
     def forward(self, x: Tensor) -> Tensor:
         """``[T, B, inputs] -> [T, B, outputs]``, or ``[1, B, outputs]`` for a readout of the mean or the last step."""
         return self.read_out(self.hidden(x))
+
+
+def differentiable(x: Tensor, training: bool) -> AbstractContextManager:
+    """Where torch's recurrent layers have a gradient for ``x``: in evaluation cuDNN's have none, and torch's own serve
+    in their place.
+    """
+    if x.is_cuda and torch.is_grad_enabled() and not training:
+        return torch.backends.cudnn.flags(enabled=False)
+    return nullcontext()

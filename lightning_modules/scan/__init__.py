@@ -7,15 +7,16 @@ layers in one pass over time, which is the fastest: nothing of size [T, B, N] pa
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from importlib.util import find_spec
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from lightning_modules.neurons.base import Neuron
-from lightning_modules.scan import delayed_layer, event_input
+from lightning_modules.scan import delayed_layer, event_input, outcomes
 from lightning_modules.scan.checks import check
 from lightning_modules.scan.event_input import EventInput, Input
 from lightning_modules.scan.fused import Dense, Options, run_fused, run_gpu
@@ -25,6 +26,8 @@ from lightning_modules.scan.trace import NotFusable
 
 log = logging.getLogger(__name__)
 _warned: set[str] = set()
+_chosen: list[str] = []  # what "auto" means now, the innermost ``using`` last
+_cards: dict[torch.device, str] = {}  # the backend of each card
 
 
 class Stacked(NamedTuple):
@@ -68,8 +71,9 @@ def scan_stack(
     reach neurons through an input of 0.
 
     ``backend``: ``auto`` takes the fused kernels for the input's device and falls back to the loop, with one warning,
-    for a step that cannot be fused; ``cpu`` and ``gpu`` refuse such a step; ``loop`` is the plain PyTorch loop. Raises
-    ``ValueError`` for shapes, dtypes, devices or names that do not fit.
+    for a step that cannot be fused, and on a card that has not passed the check of its kernels; ``cpu`` and ``gpu``
+    refuse such a step; ``loop`` is the plain PyTorch loop. Raises ``ValueError`` for shapes, dtypes, devices or names
+    that do not fit.
     """
     events = None if isinstance(x, Tensor) else x
     inputs = (x if isinstance(x, Tensor) else event_input.placeholder(x),)
@@ -170,7 +174,9 @@ def _run(
     events: EventInput | None = None,
 ) -> Stacked:
     """Run on the ``requested`` backend. With ``events`` the only input is a placeholder of their shape."""
-    backend = _available(inputs[0].device.type) if requested == "auto" else requested
+    if requested == "auto" and _chosen:
+        requested = _chosen[-1]
+    backend = _available(inputs[0].device) if requested == "auto" else requested
     if events is not None and (backend != "cpu" or any(layer.delayed for layer in layers)):
         inputs = (events.dense(),)
         events = None
@@ -231,10 +237,26 @@ def _delayed(
     return Stacked(*delayed_layer.run_loop(layer, inputs, options, probe))
 
 
-def _available(device: str) -> str:
-    """The fastest backend for tensors on ``device``."""
-    backend = {"cpu": "cpu", "cuda": "gpu"}.get(device, "loop")
-    return "loop" if backend == "gpu" and find_spec("triton") is None else backend
+@contextmanager
+def using(backend: str) -> Iterator[None]:
+    """Within the ``with`` block ``auto`` means ``backend``, for networks that leave the choice to the scan."""
+    _chosen.append(backend)
+    try:
+        yield
+    finally:
+        _chosen.pop()
+
+
+def _available(device: torch.device) -> str:
+    """The fastest backend for tensors on ``device`` that can be trusted there."""
+    if device.type != "cuda":
+        return "cpu" if device.type == "cpu" else "loop"
+    if device not in _cards:
+        problem = outcomes.problem(device)
+        _cards[device] = "loop" if problem else "gpu"
+        if problem:
+            log.warning("the kernels for the GPU are not used (%s): neurons run on the slower PyTorch loop", problem)
+    return _cards[device]
 
 
 def _warn_once(layers: Sequence[Dense], error: NotFusable) -> None:
@@ -268,4 +290,15 @@ def _loop(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options,
     return Stacked(scanned.output if options.output else None, means, states, scanned.recorded)
 
 
-__all__ = ["Dense", "EventInput", "Input", "Scanned", "Stacked", "compile_seconds", "scan", "scan_dense", "scan_stack"]
+__all__ = [
+    "Dense",
+    "EventInput",
+    "Input",
+    "Scanned",
+    "Stacked",
+    "compile_seconds",
+    "scan",
+    "scan_dense",
+    "scan_stack",
+    "using",
+]

@@ -66,6 +66,23 @@ def test_batches_of_events_train_the_same_weights_and_cost_no_dense_batch(
     assert results[0] == results[1]
 
 
+def test_batches_for_a_card_train_the_same_weights(nmnist: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a card they are bits of a set that stays there, made ahead by a thread; evaluations take several at a time."""
+    experiment = Experiment(nmnist, LIF, 0, "smoke")
+    results = []
+    for placed in (False, True):
+        if placed:
+            monkeypatch.setattr(run, "_choose_form", lambda data, module: data.place(module.device, 4))
+        lines, _ = run.run(experiment, (ACCURACY,))
+        assert {line.status for line in lines} == {"ok"}, lines
+        history = trained.load(experiment).history  # type: ignore[union-attr]
+        losses = [record["test/loss"] for record in history]
+        results.append((lines[0].checkpoint_sha256, lines[0].value, [record["n_test"] for record in history], losses))
+        (trained.folder(experiment) / "weights.pt").unlink()
+    assert results[0][:3] == results[1][:3]
+    assert results[0][3] == pytest.approx(results[1][3], rel=1e-6)
+
+
 def test_a_set_with_a_validation_split_has_its_epoch_chosen_by_it_too(ssc: Task) -> None:
     lines = by_protocol(ssc)
     assert list(lines) == ["last", "best_test", "best_val"]

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
+import torch
 
+from bench.measures import ACCURACY
+from bench.papers.roles.models import LIF
+from bench.papers.roles.tasks import XOR
+from bench.spec.experiment import Experiment
+from bench.training import run, trained
+from bench.training import trainer as trainer_module
+from bench.training.background import BackgroundWriter
 from bench.training.trainer import new_trainer
 from tests.conftest import ROOT
 
@@ -59,3 +69,65 @@ def test_kernels_are_compiled_even_where_numba_is_told_not_to() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "Dispatcher" in done.stdout
+
+
+def test_products_on_a_card_have_all_bits_and_new_memory_is_not_filled_first() -> None:
+    code = (
+        "import bench.training.run, torch;"
+        " print(torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32,"
+        " torch.utils.deterministic.fill_uninitialized_memory)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == ["False"] * 3, done.stderr
+
+
+@pytest.fixture
+def written_behind(monkeypatch: pytest.MonkeyPatch) -> list[BackgroundWriter]:
+    """Trainings write their checkpoints as on a card; the writers."""
+    writers: list[BackgroundWriter] = []
+
+    def plugins() -> list[object]:
+        writers.append(BackgroundWriter())
+        return [trainer_module.OneProcess(), writers[-1]]
+
+    monkeypatch.setattr(trainer_module, "plugins", plugins)
+    return writers
+
+
+def test_checkpoints_of_a_card_are_written_by_a_thread_and_a_stopped_training_goes_on_from_them(
+    places: Path, written_behind: list[BackgroundWriter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = replace(XOR, budgets={"smoke": {"epochs": 3, "batch_size": 20, "data_settings": {"batches": 2, "test": 20}}})
+    experiment = Experiment(task, LIF, 0, "smoke")
+    whole, _ = run.run(experiment, (ACCURACY,))
+    (trained.folder(experiment) / "weights.pt").unlink()
+    checks = iter(range(100))
+
+    def stop() -> None:
+        if next(checks) == 8:  # after the first epoch's batches and evaluation, in a later one
+            raise SystemExit(75)
+
+    with pytest.raises(SystemExit):
+        run.run(experiment, (ACCURACY,), check=stop)
+    assert written_behind[-1].pending is None  # the end of the training has waited for it
+    saved = torch.load(trained.checkpoint_file(experiment), weights_only=True)
+    assert 1 <= len(saved["history"]) < 3
+    again, _ = run.run(experiment, (ACCURACY,))
+    assert [line.checkpoint_sha256 for line in again] == [line.checkpoint_sha256 for line in whole]
+
+
+def test_a_snapshot_is_not_changed_by_what_follows_and_a_failed_write_is_told(tmp_path: Path) -> None:
+    weights = torch.zeros(2)
+    history = [{"epoch": 1}]
+    content = {"state": {"weights": weights}, "history": history, "pair": (1, weights)}
+    writer = BackgroundWriter()
+    writer.save_checkpoint(content, tmp_path / "a.ckpt")
+    weights += 1
+    history.append({"epoch": 2})
+    writer.wait()
+    kept = torch.load(tmp_path / "a.ckpt", weights_only=True)
+    assert kept["state"]["weights"].tolist() == kept["pair"][1].tolist() == [0, 0]
+    assert kept["history"] == [{"epoch": 1}]
+    writer.save_checkpoint(content, tmp_path / "a.ckpt" / "b.ckpt")  # a file is no folder
+    with pytest.raises(OSError, match="a.ckpt"):
+        writer.teardown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -235,3 +236,24 @@ def test_offline_runs_are_uploaded_each_once_in_commands_of_a_limited_length(
         cli(["wandb", "sync"], standalone_mode=False)
     assert [name for part in uploaded for name in part] == list(map(str, folders)) and len(uploaded) == calls
     assert end.value.code == int(calls > 1)
+
+
+def test_each_card_gets_one_worker(ran: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert CliRunner().invoke(commands.run, ["roles-6", "--column", "XOR", "--budget", "smoke"]).exit_code
+    assert ran == [(2, 1)]
+
+
+def test_a_run_on_the_cpu_shows_no_card_to_its_workers(
+    ran: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    CliRunner().invoke(commands.run, ["roles-6", "--column", "XOR", "--budget", "smoke", "--device", "cpu"])
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
+    assert ran == [(8, 1)]
+
+
+def test_a_run_on_a_card_does_not_begin_without_one(ran: list[tuple[int, int]]) -> None:
+    refused = CliRunner().invoke(commands.run, ["roles-6", "--budget", "smoke", "--device", "cuda"])
+    assert "torch finds no card here" in str(refused.exception)
+    assert ran == []

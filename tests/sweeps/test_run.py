@@ -319,3 +319,9 @@ def test_a_data_file_of_the_right_size_but_wrong_content_fails_its_cells_and_no_
     assert "train-images" in done.stderr
     assert "Traceback" not in done.stderr
     assert {line["status"] for line in lines(places)} == {"ok"}
+
+
+def test_a_run_stops_when_its_seconds_are_over_and_says_how_to_go_on(places: Path) -> None:
+    done = bench(*SMOKE, "--workers", "1", "--seconds", "1")
+    assert done.returncode == 75
+    assert "stopped by --seconds 1; the same command goes on from each experiment's last epoch" in done.stderr

@@ -15,7 +15,8 @@ from bench.report.page.grid import Grid, GridCell, grid_cell
 from bench.report.verdict import Finding, duration
 from bench.spec.table import Cell, Table
 from bench.speed import timings
-from bench.speed.workloads import WORKLOADS
+from bench.speed.gpu import timings as gpu_timings
+from bench.speed.gpu.workloads import CARD_WORKLOADS
 from datamodules.sources import SOURCES
 
 MACHINE = ("device", "machine", "processor", "threads", "torch", "date", "git_commit")  # of a row of speed.csv
@@ -45,13 +46,13 @@ class Timed:
 
 
 def timed() -> tuple[list[Timed], list[Timed]]:
-    """Training steps by workload and machine, and the other measurements of ``results/speed.csv``."""
-    rows = [row for row in timings.read() if row["median_ms"]]
+    """Training steps by workload and machine, on cards too, and the other measurements of ``results/speed.csv``."""
+    rows = [row for row in [*timings.read(), *gpu_timings.read()] if row["median_ms"]]
     groups: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in rows:
         groups.setdefault((row["workload"], _machine(row)), []).append(row)
     made = [_timed(name, machine, group) for (name, machine), group in groups.items()]
-    return [t for t in made if t.name in WORKLOADS], [t for t in made if t.name not in WORKLOADS]
+    return [t for t in made if t.name in CARD_WORKLOADS], [t for t in made if t.name not in CARD_WORKLOADS]
 
 
 def _machine(row: Mapping[str, str]) -> str:
@@ -76,7 +77,11 @@ def _timed(name: str, machine: str, rows: list[dict[str, str]]) -> Timed:
         for row in rows
     )
     return Timed(
-        name, WORKLOADS[name].about if name in WORKLOADS else "", rows[0].get("device") or "cpu", machine, bars
+        name,
+        CARD_WORKLOADS[name].about if name in CARD_WORKLOADS else "",
+        rows[0].get("device") or "cpu",
+        machine,
+        bars,
     )
 
 
