@@ -46,8 +46,9 @@ class Dense(NamedTuple):
     @property
     def flight_steps(self) -> int:
         """``depth``, or what it is by default."""
-        given = [int(part.max()) for part in (self.delays, self.recurrent_delays) if part is not None]
-        return max(given, default=0) + 1 if self.depth is None else self.depth
+        if self.depth is not None:
+            return self.depth
+        return max(int(part.max()) for part in (self.delays, self.recurrent_delays) if part is not None) + 1
 
 
 class Options(NamedTuple):
