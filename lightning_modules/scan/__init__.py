@@ -174,13 +174,14 @@ def _run(
     events: EventInput | None = None,
 ) -> Stacked:
     """Run on the ``requested`` backend. With ``events`` the only input is a placeholder of their shape."""
-    if requested == "auto" and _chosen:
+    delayed = any(layer.delayed for layer in layers)
+    if requested == "auto" and _chosen and not (delayed and _chosen[-1] == "gpu"):
         requested = _chosen[-1]
     backend = _available(inputs[0].device) if requested == "auto" else requested
-    if events is not None and (backend != "cpu" or any(layer.delayed for layer in layers)):
+    if events is not None and (backend != "cpu" or delayed):
         inputs = (events.dense(),)
         events = None
-    if any(layer.delayed for layer in layers):
+    if delayed:
         return _layer_by_layer(layers, inputs, options, probe, requested)
     if backend != "loop":
         try:
@@ -239,7 +240,10 @@ def _delayed(
 
 @contextmanager
 def using(backend: str) -> Iterator[None]:
-    """Within the ``with`` block ``auto`` means ``backend``, for networks that leave the choice to the scan."""
+    """Within the ``with`` block ``auto`` means ``backend``, for networks that leave the choice to the scan.
+
+    Delays keep ``auto`` where ``backend`` is ``gpu``, which has none.
+    """
     _chosen.append(backend)
     try:
         yield
