@@ -220,6 +220,13 @@ class Database(RDBStorage):
         )
         return [(trial, float(value)) for trial, value in rows]
 
+    def still_waiting(self, trial_ids: Sequence[int]) -> set[int]:
+        """Ids of those of the trials that wait."""
+        question = sqlalchemy.text(
+            "SELECT trial_id FROM trials WHERE state = 'WAITING' AND trial_id IN :ids"
+        ).bindparams(sqlalchemy.bindparam("ids", expanding=True))
+        return {trial for part in _parts(trial_ids) for (trial,) in self.query(question, ids=part)}
+
     def states(self, study_id: int) -> list[tuple[int, int, TrialState]]:
         """(trial id, number, state) of every trial, by number."""
         rows = self.query(
@@ -252,12 +259,13 @@ class Database(RDBStorage):
                 trials[trial_id].attributes[key] = _loads(value)
         return list(trials.values())
 
-    def records(self, trial_ids: Sequence[int]) -> dict[int, Any]:
-        """The system attribute "record" of those trials that have one, by id."""
+    def system_values(self, key: str, trial_ids: Sequence[int]) -> dict[int, Any]:
+        """The system attribute ``key`` of those trials that have it, by id."""
         question = sqlalchemy.text(
-            "SELECT trial_id, value_json FROM trial_system_attributes WHERE key = 'record' AND trial_id IN :ids"
+            "SELECT trial_id, value_json FROM trial_system_attributes WHERE key = :key AND trial_id IN :ids"
         ).bindparams(sqlalchemy.bindparam("ids", expanding=True))
-        return {i: json.loads(text) for part in _parts(trial_ids) for i, text in self.query(question, ids=part)}
+        rows = (row for part in _parts(trial_ids) for row in self.query(question, ids=part, key=key))
+        return {trial: json.loads(text) for trial, text in rows}
 
     def attributes(self, trial_ids: Sequence[int]) -> dict[int, Attributes]:
         """All user attributes of the trials, by id."""
