@@ -22,7 +22,7 @@ from optuna.trial import TrialState, create_trial
 
 from bench.errors import BenchError
 from sweeps.optuna_private import JOURNAL_FIELDS, trial_id
-from sweeps.queued_trial import Attributes, NewTrial, QueuedTrial, Selector
+from sweeps.queued_trial import Attributes, NewTrial, QueuedTrial, Selector, StoredTrial
 
 
 class _Lock(JournalFileSymlinkLock):
@@ -189,6 +189,10 @@ class Journal(JournalStorage):
     def waiting(self, study_id: int) -> list[tuple[int, float]]:
         trials = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.WAITING,))
         return [(trial_id(t), float(t.system_attrs.get("expected_s", 0.0))) for t in trials]
+
+    def stored(self, trial_id: int) -> StoredTrial:
+        trial = self.get_trial(trial_id)
+        return StoredTrial(trial.number, trial.state, trial.user_attrs, trial.system_attrs)
 
     def still_waiting(self, trial_ids: Sequence[int]) -> set[int]:
         return {i for i in trial_ids if self.get_trial(i).state == TrialState.WAITING}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from bench.errors import BenchError
 from bench.ledger.store import Line
@@ -24,7 +24,7 @@ from sweeps.addresses import grace
 from sweeps.candidates import Candidates
 from sweeps.closing import experiment_lock
 from sweeps.collecting import collected_numbers
-from sweeps.queued_trial import SELECTOR_KEYS, NewTrial, QueuedTrial
+from sweeps.queued_trial import SELECTOR_KEYS, NewTrial, QueuedTrial, StoredTrial
 from sweeps.study import Study
 from sweeps.trials import (
     DETACHED,
@@ -142,7 +142,7 @@ class Queue(Study):
             trial_id, expected = candidate
             if trial_id in self.refused or (expected < UNKNOWN_S and expected > left_s):
                 continue
-            trial = self.storage.get_trial(trial_id)
+            trial = self.storage.stored(trial_id)
             if trial.state != TrialState.WAITING:
                 self.candidates.missed()
                 continue
@@ -159,7 +159,7 @@ class Queue(Study):
             self.candidates.missed()
         return None
 
-    def _refuse(self, trial_id: int, trial: FrozenTrial, reason: str) -> None:
+    def _refuse(self, trial_id: int, trial: StoredTrial, reason: str) -> None:
         self.refused.add(trial_id)
         self.refusals[trial.user_attrs["experiment"]] = reason
         key = f"{REFUSED}{socket.gethostname()}"

@@ -70,7 +70,7 @@ def claims_a_second(address: str, workers: int, claims: int) -> float:
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(workers + 1)
     arguments = (address, study, claims, start)
-    processes = [context.Process(target=claim_times, args=arguments) for _ in range(workers)]
+    processes = [context.Process(target=claim_times, args=arguments, daemon=True) for _ in range(workers)]
     for process in processes:
         process.start()
     start.wait()
