@@ -10,7 +10,6 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from tests.sweeps.servers import free_port
@@ -81,9 +80,7 @@ class Cluster:
         )  # fmt: skip
         Path(self.environment["SLURM_CONF"]).write_text(text)
         files = {"socket": "socket", "key-file": "key", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
-        self._begin(
-            "munged", "--foreground", "--force", *(f"--{k}={self.folder}/munge.{v}" for k, v in files.items())
-        )
+        self._begin("munged", "--foreground", "--force", *(f"--{k}={self.folder}/munge.{v}" for k, v in files.items()))
         self._wait(lambda: (self.folder / "munge.socket").exists(), "munged")
         self._begin("slurmctld", "-D")
         self._begin("slurmd", "-D")
