@@ -225,13 +225,13 @@ class Database(RDBStorage):
 
     def stored(self, trial_id: int) -> StoredTrial:
         """The trial, in one query: Optuna's ``get_trial`` takes eight."""
-        parts = (
+        attributes_of_both_kinds = " UNION ALL ".join(
             f"SELECT trial_id, '{kind}' AS kind, key, value_json FROM trial_{kind}_attributes WHERE trial_id = :t"
             for kind in ("user", "system")
         )
         rows = self.query(
-            f"SELECT t.number, t.state, a.kind, a.key, a.value_json FROM trials t LEFT JOIN ({' UNION ALL '.join(parts)})"
-            " a ON a.trial_id = t.trial_id WHERE t.trial_id = :t",
+            "SELECT t.number, t.state, a.kind, a.key, a.value_json FROM trials t"
+            f" LEFT JOIN ({attributes_of_both_kinds}) a ON a.trial_id = t.trial_id WHERE t.trial_id = :t",
             t=trial_id,
         )
         attributes: dict[str, Attributes] = {"user": {}, "system": {}}
