@@ -85,15 +85,15 @@ def reap(study: Study) -> None:
     queued = study.storage.queued(study.study_id, *SELECTOR_KEYS)
     running = [q for q in queued if q.state == TrialState.RUNNING]
     silent = study.storage.silent(study.study_id) if running else set()
+    workers = study.storage.system_values("worker", [q.trial_id for q in running])
     for entry in running:
-        trial = study.storage.get_trial(entry.trial_id)
         with ExitStack() as locks:
-            if (trial.system_attrs.get("worker") or {}).get("host") == host_home():
+            if (workers.get(entry.trial_id) or {}).get("host") == host_home():
                 if not locks.enter_context(experiment_lock(entry.attributes["experiment"])):
                     continue
             elif entry.trial_id not in silent:
                 continue
-            give_up(study, trial)
+            give_up(study, study.storage.get_trial(entry.trial_id))
     latest = {q.attributes["experiment"]: q for q in queued}
     for entry in latest.values():
         status = entry.attributes.get("status")

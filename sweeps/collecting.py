@@ -105,7 +105,7 @@ def _stored_records(study: Study, trial_ids: list[int]) -> dict[int, Any]:
 
     There is none where another process gave the worker up while that worker recorded: the experiment runs again.
     """
-    records = study.storage.records(trial_ids)
+    records = study.storage.system_values("record", trial_ids)
     if not records:
         return {}
     queued = {q.trial_id: q for q in study.storage.queued(study.study_id, "status")}

@@ -22,7 +22,7 @@ from optuna.trial import TrialState, create_trial
 
 from bench.errors import BenchError
 from sweeps.optuna_private import JOURNAL_FIELDS, trial_id
-from sweeps.queued_trial import Attributes, NewTrial, QueuedTrial, Selector
+from sweeps.queued_trial import Attributes, NewTrial, QueuedTrial, Selector, StoredTrial
 
 
 class _Lock(JournalFileSymlinkLock):
@@ -190,6 +190,13 @@ class Journal(JournalStorage):
         trials = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.WAITING,))
         return [(trial_id(t), float(t.system_attrs.get("expected_s", 0.0))) for t in trials]
 
+    def stored(self, trial_id: int) -> StoredTrial:
+        trial = self.get_trial(trial_id)
+        return StoredTrial(trial.number, trial.state, trial.user_attrs, trial.system_attrs)
+
+    def still_waiting(self, trial_ids: Sequence[int]) -> set[int]:
+        return {i for i in trial_ids if self.get_trial(i).state == TrialState.WAITING}
+
     def states(self, study_id: int) -> list[tuple[int, int, TrialState]]:
         return [(trial_id(t), t.number, t.state) for t in self.get_all_trials(study_id, deepcopy=False)]
 
@@ -197,9 +204,9 @@ class Journal(JournalStorage):
         trials = self.get_all_trials(study_id, deepcopy=False)
         return [QueuedTrial(trial_id(t), t.number, t.state, t.user_attrs) for t in trials]
 
-    def records(self, trial_ids: Sequence[int]) -> dict[int, Any]:
+    def system_values(self, key: str, trial_ids: Sequence[int]) -> dict[int, Any]:
         attributes = {i: self.get_trial(i).system_attrs for i in trial_ids}
-        return {i: values["record"] for i, values in attributes.items() if "record" in values}
+        return {i: values[key] for i, values in attributes.items() if key in values}
 
     def attributes(self, trial_ids: Sequence[int]) -> dict[int, Attributes]:
         return {i: dict(self.get_trial(i).user_attrs) for i in trial_ids}

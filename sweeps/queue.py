@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import socket
 import time
-from collections import deque
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from bench.errors import BenchError
 from bench.ledger.store import Line
 from bench.plan import Job
 from sweeps import closing
 from sweeps.addresses import grace
+from sweeps.candidates import Candidates
 from sweeps.closing import experiment_lock
 from sweeps.collecting import collected_numbers
-from sweeps.queued_trial import SELECTOR_KEYS, NewTrial, QueuedTrial
+from sweeps.queued_trial import SELECTOR_KEYS, NewTrial, QueuedTrial, StoredTrial
 from sweeps.study import Study
 from sweeps.trials import (
     DETACHED,
@@ -63,8 +63,7 @@ class Queue(Study):
         super().__init__(address, study, wait)
         self.refused: set[int] = set()  # trials that this checkout, its plug-ins or its data cannot run
         self.refusals: dict[str, str] = {}  # their experiments -> the reason
-        self.candidates: deque[tuple[int, float]] = deque()  # (trial id, expected seconds) of what waited …
-        self.candidates_until = 0.0  # … until then it may be claimed without a look at what waits now
+        self.candidates = Candidates()
         self.reap_due = 0.0
 
     def enqueue(
@@ -125,26 +124,27 @@ class Queue(Study):
         """Take the waiting trial with the longest expected time that this checkout and its data can run.
 
         It must be expected to end within ``left_s`` seconds. In a long queue it is the longest of those that waited a
-        moment ago: looking at all of them takes a small part of a worker's time.
+        moment ago: looking at all of them takes a small part of a worker's time. Among many workers it is one of the
+        longest.
         """
         self.reap()
-        if time.monotonic() < self.candidates_until and (claim := self._first(left_s)):
+        if time.monotonic() < self.candidates.until and (claim := self._first(left_s)):
             return claim
         started = time.monotonic()
-        waiting = self.storage.waiting(self.study_id)
-        self.candidates = deque(sorted(waiting, key=lambda pair: (-pair[1], pair[0])))
+        self.candidates.replace(self.storage.waiting(self.study_id))
         ended = time.monotonic()
-        self.candidates_until = ended + PAUSE_TIMES * (ended - started)
+        self.candidates.until = ended + PAUSE_TIMES * (ended - started)
         return self._first(left_s)
 
     def _first(self, left_s: float) -> Claim | None:
         """Claim the first of the candidates that can be claimed; those before it are none any more."""
-        while self.candidates:
-            trial_id, expected = self.candidates.popleft()
+        while (candidate := self.candidates.draw(self.storage.still_waiting)) is not None:
+            trial_id, expected = candidate
             if trial_id in self.refused or (expected < UNKNOWN_S and expected > left_s):
                 continue
-            trial = self.storage.get_trial(trial_id)
+            trial = self.storage.stored(trial_id)
             if trial.state != TrialState.WAITING:
+                self.candidates.missed()
                 continue
             try:
                 job = read_job(trial)
@@ -156,9 +156,10 @@ class Queue(Study):
             if is_free and self.storage.take(trial_id, worker_attributes()):
                 return Claim(trial_id, trial.number, job, trial.system_attrs.get("limit_s"), lock)
             lock.close()
+            self.candidates.missed()
         return None
 
-    def _refuse(self, trial_id: int, trial: FrozenTrial, reason: str) -> None:
+    def _refuse(self, trial_id: int, trial: StoredTrial, reason: str) -> None:
         self.refused.add(trial_id)
         self.refusals[trial.user_attrs["experiment"]] = reason
         key = f"{REFUSED}{socket.gethostname()}"

@@ -22,5 +22,15 @@ class QueuedTrial:
     attributes: Attributes
 
 
+@dataclass(frozen=True)
+class StoredTrial:
+    """A trial at one moment, with all of its attributes."""
+
+    number: int
+    state: TrialState
+    user_attrs: Attributes
+    system_attrs: Attributes
+
+
 Selector = Callable[[list[QueuedTrial]], list[NewTrial]]  # trials in the queue -> trials to add
 SELECTOR_KEYS = ("experiment", "status")  # user attributes that a selector can read

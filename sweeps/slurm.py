@@ -6,9 +6,10 @@ Slurm's warning before the end comes as SIGUSR1: the experiment at hand is recor
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench import paths
@@ -18,6 +19,7 @@ from sweeps.queue import Queue
 from sweeps.scheduler import Launch
 
 WARNING_S = 120  # before the end of a job
+GONE = "Invalid job id"  # what Slurm says of jobs that ended some minutes ago
 
 
 def serve(address: str, study: str, threads: int, seconds: float) -> int:
@@ -67,6 +69,23 @@ def launcher(cluster: str, workers: int, threads: int, hours: float, options: di
         except Exception as error:  # submitit's own, and whatever sbatch says
             raise BenchError(f"the cluster took no jobs: {error}") from None
         print(f"{len(jobs)} jobs {jobs[0].job_id} …, logs in {folder}", file=sys.stderr)
-        return lambda: any(not job.done() for job in jobs)
+        return lambda: is_working(jobs, cluster)
 
     return launch
+
+
+def is_working(jobs: Sequence[Any], cluster: str) -> bool:
+    """Whether any of ``jobs``, which are one array, is still there.
+
+    Slurm's queue answers for jobs that left no result. Submitit asks its accounting, which not every cluster has.
+    """
+    if cluster == "local":
+        return any(not job.done() for job in jobs)
+    if all(job.paths.result_pickle.exists() for job in jobs):
+        return False
+    array = jobs[0].job_id.partition("_")[0]
+    command = ["squeue", "--noheader", "--jobs", array]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    if answer.returncode:
+        return GONE not in answer.stderr  # else the controller is away for a moment
+    return bool(answer.stdout.strip())

@@ -23,7 +23,7 @@ from bench.plan import Job
 from bench.spec import own
 from bench.spec.experiment import Experiment
 from datamodules.sources import missing
-from sweeps.queued_trial import Attributes
+from sweeps.queued_trial import Attributes, StoredTrial
 
 UNKNOWN_S = 1e9  # expected time of a job that was never run: it goes first, because it may be long
 WORKER_DIED = "worker died"
@@ -66,7 +66,7 @@ def system_attributes(job: Job, seconds: float | None, limit_s: float | None) ->
     return {"job": description, "expected_s": seconds or UNKNOWN_S, "limit_s": limit_s}
 
 
-def read_job(trial: FrozenTrial, check_data: bool = True) -> Job:
+def read_job(trial: FrozenTrial | StoredTrial, check_data: bool = True) -> Job:
     """The job of ``trial``. Raises ``BenchError`` where this checkout or its plug-ins cannot run it.
 
     With ``check_data`` it also raises where this host does not have the data.

@@ -153,7 +153,8 @@ def silence_lightning() -> None:
 
     Call it after the import of Lightning, which sets the level of its logger.
     """
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    for package in ("pytorch_lightning", "lightning_fabric"):  # the latter wants `srun` where Slurm is installed
+        warnings.filterwarnings("ignore", module=package)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 

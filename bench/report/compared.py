@@ -46,8 +46,8 @@ def compared(experiment: Experiment, lines: Iterable[Line]) -> dict[str, float |
 
 
 def cell_key(table: Table, cell: Cell, name: str) -> str:
-    """The key of a W&B summary that has ``name`` (measured, published, …) of ``cell``."""
-    return f"cell/{table.id}/{cell.row}/{cell.column}/{name}"
+    """The key of a W&B summary that has ``name`` (measured, published, …) of ``cell``. W&B takes "." for nesting."""
+    return f"cell/{table.id}/{cell.row}/{cell.column}/{name}".replace(".", "_")
 
 
 def places(task: Task, model: Model) -> dict[str, list[str]]:

@@ -34,8 +34,8 @@ COST = ("wall_s", "peak_mb", "params", "checkpoint_sha256")  # fields of a ledge
 
 
 def measure_key(measure: str, protocol: str) -> str:
-    """The key of a run's summary that has the value of ``measure`` by ``protocol``."""
-    return f"measure/{measure}/{protocol}"
+    """The key of a run's summary that has the value of ``measure`` by ``protocol``. W&B takes "." for nesting."""
+    return f"measure/{measure}/{protocol}".replace(".", "_")
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -221,7 +221,7 @@ class Tracker:
         units = {f"unit.{line.measure}": line.unit for line in read}
         self._try(lambda: self.run.config.update(units, allow_val_change=True))
         for name, columns in (series or {}).items():
-            self._try(lambda n=name, c=columns: self.run.log({f"series/{n}": _table(c)}))  # type: ignore[misc]
+            self._try(lambda n=name, c=columns: self.run.log({f"series/{n}".replace(".", "_"): _table(c)}))  # type: ignore[misc]
         self._try(lambda: self.run.summary.update(content | dict(self.compare(lines))))
 
     def finish(self, exit_code: int = 0) -> None:

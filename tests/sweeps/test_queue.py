@@ -21,6 +21,7 @@ from bench.plan import Job
 from bench.spec.experiment import Experiment
 from sweeps import database
 from sweeps import storage as storages
+from sweeps.candidates import Candidates
 from sweeps.database import Database
 from sweeps.queue import Queue
 from sweeps.status import status
@@ -256,3 +257,29 @@ def test_a_worker_looks_at_a_long_queue_once_for_many_claims_and_finds_what_came
     enqueue(queue, job(9))
     later = queue.claim()
     assert later is not None and later.job.experiment.seed == 9 and len(looks) == 2
+
+
+def test_workers_with_the_same_candidates_seldom_try_what_another_has_taken(
+    storage: str, study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = [Queue(storage, study) for _ in range(8)]
+    enqueue(workers[0], *(job(seed) for seed in range(32)))
+    for worker in workers:  # all of them look at the same moment
+        worker.candidates.replace(worker.storage.waiting(worker.study_id))
+        worker.candidates.until = float("inf")
+    misses: list[int] = []
+    missed = Candidates.missed
+    monkeypatch.setattr(Candidates, "missed", lambda self: misses.append(1) or missed(self))
+    claims = [worker.claim() for _ in range(4) for worker in workers]
+    assert len({claim.trial_id for claim in claims if claim}) == 32
+    assert len(misses) < 2 * len(claims)  # in order, it would be seven for each
+
+
+def test_looking_for_dead_workers_takes_as_many_questions_however_many_are_alive(places: Path, study: str) -> None:
+    queue = Queue(f"sqlite:///{places}/queue.db", study)
+    enqueue(queue, *(job(seed) for seed in range(40)))
+    claims = [queue.claim() for _ in range(3)]
+    few = statements(queue, lambda: queue.reap(force=True))
+    claims += [queue.claim() for _ in range(30)]
+    many = statements(Queue(queue.address, study), lambda: queue.reap(force=True))
+    assert all(claims) and many <= few

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from bench.measures import MEASURES
 from bench.papers.registry import MODELS, TABLES, TASKS
-from bench.report.compared import compared
+from bench.report.compared import cell_key, compared
 from bench.spec.experiment import Experiment
 from bench.training import tracking
 from sweeps import wandb_workspace
@@ -41,7 +41,7 @@ def test_every_table_has_a_section_with_each_cell_measured_and_beside_what_is_pu
         found = set(keys(sections[table.id]))
         for cell in table.cells:
             if cell.runnable:
-                assert f"cell/{table.id}/{cell.row}/{cell.column}/measured" in found
+                assert f"cell/{table.id}/{cell.row}/{cell.column}/measured".replace(".", "_") in found
     titles = [panel.title for panel in sections["roles-6"]]
     assert "MNIST: test accuracy, measured and published" in titles
     assert "MNIST: measured minus published, by row" in titles
@@ -63,6 +63,22 @@ def test_panels_show_what_runs_have(places: Path, sections: dict[str, list[Any]]
     possible = {tracking.measure_key(m.name, protocol) for m in MEASURES.values() for protocol in m.protocols}
     for name in ("Energy and activity", "Robustness"):
         assert sections[name] and set(keys(sections[name])) <= possible
+
+
+def test_keys_have_no_dot_which_wandb_takes_for_nesting_and_differ_as_the_names_do(
+    sections: dict[str, list[Any]],
+) -> None:
+    places = {
+        (table.id, cell.row, cell.column): cell_key(table, cell, "x")
+        for table in TABLES.values()
+        for cell in table.cells
+    }
+    assert any("." in row for _, row, _ in places)
+    assert len(set(places.values())) == len(places)
+    measures = {(m.name, p): tracking.measure_key(m.name, p) for m in MEASURES.values() for p in m.protocols}
+    assert len(set(measures.values())) == len(measures)
+    for key in [*places.values(), *measures.values(), *(k for panels in sections.values() for k in keys(panels))]:
+        assert "." not in key
 
 
 def test_seeds_are_one_group_with_an_interval(sections: dict[str, list[Any]]) -> None:
