@@ -18,7 +18,8 @@ from lightning_modules.neurons.base import Neuron
 from lightning_modules.scan import event_input
 from lightning_modules.scan.checks import check
 from lightning_modules.scan.event_input import EventInput, Input
-from lightning_modules.scan.fused import Dense, Options, run_fused, run_gpu
+from lightning_modules.scan.fused import Dense, Options, run_fused
+from lightning_modules.scan.gpu_stack import run_gpu
 from lightning_modules.scan.kernels import compile_seconds
 from lightning_modules.scan.loop import Scanned, scan_loop
 from lightning_modules.scan.trace import NotFusable
@@ -154,7 +155,7 @@ def _run(
     if backend != "loop":
         try:
             if backend == "gpu":
-                return Stacked(*run_gpu(layers, inputs, options, probe))
+                return Stacked(*run_gpu([layers], [inputs], options, [probe])[0])
             return Stacked(*run_fused(layers, inputs, options, probe, events))
         except NotFusable as error:
             if requested != "auto":
