@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from lightning_modules.scan.gpu_plan import LayerPlan, interpreted
 from lightning_modules.scan.trace import Traced
-from lightning_modules.scan.triton_products import parts
+from lightning_modules.scan.triton_products import split
 
 
 @dataclass
@@ -43,12 +43,6 @@ class LayerTensors:
         states = [x for x in rest[:count] if x is not None]
         drives = [x for x in rest[count:] if x is not None]
         return cls(inputs, recurrent, recurrent_bias, previous, probe, states, drives)
-
-    def part_of(self, output: Tensor) -> Tensor:
-        """The part of the current that comes from ``output`` [S, B, N] of the step before."""
-        assert self.recurrent is not None
-        part = torch.bmm(output, self.recurrent.transpose(1, 2))
-        return part if self.recurrent_bias is None else part + self.recurrent_bias[:, None]
 
 
 @dataclass
@@ -188,19 +182,18 @@ class _Forward:
         self.tile = plan.tile(first.shape[3], given.drives)
         self.matrix = None
         if given.recurrent is not None:
-            self.matrix = _matrix(given.recurrent.transpose(1, 2))
+            self.matrix = _matrix(given.recurrent.transpose(1, 2), self.tile.padded)
 
     def run_segment(self, segment: Segment) -> list[Tensor]:
         """Run the steps of ``segment``, fill what it has room for, and return the states after it."""
         states = segment.states
         last = [torch.empty_like(state) for state in states]
-        known_part = None
-        if self.plan.recurrent:
-            known_part = self.given.part_of(
-                self.output[:, segment.begin - 1] if segment.begin else self.given.previous
-            ).contiguous()
+        parts = None
+        if self.given.recurrent is not None:
+            previous = self.output[:, segment.begin - 1] if segment.begin else self.given.previous
+            parts = torch.bmm(previous, self.given.recurrent.transpose(1, 2))
         for begin, end in self.plan.launches(segment.begin, segment.end, self.output.shape[3]):
-            self._launch(segment, begin, end, states, last, known_part)
+            self._launch(segment, begin, end, states, last, parts)
             states = last
         return last
 
@@ -211,7 +204,7 @@ class _Forward:
         end: int,
         states: list[Tensor],
         last: list[Tensor],
-        known_part: Tensor | None,
+        parts: Tensor | None,
     ) -> None:
         seeds, steps, batch, size = self.output.shape
         empty = self.total
@@ -228,7 +221,7 @@ class _Forward:
         if self.plan.recurrent:
             bias = self.given.recurrent_bias
             arguments += [empty.new_zeros(seeds, size) if bias is None else bias]
-            arguments += [self.matrix, int(begin == segment.begin), known_part]
+            arguments += [self.matrix, int(begin == segment.begin), parts]
         saved_steps = segment.end - segment.begin
         arguments += [end - begin, begin, begin - segment.begin, steps, saved_steps, batch, size]
         self.plan.module.forward[self.tile.grid(seeds, batch, size)](
@@ -260,7 +253,7 @@ class _Backward:
         self.given = given
         self.shape = shape
         self.tile = plan.tile(size, given.drives)
-        self.matrix = None if given.recurrent is None else _matrix(given.recurrent)
+        self.matrix = None if given.recurrent is None else _matrix(given.recurrent, self.tile.padded)
         self.output = None if grad_output is None else grad_output.contiguous()
         self.mean = zeros
         self.records = {
@@ -317,8 +310,8 @@ class _Backward:
         return torch.bmm(grad.transpose(1, 2), previous), None if self.given.recurrent_bias is None else grad.sum(1)
 
 
-def _matrix(recurrent: Tensor) -> Tensor:
-    return parts(recurrent, torch.float32 if interpreted() else torch.bfloat16)
+def _matrix(recurrent: Tensor, padded: int) -> Tensor:
+    return split(recurrent, padded, torch.float32 if interpreted() else torch.bfloat16)
 
 
 def _no_bits(like: Tensor) -> Tensor:

@@ -18,10 +18,13 @@ from lightning_modules.scan.trace import Traced
 from lightning_modules.scan.triton_printer import source
 
 WARP = 32  # neurons of a feedforward program: one a lane
-SAMPLES = 16  # of a recurrent program: the rows of a matrix unit
+SAMPLES = 16  # of a recurrent program at most: the rows of a matrix unit
+ELEMENTS = 1024  # samples times neurons of a recurrent program at most: 4 a thread of 8 warps, more do not fit registers
+INNER = 32  # inputs of the recurrent product at a time
 DRIVE_SAMPLES = 4  # of a program that stores the gradient of a drive at every step
 WHOLE = 256  # neurons of a recurrent layer up to which one program has all of them and goes through all steps
-PART = 64  # neurons of a program of a larger layer, which is launched for every step
+PART = 32  # neurons of a program of a larger layer, which is launched for every step
+REGISTERS = 255  # of a thread, as many as an NVIDIA GPU has
 PREFETCH = 4  # steps that are loaded ahead of time
 
 
@@ -35,8 +38,10 @@ class Tile(NamedTuple):
     samples: int
     neurons: int
     inner: int  # inputs of the recurrent product at a time
+    padded: int  # inputs and neurons of the recurrent weights, with zeros
     prefetch: int
     warps: int
+    stages: int = 2  # of the recurrent weights on their way through shared memory
 
     def constants(self, dtype: torch.dtype) -> dict[str, Any]:
         """The kernels' compile-time arguments."""
@@ -44,8 +49,16 @@ class Tile(NamedTuple):
 
         half = tl.float32 if interpreted() else tl.bfloat16  # the interpreter multiplies no bfloat16
         real = tl.float64 if dtype == torch.float64 else tl.float32
-        sizes = {"BB": self.samples, "BN": self.neurons, "BK": self.inner, "STAGES": self.prefetch}
+        sizes = {"BB": self.samples, "BN": self.neurons, "BK": self.inner, "PADDED": self.padded, "STAGES": self.prefetch}
         return sizes | {"real": real, "half": half}
+
+    def options(self, backend: str) -> dict[str, Any]:
+        """The compiler's options for ``backend``, "cuda" or "hip"."""
+        # a fused multiply-add would decide some spikes differently from the loop
+        options = {"num_warps": self.warps, "num_stages": self.stages, "enable_fp_fusion": False}
+        if self.inner and backend == "cuda":
+            options["maxnreg"] = REGISTERS  # otherwise ptxas spills so that more programs fit, which there are not
+        return options
 
     def grid(self, seeds: int, batch: int, size: int) -> tuple[int, int, int]:
         """Programs of a launch."""
@@ -57,10 +70,11 @@ def tile_of(size: int, recurrent: bool, stepwise: bool, drive_each_step: bool) -
     power = max(16, 1 << (size - 1).bit_length())
     if not recurrent:
         neurons = min(power, WARP)
-        return Tile(DRIVE_SAMPLES if drive_each_step else WARP // neurons, neurons, 0, PREFETCH, 1)
-    if stepwise:
-        return Tile(SAMPLES, min(power, PART), min(power, 32), 1, 4)
-    return Tile(SAMPLES, power, min(power, 32), 1, 8 if power > 64 else 4)
+        return Tile(DRIVE_SAMPLES if drive_each_step else WARP // neurons, neurons, 0, 0, PREFETCH, 1)
+    neurons = min(power, PART) if stepwise else power
+    samples = min(SAMPLES, ELEMENTS // neurons)
+    padded = -(-size // neurons) * neurons
+    return Tile(samples, neurons, min(power, INNER), padded, 1, max(1, samples * neurons // (4 * WARP)))
 
 
 @dataclass
@@ -105,5 +119,4 @@ class LayerPlan:
         constants = tile.constants(self.traced.dtype)
         if interpreted():
             return constants
-        # a fused multiply-add would decide some spikes differently from the loop
-        return constants | {"num_warps": tile.warps, "enable_fp_fusion": False}
+        return constants | tile.options("cuda" if torch.version.hip is None else "hip")

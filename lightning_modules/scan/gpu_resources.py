@@ -116,7 +116,7 @@ def _compile(
     made = triton.compile(
         ASTSource(function, signature, constants, {(i,): [["tt.divisibility", 16]] for i in pointers}),
         target=GPUTarget(*TARGETS[target]),
-        options={"num_warps": tile.warps, "enable_fp_fusion": False},
+        options=tile.options(TARGETS[target][0]),
     )
     read = _read_cubin(made.asm["cubin"]) if "cubin" in made.asm else _read_assembly(made.asm["amdgcn"])
     return *read, made.metadata.shared

@@ -30,7 +30,10 @@ def divide(a, b):
 def root(a):
     return {root}
 '''
-SIZES = "BB: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, STAGES: tl.constexpr, real: tl.constexpr, half: tl.constexpr"
+SIZES = (
+    "BB: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, PADDED: tl.constexpr, STAGES: tl.constexpr, "
+    "real: tl.constexpr, half: tl.constexpr"
+)
 FRAME = """    b = tl.program_id(0) * BB + tl.arange(0, BB)
     n = tl.program_id(1) * BN + tl.arange(0, BN)
     seed = tl.program_id(2).to(tl.int64)
@@ -96,7 +99,7 @@ def _forward(traced: Traced, saved: SavedValues, recurrent: bool) -> str:
         f"def forward({_each(currents, 'current_{}s')}{_each(traced.drives, 'drive_{}s, every_{}: tl.constexpr')}",
         f"            {_each(states, 'first_{}, last_{}, record_{}s, RECORD_{}: tl.constexpr')}",
         f"            {_each(range(len(saved.numbers)), 'number_{}s')}{_each(bits, 'bits_{}s')}outputs, totals,",
-        f"            {'bias, matrix, known, known_part, ' if recurrent else ''}steps, t_first, begin,",
+        f"            {'bias, matrix, known, parts, ' if recurrent else ''}steps, t_first, begin,",
         f"            T, T_saved, B, N, SAVE: tl.constexpr, {SIZES}):",
         FRAME,
         "    total = tl.load(totals + start + place, inside, 0.0)",
@@ -126,18 +129,29 @@ def _forward(traced: Traced, saved: SavedValues, recurrent: bool) -> str:
 
 def _matrix(traced: Traced) -> list[str]:
     count = 1 if traced.dtype == torch.float64 else PARTS
-    return [f"    matrix += seed * {count} * N * N"]
+    return [f"    matrix += seed * {count} * PADDED * PADDED"]
 
 
 def _add_recurrent_part(binary: bool) -> list[str]:
     """Add the product with the output before, which the caller computed for the first step where ``known``."""
     return [
-        "        if (known > 0) & (t == 0):",
-        "            part = tl.load(known_part + start + place, inside, 0.0)",
-        "        else:",
-        f"            part = product(outputs + row - area, b, n, matrix, B, N, BB, BN, BK, real, half, {binary})",
-        "            part += row_bias[None, :]",
-        "        current_0 += part",
+        *_recurrent_part("(known > 0) & (t == 0)", "outputs + row - area", binary),
+        "        current_0 += part + row_bias[None, :]",
+    ]
+
+
+def _recurrent_part(known: str, rows: str, binary: bool) -> list[str]:
+    """Lines that give ``part``: the product with ``rows``, or what stands in ``parts`` where it is ``known``.
+
+    A product goes through memory. It would otherwise keep the state in registers twice, laid out for the matrix unit
+    and for loads and stores.
+    """
+    return [
+        f"        if ({known}) == 0:",
+        f"            part = product({rows}, b, n, matrix, B, N, BB, BN, BK, PADDED, real, half, {binary})",
+        "            tl.store(parts + start + place, part, inside)",
+        "        tl.debug_barrier()",
+        "        part = tl.load(parts + start + place, inside, 0.0)",
     ]
 
 
@@ -193,7 +207,7 @@ def _backward(traced: Traced, saved: SavedValues, recurrent: bool) -> str:
         f"             {_each(states, 'first_{}, adjoint_{}s, joins_{}, JOIN_{}: tl.constexpr')}",
         f"             {_each(range(len(saved.numbers)), 'number_{}s')}{_each(range(len(saved.bits)), 'bits_{}s')}",
         "             grad_outputs, OUTPUT: tl.constexpr, means, probes, PROBE: tl.constexpr,",
-        f"             {'matrix, known, known_part, ' if recurrent else ''}detach, steps, t_first, begin,",
+        f"             {'matrix, known, parts, ' if recurrent else ''}detach, steps, t_first, begin,",
         f"             T, T_saved, B, N, {SIZES}):",
         FRAME,
         "    mean = tl.load(means + start + place, inside, 0.0)",
@@ -258,12 +272,8 @@ def _load_saved(saved: SavedValues) -> list[str]:
 def _carry() -> list[str]:
     """What the output receives through the recurrence, from the gradient of the current one step later."""
     return [
-        "        grad_output = mean",
-        "        if (known > 0) & (back == 0):",
-        "            grad_output += tl.load(known_part + start + place, inside, 0.0)",
-        "        else:",
-        "            carry = product(grad_0s + row + area, b, n, matrix, B, N, BB, BN, BK, real, half, False)",
-        f"            grad_output += tl.where({_cut_at('(t + 1)')}, zero, carry)",
+        *_recurrent_part("(known > 0) & (back == 0)", "grad_0s + row + area", False),
+        f"        grad_output = mean + tl.where({_cut_at('(t + 1)')}, zero, part)",
     ]
 
 

@@ -7,30 +7,30 @@ added in float32, the small ones first. Of the nine products of two split number
 from __future__ import annotations
 
 import torch
+from torch.nn import functional
 
 PARTS = 3  # of a float32 number
 SPLIT = '''
 
 @triton.jit
-def product(rows, b, n, matrix, B, N, BB: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, real: tl.constexpr,
-            half: tl.constexpr, BINARY: tl.constexpr):
+def product(rows, b, n, matrix, B, N, BB: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, PADDED: tl.constexpr,
+            real: tl.constexpr, half: tl.constexpr, BINARY: tl.constexpr):
     """rows [B, N] @ matrix [N, N] for the samples b; matrix is given in three parts. BINARY: rows are 0 or 1."""
     tl.debug_barrier()
     out = tl.zeros([BB, BN], real)
     for first in range(0, N, BK):
         k = first + tl.arange(0, BK)
         left = tl.load(rows + b[:, None] * N + k[None, :], (b < B)[:, None] & (k < N)[None, :], 0.0)
-        place = matrix + k[:, None] * N + n[None, :]
-        known = (k < N)[:, None] & (n < N)[None, :]
-        low = tl.load(place + 2 * N * N, known, 0.0)
+        place = matrix + k[:, None] * PADDED + n[None, :]
+        low = tl.load(place + 2 * PADDED * PADDED)
         high_left = left.to(half)
         if BINARY:
             out = tl.dot(high_left, low, out)
-            out = tl.dot(high_left, tl.load(place + N * N, known, 0.0), out)
-            out = tl.dot(high_left, tl.load(place, known, 0.0), out)
+            out = tl.dot(high_left, tl.load(place + PADDED * PADDED), out)
+            out = tl.dot(high_left, tl.load(place), out)
         else:
-            middle = tl.load(place + N * N, known, 0.0)
-            high = tl.load(place, known, 0.0)
+            middle = tl.load(place + PADDED * PADDED)
+            high = tl.load(place)
             rest = left - high_left.to(real)
             middle_left = rest.to(half)
             low_left = (rest - middle_left.to(real)).to(half)
@@ -45,15 +45,15 @@ def product(rows, b, n, matrix, B, N, BB: tl.constexpr, BN: tl.constexpr, BK: tl
 PLAIN = '''
 
 @triton.jit
-def product(rows, b, n, matrix, B, N, BB: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, real: tl.constexpr,
-            half: tl.constexpr, BINARY: tl.constexpr):
+def product(rows, b, n, matrix, B, N, BB: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, PADDED: tl.constexpr,
+            real: tl.constexpr, half: tl.constexpr, BINARY: tl.constexpr):
     """rows [B, N] @ matrix [N, N] for the samples b."""
     tl.debug_barrier()
     out = tl.zeros([BB, BN], real)
     for first in range(0, N, BK):
         k = first + tl.arange(0, BK)
         left = tl.load(rows + b[:, None] * N + k[None, :], (b < B)[:, None] & (k < N)[None, :], 0.0)
-        right = tl.load(matrix + k[:, None] * N + n[None, :], (k < N)[:, None] & (n < N)[None, :], 0.0)
+        right = tl.load(matrix + k[:, None] * PADDED + n[None, :])
         out += tl.dot(left, right, input_precision="ieee", out_dtype=real)
     return out
 '''
@@ -64,15 +64,17 @@ def product_source(dtype: torch.dtype) -> str:
     return PLAIN if dtype == torch.float64 else SPLIT
 
 
-def parts(matrix: torch.Tensor, half: torch.dtype) -> torch.Tensor:
-    """``matrix`` [..., N, N] as [..., parts, N, N]: three parts that are bfloat16 numbers, of type ``half``.
+def split(matrix: torch.Tensor, padded: int, half: torch.dtype) -> torch.Tensor:
+    """``matrix`` [..., N, N] as [..., parts, padded, padded]: three parts that are bfloat16 numbers, of type ``half``.
 
-    A float64 matrix is its only part.
+    A float64 matrix is its only part. What is padded is 0.
     """
+    rest = padded - matrix.shape[-1]
+    matrix = functional.pad(matrix, (0, rest, 0, rest))
     if matrix.dtype == torch.float64:
-        return matrix.unsqueeze(-3).contiguous()
+        return matrix.unsqueeze(-3)
     high = matrix.to(torch.bfloat16)
-    rest = matrix - high.float()
-    middle = rest.to(torch.bfloat16)
-    low = (rest - middle.float()).to(torch.bfloat16)
+    remainder = matrix - high.float()
+    middle = remainder.to(torch.bfloat16)
+    low = (remainder - middle.float()).to(torch.bfloat16)
     return torch.stack([high, middle, low], -3).to(half)
