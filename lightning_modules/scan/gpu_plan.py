@@ -19,8 +19,11 @@ from lightning_modules.scan.triton_printer import source
 
 WARP = 32  # neurons of a feedforward program: one a lane
 SAMPLES = 16  # of a recurrent program at most: the rows of a matrix unit
-ELEMENTS = 1024  # samples times neurons of a recurrent program at most: 4 a thread of 8 warps, more do not fit registers
-INNER = 32  # inputs of the recurrent product at a time
+ELEMENTS = (
+    1024  # samples times neurons of a recurrent program at most: 4 a thread of 8 warps, more do not fit registers
+)
+INNER = {"cuda": 32, "hip": 16}  # inputs of the recurrent product at a time
+STAGES = {"cuda": 3, "hip": 1}  # of the recurrent weights on their way through shared memory
 DRIVE_SAMPLES = 4  # of a program that stores the gradient of a drive at every step
 WHOLE = 256  # neurons of a recurrent layer up to which one program has all of them and goes through all steps
 PART = 32  # neurons of a program of a larger layer, which is launched for every step
@@ -32,6 +35,10 @@ def interpreted() -> bool:
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
+def _backend() -> str:
+    return "cuda" if torch.version.hip is None else "hip"
+
+
 class Tile(NamedTuple):
     """The neurons of one program, and the warps that compute them."""
 
@@ -41,7 +48,6 @@ class Tile(NamedTuple):
     padded: int  # inputs and neurons of the recurrent weights, with zeros
     prefetch: int
     warps: int
-    stages: int = 2  # of the recurrent weights on their way through shared memory
 
     def constants(self, dtype: torch.dtype) -> dict[str, Any]:
         """The kernels' compile-time arguments."""
@@ -49,13 +55,19 @@ class Tile(NamedTuple):
 
         half = tl.float32 if interpreted() else tl.bfloat16  # the interpreter multiplies no bfloat16
         real = tl.float64 if dtype == torch.float64 else tl.float32
-        sizes = {"BB": self.samples, "BN": self.neurons, "BK": self.inner, "PADDED": self.padded, "STAGES": self.prefetch}
+        sizes = {
+            "BB": self.samples,
+            "BN": self.neurons,
+            "BK": self.inner,
+            "PADDED": self.padded,
+            "STAGES": self.prefetch,
+        }
         return sizes | {"real": real, "half": half}
 
     def options(self, backend: str) -> dict[str, Any]:
         """The compiler's options for ``backend``, "cuda" or "hip"."""
         # a fused multiply-add would decide some spikes differently from the loop
-        options = {"num_warps": self.warps, "num_stages": self.stages, "enable_fp_fusion": False}
+        options = {"num_warps": self.warps, "num_stages": STAGES[backend], "enable_fp_fusion": False}
         if self.inner and backend == "cuda":
             options["maxnreg"] = REGISTERS  # otherwise ptxas spills so that more programs fit, which there are not
         return options
@@ -65,8 +77,11 @@ class Tile(NamedTuple):
         return -(-batch // self.samples), -(-size // self.neurons), seeds
 
 
-def tile_of(size: int, recurrent: bool, stepwise: bool, drive_each_step: bool) -> Tile:
-    """The tile for a layer of ``size`` neurons; ``stepwise``: a launch is one step of a recurrent layer."""
+def tile_of(size: int, recurrent: bool, stepwise: bool, drive_each_step: bool, backend: str) -> Tile:
+    """The tile for a layer of ``size`` neurons; ``stepwise``: a launch is one step of a recurrent layer.
+
+    ``backend`` is "cuda" or "hip".
+    """
     power = max(16, 1 << (size - 1).bit_length())
     if not recurrent:
         neurons = min(power, WARP)
@@ -74,7 +89,7 @@ def tile_of(size: int, recurrent: bool, stepwise: bool, drive_each_step: bool) -
     neurons = min(power, PART) if stepwise else power
     samples = min(SAMPLES, ELEMENTS // neurons)
     padded = -(-size // neurons) * neurons
-    return Tile(samples, neurons, min(power, INNER), padded, 1, max(1, samples * neurons // (4 * WARP)))
+    return Tile(samples, neurons, min(power, INNER[backend]), padded, 1, max(1, samples * neurons // (4 * WARP)))
 
 
 @dataclass
@@ -112,11 +127,11 @@ class LayerPlan:
     def tile(self, size: int, drives: Sequence[Tensor]) -> Tile:
         """The tile of this layer; ``drives`` are [S, 1 or T, N]."""
         each_step = any(drive.shape[1] > 1 for drive in drives)
-        return tile_of(size, self.recurrent, self.stepwise(size), each_step)
+        return tile_of(size, self.recurrent, self.stepwise(size), each_step, _backend())
 
     def options(self, tile: Tile) -> dict[str, Any]:
         """All keyword arguments of a launch with ``tile``."""
         constants = tile.constants(self.traced.dtype)
         if interpreted():
             return constants
-        return constants | tile.options("cuda" if torch.version.hip is None else "hip")
+        return constants | tile.options(_backend())

@@ -80,9 +80,10 @@ def _of_neuron(
     for kind in kinds:
         recurrent = kind != "feedforward"
         module = kernels.load(source(traced, recurrent), traced.title)
-        tile = tile_of(WHOLE, recurrent, kind == "recurrent by step", any(each_step.values()))
         for direction in ("forward", "backward"):
             for target in on:
+                backend = TARGETS[target][0]
+                tile = tile_of(WHOLE, recurrent, kind == "recurrent by step", any(each_step.values()), backend)
                 registers, spilled, shared = _compile(module, direction, traced, tile, each_step, target)
                 yield Resources(name, kind, direction, target, tile.warps, registers, spilled, shared)
 

@@ -58,10 +58,7 @@ def run_gpu(
         (
             output[seed] if options.output and output is not None else None,
             [mean[seed] for mean in means],
-            [
-                layer.neuron.State(*(state[seed] for state in final))
-                for layer, final in zip(stack, finals, strict=True)
-            ],
+            [layer.neuron.State(*(state[seed] for state in final)) for layer, final in zip(stack, finals, strict=True)],
             {name: record[seed] for name, record in zip(options.record, records, strict=True)},
         )
         for seed, stack in enumerate(stacks)

@@ -158,9 +158,7 @@ def _recurrent_part(known: str, rows: str, binary: bool) -> list[str]:
 def _first_words(bits: Iterable[int]) -> list[str]:
     """The words of 32 bits at the first step, which an earlier launch may have begun."""
     lines = ["    if SAVE:", "        at = of_bits + (begin // 32) * area"]
-    return lines + [
-        f"        word_{k} = tl.load(bits_{k}s + at + place, inside & (begin % 32 != 0), 0)" for k in bits
-    ]
+    return lines + [f"        word_{k} = tl.load(bits_{k}s + at + place, inside & (begin % 32 != 0), 0)" for k in bits]
 
 
 def _save(traced: Traced, saved: SavedValues) -> list[str]:
