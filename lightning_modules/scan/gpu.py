@@ -137,16 +137,18 @@ class _LayerFunction(torch.autograd.Function):
         backward = _Backward(plan, given, ctx.shape, ctx.needs_input_grad[plan.traced.currents + 4], grad_output, rest)
         if grad_mean is not None:
             backward.mean = (grad_mean / ctx.shape[1]).contiguous()
+        again = _Forward(plan, given, output, True) if plan.checkpoint_every else None
         for segment in reversed(segments):
-            if plan.checkpoint_every:
+            if again is not None:
                 segment.allocate(plan)
-                _Forward(plan, given, output).run_segment(segment)
+                again.run_segment(segment)
             backward.run_segment(segment)
             segment.numbers.clear()
             segment.bits.clear()
         recurrent, bias = backward.of_recurrent(output)
         drives = (total.sum(1) for total in backward.drive_sums)
-        return (None, *backward.grads, recurrent, bias, backward.carry, backward.probe, *backward.adjoints, *drives)
+        previous = backward.carry if plan.recurrent else None
+        return (None, *backward.grads, recurrent, bias, previous, backward.probe, *backward.adjoints, *drives)
 
 
 def _needed(plan: LayerPlan, count: int) -> set[int]:
@@ -171,18 +173,26 @@ def _segments(plan: LayerPlan, spans: Sequence[tuple[int, int]], tensors: Sequen
 class _Forward:
     """A layer's way forward through time, segment by segment. Fills ``output``, ``total`` and ``records``."""
 
-    def __init__(self, plan: LayerPlan, given: LayerTensors, output: Tensor | None = None) -> None:
-        """``output`` is that of an earlier run, whose segments are run again."""
+    def __init__(
+        self, plan: LayerPlan, given: LayerTensors, output: Tensor | None = None, is_again: bool = False
+    ) -> None:
+        """``is_again``: the layer's ``output`` is known (a feedforward layer needs none), only values are saved."""
         first = given.inputs[0]
         self.plan = plan
         self.given = given
-        self.output = torch.empty_like(first) if output is None else output
-        self.total = torch.zeros_like(first[:, 0])
-        self.records = {k: torch.empty_like(first) for k in plan.record} if output is None else {}
+        self.is_again = is_again
         self.tile = plan.tile(first.shape[3], given.drives)
         self.matrix = None
         if given.recurrent is not None:
             self.matrix = _matrix(given.recurrent.transpose(1, 2), self.tile.padded)
+        if is_again:
+            self.output = first if output is None else output
+            self.total = given.previous
+            self.records: dict[int, Tensor] = {}
+        else:
+            self.output = torch.empty_like(first)
+            self.total = torch.zeros_like(first[:, 0])
+            self.records = {k: torch.empty_like(first) for k in plan.record}
 
     def run_segment(self, segment: Segment) -> list[Tensor]:
         """Run the steps of ``segment``, fill what it has room for, and return the states after it."""
@@ -225,7 +235,7 @@ class _Forward:
         saved_steps = segment.end - segment.begin
         arguments += [end - begin, begin, begin - segment.begin, steps, saved_steps, batch, size]
         self.plan.module.forward[self.tile.grid(seeds, batch, size)](
-            *arguments, SAVE=saves, **self.plan.options(self.tile)
+            *arguments, SAVE=saves, AGAIN=self.is_again, **self.plan.options(self.tile)
         )
 
 

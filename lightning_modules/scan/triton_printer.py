@@ -14,7 +14,7 @@ from lightning_modules.scan.triton_products import PARTS, product_source
 PRELUDE = '''"""{title}.step and its vector-Jacobian product, printed by lightning_modules.scan: do not edit.
 
 A program computes ``BB`` samples of ``BN`` neurons of one seed. Tensors over time are [S, T, B, N], drives [S, 1 or T,
-N], saved values [S, T_saved, B, N] and their bits [S, T_saved / 32, B, N]. ``begin`` counts steps from the first saved one.
+N], saved values [S, T_saved, B, N] and their bits [S, T_saved / 32, B, N]. ``begin`` is the number of saved steps before.
 """
 
 import triton
@@ -100,9 +100,9 @@ def _forward(traced: Traced, saved: SavedValues, recurrent: bool) -> str:
         f"            {_each(states, 'first_{}, last_{}, record_{}s, RECORD_{}: tl.constexpr')}",
         f"            {_each(range(len(saved.numbers)), 'number_{}s')}{_each(bits, 'bits_{}s')}outputs, totals,",
         f"            {'bias, matrix, known, parts, ' if recurrent else ''}steps, t_first, begin,",
-        f"            T, T_saved, B, N, SAVE: tl.constexpr, {SIZES}):",
+        f"            T, T_saved, B, N, SAVE: tl.constexpr, AGAIN: tl.constexpr, {SIZES}):",
         FRAME,
-        "    total = tl.load(totals + start + place, inside, 0.0)",
+        "    total = zero",
         *(f"    state_{s} = tl.load(first_{s} + start + place, inside, 0.0)" for s in states),
         *(_matrix(traced) + ["    row_bias = tl.load(bias + seed * N + n, n < N, 0.0)"] if recurrent else []),
         *_fixed_drives(traced.drives),
@@ -118,9 +118,11 @@ def _forward(traced: Traced, saved: SavedValues, recurrent: bool) -> str:
         f"        output = zero + {constant(new[-1])}",
         *(f"        state_{s} = new_{s}" for s in states),
         *(line for s in states for line in _record(s)),
-        "        tl.store(outputs + row + place, output, inside)",
-        "        total += output",
-        "    tl.store(totals + start + place, total, inside)",
+        "        if not AGAIN:",
+        "            tl.store(outputs + row + place, output, inside)",
+        "            total += output",
+        "    if not AGAIN:",
+        "        tl.store(totals + start + place, tl.load(totals + start + place, inside, 0.0) + total, inside)",
         *(f"    tl.store(last_{s} + start + place, state_{s}, inside)" for s in states),
         "",
     ]
@@ -219,10 +221,11 @@ def _backward(traced: Traced, saved: SavedValues, recurrent: bool) -> str:
         "        row = of_time + t * area",
         *_load_saved(saved),
         *_drives(drives),
-        *(_carry() if recurrent else ["        grad_output = mean"]),
+        "        grad_output = mean",
         "        if OUTPUT:",
         "            grad_output += tl.load(grad_outputs + row + place, inside, 0.0)",
         *(line for s in states for line in _join(s)),
+        *(_carry() if recurrent else []),
         "        if PROBE:",
         f"            tl.store(probes + row + place, {probed}, inside)",
         *_body(saved.backward, 8, {v for v in saved.bits if v not in saved.binary_states}),
@@ -271,7 +274,7 @@ def _carry() -> list[str]:
     """What the output receives through the recurrence, from the gradient of the current one step later."""
     return [
         *_recurrent_part("(known > 0) & (back == 0)", "grad_0s + row + area", False),
-        f"        grad_output = mean + tl.where({_cut_at('(t + 1)')}, zero, part)",
+        f"        grad_output += tl.where({_cut_at('(t + 1)')}, zero, part)",
     ]
 
 

@@ -103,8 +103,8 @@ def given_state_case() -> None:
 
 def seeds_case(recurrent: bool) -> None:
     """Three seeds in one launch have the outputs and gradients that each has alone, to the last bit."""
-    networks = [Dense([4, 33, 3], "celif", {"steps": 5}, recurrent=recurrent) for _ in range(3)]
-    xs = [torch.randint(0, 2, (5, 5, 4)).float() for _ in networks]
+    networks = [Dense([4, 48, 4], "celif", {"steps": 5}, recurrent=recurrent) for _ in range(3)]
+    xs = [torch.randint(0, 2, (5, 4, 4)).float() for _ in networks]
     with patch.object(scan_package, "_available", lambda device: "gpu"):
         alone = [network(x) for network, x in zip(networks, xs, strict=True)]
         together = forward_seeds(networks, xs)
