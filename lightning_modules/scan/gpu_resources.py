@@ -144,3 +144,28 @@ def _read_assembly(text: str) -> tuple[int, int]:
     scratch = re.search(r"\.private_segment_fixed_size:\s*(\d+)", text)
     assert registers is not None and scratch is not None
     return int(registers[1]), int(scratch[1])
+
+
+def table(rows: Iterable[Resources]) -> str:
+    """Markdown: a row for each neuron and target, registers forward / backward of each kind, and the most of the rest."""
+    of: dict[tuple[str, str], list[Resources]] = {}
+    for row in rows:
+        of.setdefault((row.neuron, row.target), []).append(row)
+    lines = [
+        f"| neuron | target | {' | '.join(KINDS)} | spilled bytes | shared memory, kB |",
+        f"| --- | --- |{' ---: |' * (len(KINDS) + 2)}",
+    ]
+    for (neuron, target), group in of.items():
+        registers = [" / ".join(str(row.registers) for row in group if row.kind == kind) for kind in KINDS]
+        spilled = max(row.spilled for row in group)
+        shared = max(row.shared for row in group) / 1024
+        lines.append(f"| {neuron} | {target} | {' | '.join(registers)} | {spilled} | {shared:.0f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    import sys
+
+    import lightning_modules.neurons  # noqa: F401  # registers them
+
+    print(table(resources(on=sys.argv[1:] or None)))
