@@ -111,9 +111,9 @@ class Dense(Network):
     def run(self, x: scan.Input, **options: Any) -> scan.Stacked:
         """All layers of neurons over ``x`` [T, B, inputs] in one pass over time; ``options`` of ``scan.scan_stack``."""
         options.setdefault("output", self.readout != "linear-mean")
-        return scan.scan_stack(self._specs(x.shape[1]), x, detach_every=self.detach_every, **options)
+        return scan.scan_stack(self.specs(x.shape[1]), x, detach_every=self.detach_every, **options)
 
-    def _specs(self, batch: int) -> list[scan.Dense]:
+    def specs(self, batch: int) -> list[scan.Dense]:
         """The layers as the scan takes them, with the states that they start from."""
         specs = [layer.spec for layer in self.stack]
         if self.start == "uniform":
@@ -124,7 +124,7 @@ class Dense(Network):
     def hidden_spikes(self, x: scan.Input) -> list[Tensor]:
         spikes: list[Tensor] = []
         layers = self.stack if self.head is not None else self.stack[:-1]
-        for layer, spec in zip(layers, self._specs(x.shape[1]), strict=False):
+        for layer, spec in zip(layers, self.specs(x.shape[1]), strict=False):
             output = scan.scan_stack([spec], x).output
             assert output is not None
             x = output

@@ -1,7 +1,8 @@
 """Runs any neuron over time: fused kernels printed from its ``step``, or the plain PyTorch loop.
 
 ``scan`` takes currents, ``scan_dense`` takes the input of a linear projection, ``scan_stack`` takes a whole stack of
-layers in one pass over time, which is the fastest: nothing of size [T, B, N] passes between layers.
+layers in one pass over time, which is the fastest: nothing of size [T, B, N] passes between layers. ``scan_seeds``
+takes several such stacks that differ in their weights only.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from torch.nn import functional
 
 from lightning_modules.neurons.base import Neuron
 from lightning_modules.scan import delayed_layer, event_input, outcomes
-from lightning_modules.scan.checks import check
+from lightning_modules.scan.checks import check, check_alike
 from lightning_modules.scan.event_input import EventInput, Input
-from lightning_modules.scan.fused import Dense, Options, run_fused, run_gpu
+from lightning_modules.scan.fused import Dense, Options, run_fused
+from lightning_modules.scan.gpu_stack import run_gpu
 from lightning_modules.scan.kernels import compile_seconds
 from lightning_modules.scan.loop import Scanned, scan_loop
 from lightning_modules.scan.trace import NotFusable
@@ -80,6 +82,45 @@ def scan_stack(
     options = Options(output, tuple(record), detach_every, checkpoint_every)
     check(layers, inputs, options, probe, backend)
     return _run(layers, inputs, options, probe, backend, events)
+
+
+def scan_seeds(
+    stacks: Sequence[Sequence[Dense]],
+    xs: Sequence[Input],
+    *,
+    output: bool = True,
+    record: Sequence[str] = (),
+    detach_every: int | None = None,
+    checkpoint_every: int | None = None,
+    probes: Sequence[Tensor | None] | None = None,
+    backend: str = "auto",
+) -> list[Stacked]:
+    """``scan_stack`` of several stacks that differ in their weights only, each with its own ``x`` of one shape.
+
+    On the GPU all stacks go through the same launches, which pays while a launch waits for memory more than it
+    computes. Elsewhere they run one after another. Every stack has the results that it has alone. Raises
+    ``ValueError`` for stacks or inputs that are not alike, and as ``scan_stack`` does.
+    """
+    probes = [None] * len(stacks) if probes is None else probes
+    if not stacks or not len(stacks) == len(xs) == len(probes):
+        raise ValueError(f"each seed needs a stack, an input and a probe: {len(stacks)}, {len(xs)}, {len(probes)}")
+    inputs = [(x if isinstance(x, Tensor) else event_input.placeholder(x),) for x in xs]
+    options = Options(output, tuple(record), detach_every, checkpoint_every)
+    for stack, given, probe in zip(stacks, inputs, probes, strict=True):
+        check(stack, given, options, probe, backend)
+    check_alike(stacks, inputs, probes)
+    chosen = _available(inputs[0][0].device.type) if backend == "auto" else backend
+    if chosen == "gpu":
+        try:
+            dense = [(x if isinstance(x, Tensor) else x.dense(),) for x in xs]
+            return [Stacked(*result) for result in run_gpu(stacks, dense, options, probes)]
+        except NotFusable:
+            if backend != "auto":
+                raise
+    return [
+        _run(stack, given, options, probe, backend, None if isinstance(x, Tensor) else x)
+        for stack, given, probe, x in zip(stacks, inputs, probes, xs, strict=True)
+    ]
 
 
 def scan(
@@ -186,7 +227,7 @@ def _run(
     if backend != "loop":
         try:
             if backend == "gpu":
-                return Stacked(*run_gpu(layers, inputs, options, probe))
+                return Stacked(*run_gpu([layers], [inputs], options, [probe])[0])
             return Stacked(*run_fused(layers, inputs, options, probe, events))
         except NotFusable as error:
             if requested != "auto":
@@ -295,14 +336,6 @@ def _loop(layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options,
 
 
 __all__ = [
-    "Dense",
-    "EventInput",
-    "Input",
-    "Scanned",
-    "Stacked",
-    "compile_seconds",
-    "scan",
-    "scan_dense",
-    "scan_stack",
-    "using",
-]
+    "Dense", "EventInput", "Input", "Scanned", "Stacked", "compile_seconds", "scan", "scan_dense", "scan_seeds",
+    "scan_stack", "using",
+]  # fmt: skip

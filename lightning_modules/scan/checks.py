@@ -46,6 +46,30 @@ def check(
         raise ValueError(f"{last.name} has no state {unknown}; it has {list(_state_names(last))}")
 
 
+def check_alike(
+    stacks: Sequence[Sequence[Dense]], inputs: Sequence[tuple[Tensor, ...]], probes: Sequence[Tensor | None]
+) -> None:
+    """Raise ``ValueError`` unless all stacks are the same but for the values of their tensors."""
+    shapes = {tuple(x.shape for x in given) for given in inputs}
+    if len(shapes) > 1:
+        raise ValueError(f"the inputs of all seeds must have one shape, got {sorted(shapes)}")
+    if len({probe is None for probe in probes}) > 1:
+        raise ValueError("either every seed has a probe or none has")
+    if len({len(stack) for stack in stacks}) > 1:
+        raise ValueError(f"the stacks of all seeds must have as many layers, got {[len(stack) for stack in stacks]}")
+    for number, layers in enumerate(zip(*stacks, strict=True)):
+        if len({_form(layer) for layer in layers}) > 1:
+            raise ValueError(f"layer {number} is not the same neuron with the same weights' shapes in every seed")
+
+
+def _form(layer: Dense) -> tuple:
+    """What layers must have in common to run together."""
+    neuron = layer.neuron
+    weights = (layer.weight, layer.bias, layer.recurrent, layer.recurrent_bias)
+    shapes = tuple(None if weight is None else tuple(weight.shape) for weight in weights)
+    return type(neuron), repr(neuron.config), neuron.training, neuron.size, shapes
+
+
 def _check_layer(layer: Dense, number: int, inputs: tuple[Tensor, ...], shape: tuple[int, int, int]) -> None:
     """Check layer ``number``, whose input has ``shape``."""
     neuron = layer.neuron

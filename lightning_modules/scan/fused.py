@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lightning_modules.neurons.base import Neuron
-from lightning_modules.scan import cpu, gpu, kernels
+from lightning_modules.scan import cpu, kernels
 from lightning_modules.scan.event_input import EventInput
 from lightning_modules.scan.event_products import pays
 from lightning_modules.scan.numba_printer import source
@@ -137,39 +137,6 @@ def run_fused(
         layer.neuron.State(*(next(results) for _ in step.states)) for layer, step in zip(layers, traced, strict=True)
     ]
     return output, means, states, {name: next(results) for name in options.record}
-
-
-def run_gpu(
-    layers: Sequence[Dense], inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None = None
-) -> tuple:
-    """The same as ``run_fused`` by Triton kernels, layer by layer."""
-    steps, batch = inputs[0].shape[:2]
-    dtype = inputs[0].dtype
-    drives = [drive_rows(layer.neuron, steps) for layer in layers]
-    traced = [traced_step(layer.neuron, tuple(drive), dtype) for layer, drive in zip(layers, drives, strict=True)]
-    means = []
-    finals = []
-    for i, (layer, step, drive) in enumerate(zip(layers, traced, drives, strict=True)):
-        last = i == len(layers) - 1
-        inputs = (gpu.project(inputs[0], layer.weight, layer.bias), *inputs[1:])
-        state, previous = start(layer, batch, inputs[0])
-        output, mean, final, records = gpu.run_layer(
-            step,
-            inputs,
-            layer.recurrent,
-            layer.recurrent_bias,
-            previous,
-            state,
-            tuple(drive.values()),
-            tuple(step.states.index(name) for name in options.record) if last else (),
-            options.detach_every or 0,
-            options.checkpoint_every or 0,
-            probe if last else None,
-        )
-        inputs = (output,)
-        means.append(mean)
-        finals.append(layer.neuron.State(*final))
-    return (output if options.output else None), means, finals, dict(zip(options.record, records, strict=True))
 
 
 def start(layer: Dense, batch: int, like: Tensor) -> tuple[tuple, Tensor]:

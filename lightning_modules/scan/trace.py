@@ -137,7 +137,7 @@ def _graph(function: Callable[..., Any], example: list[Tensor], names: list[str]
         except Exception as error:  # data-dependent control flow, random numbers, ...: whatever tracing cannot follow
             message = str(error).strip().splitlines()
             raise NotFusable(f"tracing failed: {message[0] if message else type(error).__name__}") from error
-    return _prune(*_read(module, names, tuple(example[0].shape), dtype))
+    return prune(*_read(module, names, tuple(example[0].shape), dtype))
 
 
 def _read(
@@ -240,7 +240,7 @@ def _op(name: str, node: Node, kind: str, args: list[Any], booleans: dict[Value,
     return Op(name, kind, clean, result.dtype == torch.bool)
 
 
-def _prune(ops: list[Op], outputs: tuple[Value, ...]) -> Graph:
+def prune(ops: list[Op], outputs: tuple[Value, ...]) -> Graph:
     """The graph without the operations that no output needs."""
     needed = set(outputs)
     needed_ops = []

@@ -26,13 +26,26 @@ def outcome() -> dict[str, str]:
         command, cwd=ROOT, env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True, timeout=300
     )
     assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout.splitlines()[-1])
+    outcome = json.loads(result.stdout.splitlines()[-1])
+    assert set(outcome) == {*CASES, *SEEDS}
+    return outcome
 
 
-@pytest.mark.parametrize(
-    "case", [*NAMES, "user", "resonant", "user-f64", "recurrent", "recurrent-truncated-checkpointed", "stack"]
-)
+CASES = [
+    *NAMES, "user", "resonant", "user-f64", *(f"recurrent-{name}" for name in (*NAMES, "user")),
+    "recurrent-truncated-checkpointed", "recurrent-f64", "recurrent-long", "by-step-glif", "by-step-indrnn",
+    "by-step-long", "given-state", "stack",
+]  # fmt: skip
+SEEDS = ["seeds", "seeds-recurrent"]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_the_kernels_equal_the_loop(case: str, outcome: dict[str, str]) -> None:
+    assert outcome[case] == "ok", outcome[case]
+
+
+@pytest.mark.parametrize("case", SEEDS)
+def test_seeds_in_one_launch_have_the_results_that_each_has_alone(case: str, outcome: dict[str, str]) -> None:
     assert outcome[case] == "ok", outcome[case]
 
 
