@@ -109,14 +109,16 @@ def scan_seeds(
     for stack, given, probe in zip(stacks, inputs, probes, strict=True):
         check(stack, given, options, probe, backend)
     check_alike(stacks, inputs, probes)
-    chosen = _available(inputs[0][0].device.type) if backend == "auto" else backend
-    if chosen == "gpu":
+    chosen = _meant(backend)
+    chosen = _available(inputs[0][0].device) if chosen == "auto" else chosen
+    if chosen == "gpu" and not any(layer.delayed for stack in stacks for layer in stack):
         try:
             dense = [(x if isinstance(x, Tensor) else x.dense(),) for x in xs]
             return [Stacked(*result) for result in run_gpu(stacks, dense, options, probes)]
         except NotFusable:
             if backend != "auto":
                 raise
+    # a step that cannot be fused gives its warning there
     return [
         _run(stack, given, options, probe, backend, None if isinstance(x, Tensor) else x)
         for stack, given, probe, x in zip(stacks, inputs, probes, xs, strict=True)
@@ -215,15 +217,13 @@ def _run(
     events: EventInput | None = None,
 ) -> Stacked:
     """Run on the ``requested`` backend. With ``events`` the only input is a placeholder of their shape."""
-    delayed = any(layer.delayed for layer in layers)
-    if requested == "auto" and _chosen and not (delayed and _chosen[-1] == "gpu"):
-        requested = _chosen[-1]
+    if any(layer.delayed for layer in layers):
+        return _layer_by_layer(layers, inputs if events is None else (events.dense(),), options, probe, requested)
+    requested = _meant(requested)
     backend = _available(inputs[0].device) if requested == "auto" else requested
-    if events is not None and (backend != "cpu" or delayed):
+    if events is not None and backend != "cpu":
         inputs = (events.dense(),)
         events = None
-    if delayed:
-        return _layer_by_layer(layers, inputs, options, probe, requested)
     if backend != "loop":
         try:
             if backend == "gpu":
@@ -269,7 +269,7 @@ def _delayed(
     layer: Dense, inputs: tuple[Tensor, ...], options: Options, probe: Tensor | None, requested: str
 ) -> Stacked:
     """Run one layer with delays: on the CPU fused, elsewhere on the loop with a warning."""
-    if requested != "loop":
+    if _meant(requested) != "loop":
         try:
             return Stacked(*delayed_layer.run_fused(layer, inputs, options, probe, requested))
         except NotFusable as error:
@@ -290,6 +290,10 @@ def using(backend: str) -> Iterator[None]:
         yield
     finally:
         _chosen.pop()
+
+
+def _meant(requested: str) -> str:
+    return _chosen[-1] if requested == "auto" and _chosen else requested
 
 
 def _available(device: torch.device) -> str:
