@@ -6,7 +6,8 @@
 #   tools/on_a_card.sh take OUT                   here: the results in OUT enter the ledger, and their weights the home
 #
 # Lines of tools/card_trainings.txt (TRAININGS names another file) are what `python -m bench run` takes. What the time cuts
-# off goes on at the next run: pack with EARLIER=OUT takes its results along. TINY=1 runs each step on the CPU at tiny sizes.
+# off goes on at the next run: pack with EARLIER=OUT takes its results along. STEPS names some of: check speed train (default:
+# all). TINY=1 runs each step on the CPU at tiny sizes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ROOT=$PWD
@@ -116,12 +117,14 @@ run() {
   fi
   step versions 60 "$PY" -c 'import numba, numpy, optuna, pandas, torch, triton
 for module in (numba, numpy, optuna, pandas, torch, triton): print(module.__name__, module.__version__)'
-  step check $(($(left) < 180 ? $(left) : 180)) "$PY" -m bench gpu check --device $device $tiny || true
+  local steps=" ${STEPS:-check speed train} "
+  [[ $steps != *" check "* ]] || step check $(($(left) < 180 ? $(left) : 180)) "$PY" -m bench gpu check --device $device $tiny || true
   local share=$(($(left) / 2))
   [ $share -le 300 ] || share=300
   # shellcheck disable=SC2086
-  step speed $((share + 60)) "$PY" -m bench gpu speed ${SPEED:-} --device $device $tiny --repeat ${REPEAT:-9} --seconds $share || true
+  [[ $steps != *" speed "* ]] || step speed $((share + 60)) "$PY" -m bench gpu speed ${SPEED:-} --device $device $tiny --repeat ${REPEAT:-9} --seconds $share || true
   unset TRITON_INTERPRET
+  [[ $steps == *" train "* ]] || return 0
   while read -r line; do
     [ "$(left)" -gt 60 ] || break
     mapfile -t words < <(xargs printf '%s\n' <<< "$line") # its quotes hold
