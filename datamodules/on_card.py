@@ -61,7 +61,7 @@ def pack(x: Tensor | np.ndarray) -> Bits:
 
 
 def sent(x: Tensor, device: torch.device) -> Tensor:
-    """``x`` on ``device``, in memory that is not that of ``x``. To a card it goes through pinned memory of torch's own.
+    """``x`` on ``device``. To a card it goes through pinned memory of torch's own.
 
     The host does not wait for the copy, and torch does not use the pinned memory again before it is done: the memory of
     ``x`` may be written to at once. A tensor that repeats itself over time crosses once.

@@ -65,9 +65,9 @@ def crossings(pixels: Tensor) -> Tensor:
     rises = torch.cat([~high[:-1] & high[1:], last])
     falls = torch.cat([high[:-1] & ~high[1:], last])
     lines = torch.cat([rises, falls, x == 255], -1).float()
-    shown = torch.nn.functional.pad(lines, (0, 1))  # the cue line is silent
+    with_cue_line = torch.nn.functional.pad(lines, (0, 1))  # the cue line is silent
     cue = torch.nn.functional.pad(lines.new_ones(CUE, x.shape[1], 1), (2 * LEVELS - 1, 0))
-    return torch.cat([shown, cue])
+    return torch.cat([with_cue_line, cue])
 
 
 def windows(x: Tensor, width: int) -> Tensor:
@@ -126,7 +126,7 @@ class SequentialMNIST(MNIST):
         def make(indices: np.ndarray, rng: np.random.Generator) -> Batch:
             chosen = torch.from_numpy(indices)
             if self.form == "small":
-                return self._rows(split, chosen, self._shown), labels[chosen]  # type: ignore[return-value]
+                return self._rows(split, chosen, self._sequence), labels[chosen]  # type: ignore[return-value]
             pixels = images[chosen][:, self.order]
             if self.coding == "lsnn":
                 return crossings(pixels), labels[chosen]
@@ -135,7 +135,7 @@ class SequentialMNIST(MNIST):
 
         return Batches(len(images), self.batch_size, make, seed, stream, epoch)
 
-    def _shown(self, images: Tensor) -> Tensor:
+    def _sequence(self, images: Tensor) -> Tensor:
         """A batch of ``images``, uint8 [B, 784], on any device."""
         pixels = images.index_select(1, self.places.on(images.device))
         if self.coding == "lsnn":

@@ -102,6 +102,11 @@ def test_every_step_runs_at_tiny_sizes_and_its_results_come_back(places: Path, t
     assert any(name.endswith("weights.pt") for name in names) and any("check-" in name for name in names)
     lines = list(csv.DictReader((tmp_path / "work/home/exploratory/runs/xor.csv").open()))
     assert {line["status"] for line in lines} == {"ok"}
+    (folder / "earlier.tar.gz").write_bytes((out / "results.tar.gz.aa").read_bytes())
+    again = variables | {"STEPS": "train", "WORK": str(tmp_path / "work again")}
+    assert script("run", "100", str(folder), str(tmp_path / "out again"), **again).returncode == 0
+    log = (tmp_path / "out again" / "log.txt").read_text()
+    assert "1 of 1 cells that can run are done" in log and "== check" not in log
     taken = script("take", str(out))
     assert taken.returncode == 0, taken.stderr
     assert list((places / "home" / "experiments").glob("*/weights.pt"))

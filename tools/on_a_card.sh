@@ -6,7 +6,8 @@
 #   tools/on_a_card.sh take OUT                   here: the results in OUT enter the ledger, and their weights the home
 #
 # Lines of tools/card_trainings.txt (TRAININGS names another file) are what `python -m bench run` takes. What the time cuts
-# off goes on at the next run: pack with EARLIER=OUT takes its results along. TINY=1 runs each step on the CPU at tiny sizes.
+# off goes on at the next run: pack with EARLIER=OUT takes its results along. STEPS names some of: check speed train (default:
+# all). TINY=1 runs each step on the CPU at tiny sizes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ROOT=$PWD
@@ -25,6 +26,7 @@ pack() {
   [ $# -ge 1 ] || die "usage: tools/on_a_card.sh pack FOLDER [DATA ...]"
   local folder=$1 python=${PYTHON:-.venv/bin/python} data=${BENCH_DATA:-data} names
   shift
+  rm -rf "$folder/wheels"
   mkdir -p "$folder/wheels"
   names=$(grep -E '^[A-Za-z]' requirements.lock | grep -v 'python_version >= "3.13"' | cut -d' ' -f1 |
     grep -vixF "$(for name in $LEFT_OUT; do grep -iE "^$name==" requirements.lock | cut -d' ' -f1; done)")
@@ -98,7 +100,7 @@ run() {
   OUT=$(realpath "$3")
   WORK=${WORK:-$(mktemp -d)}
   : > "$OUT/log.txt"
-  export PYTHONUNBUFFERED=1 PYTHONPATH=$ROOT WANDB_MODE=offline
+  export PYTHONUNBUFFERED=1 PYTHONPATH=$ROOT BENCH_WANDB=${BENCH_WANDB:-off}
   export BENCH_HOME=$WORK/home BENCH_RESULTS=$WORK/results BENCH_DATA=$WORK/data
   mkdir -p "$BENCH_HOME" "$BENCH_RESULTS" "$BENCH_DATA"
   [ ! -f "$FOLDER/commit" ] || BENCH_COMMIT=$(cat "$FOLDER/commit")
@@ -113,14 +115,16 @@ run() {
     device=cpu
     tiny=--tiny
   fi
-  step versions 60 "$PY" -c 'import numba, optuna, pandas, torch, triton, wandb
-for module in (numba, optuna, pandas, torch, triton, wandb): print(module.__name__, module.__version__)'
-  step check $(($(left) < 180 ? $(left) : 180)) "$PY" -m bench gpu check --device $device $tiny || true
+  step versions 60 "$PY" -c 'import numba, numpy, optuna, pandas, torch, triton
+for module in (numba, numpy, optuna, pandas, torch, triton): print(module.__name__, module.__version__)'
+  local steps=" ${STEPS:-check speed train} "
+  [[ $steps != *" check "* ]] || step check $(($(left) < 180 ? $(left) : 180)) "$PY" -m bench gpu check --device $device $tiny || true
   local share=$(($(left) / 2))
   [ $share -le 300 ] || share=300
   # shellcheck disable=SC2086
-  step speed $((share + 60)) "$PY" -m bench gpu speed ${SPEED:-} --device $device $tiny --repeat ${REPEAT:-9} --seconds $share || true
+  [[ $steps != *" speed "* ]] || step speed $((share + 60)) "$PY" -m bench gpu speed ${SPEED:-} --device $device $tiny --repeat ${REPEAT:-9} --seconds $share || true
   unset TRITON_INTERPRET
+  [[ $steps == *" train "* ]] || return 0
   while read -r line; do
     [ "$(left)" -gt 60 ] || break
     mapfile -t words < <(xargs printf '%s\n' <<< "$line") # its quotes hold

@@ -82,11 +82,11 @@ def speed(workloads: tuple[str, ...], device: str, tiny: bool, repeat: int, seco
     chosen = checking.usable(device)
     if chosen.type == "cpu" and not tiny:
         raise BenchError("on the CPU the kernels are interpreted: their times say nothing; try the command with --tiny")
-    rows, whole = timing.run(workloads or tuple(CARD_WORKLOADS), chosen, repeat, tiny, seconds, click.echo)
+    rows, complete = timing.run(workloads or tuple(CARD_WORKLOADS), chosen, repeat, tiny, seconds, click.echo)
     click.echo(timings.markdown(rows))
     if not tiny:
         rendering.render([], store.read())
-    if not whole:
+    if not complete:
         sys.exit(1)
 
 

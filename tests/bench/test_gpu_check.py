@@ -46,6 +46,17 @@ def test_a_case_that_raises_is_a_failure_with_its_reason(monkeypatch: pytest.Mon
     torch.use_deterministic_algorithms(False)
 
 
+def test_networks_are_built_on_the_host_and_moved_as_in_a_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is drawn with a generator of the host, such as connections, cannot be drawn on a card."""
+    moved = []
+    monkeypatch.setattr(cases, "_compare_network", lambda network, x: moved.append((network, x)))
+    with torch.device("meta"):
+        cases.network_case("lsnn-delays", cases.TINY)
+    ((network, x),) = moved
+    assert x.is_meta and all(parameter.is_meta for parameter in network.parameters())
+    assert network.rewiring.count > 0
+
+
 def test_a_machine_without_a_card_is_told_how_to_try_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import pytorch_lightning as pl
@@ -17,9 +18,11 @@ from bench.papers.roles.tasks import XOR
 from bench.spec.experiment import Experiment
 from bench.training import run, trained
 from bench.training import trainer as trainer_module
-from bench.training.background import BackgroundWriter
+from bench.training.background import BackgroundWriter, snapshot
 from bench.training.trainer import new_trainer
+from datamodules.base import SequenceData
 from tests.conftest import ROOT
+from tests.fake_card import CARD, Waits, fake_card
 
 SLURM = {"SLURM_JOB_ID": "5", "SLURM_NTASKS": "4", "SLURM_JOB_NAME": "x", "SLURM_PROCID": "2", "SLURM_LOCALID": "2"}
 TORCHRUN = {"RANK": "3", "LOCAL_RANK": "3", "WORLD_SIZE": "4", "GROUP_RANK": "1", "TORCHELASTIC_RUN_ID": "x"}
@@ -131,3 +134,23 @@ def test_a_snapshot_is_not_changed_by_what_follows_and_a_failed_write_is_told(tm
     writer.save_checkpoint(content, tmp_path / "a.ckpt" / "b.ckpt")  # a file is no folder
     with pytest.raises(OSError, match="a.ckpt"):
         writer.teardown()
+
+
+@pytest.mark.parametrize(("start", "together"), [("own", 4), ("uniform", 1)])
+def test_on_a_card_batches_are_made_for_it_and_joined_unless_states_are_drawn_for_each(
+    start: str, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = torch.device("cuda", 0)
+    monkeypatch.setattr(run, "training_device", lambda: card)
+    data = SequenceData(10, 0)
+    run._choose_form(data, SimpleNamespace(network=SimpleNamespace(start=start, takes_events=True)))  # type: ignore[arg-type]
+    assert (data.device, data.together, data.form) == (card, together, "small")
+
+
+def test_a_checkpoint_is_copied_from_a_card_without_a_wait_for_each_tensor() -> None:
+    with fake_card():
+        content = {"a": torch.zeros(3, device=CARD), "b": [torch.zeros(2, device=CARD), {"step": torch.zeros(())}]}
+        with Waits() as waits:
+            copied = snapshot(content)
+    assert waits.found == []
+    assert copied["a"].device.type == copied["b"][0].device.type == "cpu"

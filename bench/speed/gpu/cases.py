@@ -204,8 +204,17 @@ def _round_weights(network: nn.Module) -> None:
 
 
 def network_case(kind: str, sizes: Sizes) -> Difference:
-    """Output and gradients of a network in training, with torch's deterministic algorithms."""
-    network, x = network_of(kind, sizes)
+    """Output and gradients of a network in training, with torch's deterministic algorithms.
+
+    It is built on the host and moved to torch's default device, as a training does it.
+    """
+    device = torch.get_default_device()
+    with torch.device("cpu"):
+        network, x = network_of(kind, sizes)
+        return _compare_network(network.to(device), x.to(device))
+
+
+def _compare_network(network: networks.Network, x: Tensor) -> Difference:
     target = torch.arange(x.shape[1], device=x.device) % 10
     state = {name: value.clone() for name, value in network.state_dict().items()}
 

@@ -55,13 +55,13 @@ def usable(name: str) -> torch.device:
 
 def machine(device: torch.device) -> dict[str, str]:
     """Card, driver and versions, as they are printed and written beside numbers."""
-    found = libraries.libraries() if device.type == "cuda" else {}
+    built = libraries.libraries() if device.type == "cuda" else {}
     known = outcomes.versions(device)
     return {
         "device": known["card"],
         "driver": provenance.cuda_driver(),
-        "cuda": found.get("cuda", ""),
-        "cudnn": found.get("cudnn", ""),
+        "cuda": built.get("cuda", ""),
+        "cudnn": built.get("cudnn", ""),
         "torch": known["torch"],
         "triton": known["triton"],
     }

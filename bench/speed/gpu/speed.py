@@ -34,11 +34,11 @@ from bench.training import memory
 WARM_UP = 2  # steps of each implementation that are not counted, after the first
 COPY_BYTES = 2**30
 PRODUCT_WIDTH = 8192
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 def run(
-    names: Sequence[str], device: torch.device, repeat: int, is_tiny: bool, seconds: float, say: Say
+    names: Sequence[str], device: torch.device, repeat: int, is_tiny: bool, seconds: float, report: Report
 ) -> tuple[list[dict[str, Any]], bool]:
     """Rows of ``results/speed-gpu.csv``, written workload by workload unless ``is_tiny``, and whether all ran.
 
@@ -50,28 +50,28 @@ def run(
     common |= {"date": datetime.now(UTC).date().isoformat()}
     bandwidth, rate = ceilings(device, is_tiny)
     common |= {"copy_gb_s": f"{bandwidth / 1e9:.0f}", "tflop_s": f"{rate / 1e12:.1f}"}
-    say(f"a copy moves {bandwidth / 1e9:.0f} GB/s, a product in float32 runs at {rate / 1e12:.1f} TFLOP/s")
+    report(f"a copy moves {bandwidth / 1e9:.0f} GB/s, a product in float32 runs at {rate / 1e12:.1f} TFLOP/s")
     rows: list[dict[str, Any]] = []
-    whole = True
+    complete = True
     missing: dict[str, dict[str, None]] = {}
     for name in names:
         reason = _left_out(name, device, deadline)
         if reason:
-            say(f"{name}: left out, {reason}")
-            whole = whole and "memory" in reason
+            report(f"{name}: left out, {reason}")
+            complete = complete and "memory" in reason
             continue
         work = tiny(CARD_WORKLOADS[name]) if is_tiny else CARD_WORKLOADS[name]
-        measured, absent = workload_rows(name, work, device, repeat, deadline, say)
+        measured, absent = workload_rows(name, work, device, repeat, deadline, report)
         for reason in absent:
             missing.setdefault(reason, {})[name] = None
         measured.append({"implementation": "floor", **floor(work, bandwidth, rate)})
         rows += [common | {"workload": name} | row for row in measured]
-        whole = whole and all(row["median_ms"] for row in measured)
+        complete = complete and all(row["median_ms"] for row in measured)
         if not is_tiny:
             timings.write([row for row in rows if row["workload"] == name and row["median_ms"]])
-    for reason, where in missing.items():
-        say(f"not timed: {reason} ({', '.join(where)})")
-    return rows, whole
+    for reason, workloads in missing.items():
+        report(f"not timed: {reason} ({', '.join(workloads)})")
+    return rows, complete
 
 
 def _left_out(name: str, device: torch.device, deadline: float) -> str:
@@ -84,7 +84,7 @@ def _left_out(name: str, device: torch.device, deadline: float) -> str:
 
 
 def workload_rows(
-    name: str, work: Workload, device: torch.device, repeat: int, deadline: float, say: Say
+    name: str, work: Workload, device: torch.device, repeat: int, deadline: float, report: Report
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Rows of one workload, and the reasons of what could not be timed."""
     built: dict[str, steps.Step] = {}
@@ -125,7 +125,7 @@ def workload_rows(
     for implementation in implementations(name):
         if implementation in taken and implementation in built:
             rows.append(_row(implementation, work, taken[implementation], first[implementation]))
-            say(f"{name:18} {implementation:20} {rows[-1]['median_ms']:>9} ms {rows[-1]['peak_mb']:>8} MB")
+            report(f"{name:18} {implementation:20} {rows[-1]['median_ms']:>9} ms {rows[-1]['peak_mb']:>8} MB")
     built.clear()
     gc.collect()
     if device.type == "cuda":
@@ -134,14 +134,14 @@ def workload_rows(
 
 
 def _row(implementation: str, work: Workload, taken: list[steps.Times], first: float) -> dict[str, Any]:
-    whole = spread([times.whole for times in taken])
+    totals = spread([times.total for times in taken])
     return {
         "implementation": implementation,
-        **whole.columns(digits=4),
+        **totals.columns(digits=4),
         "forward_ms": f"{statistics.median(times.forward for times in taken):.4f}",
         "peak_mb": f"{max(times.peak_mb for times in taken):.0f}",
         "repeats": str(len(taken)),
-        "ps_per_neuron_step": f"{1e9 * whole.median / neuron_steps(work):.1f}",
+        "ps_per_neuron_step": f"{1e9 * totals.median / neuron_steps(work):.1f}",
         "first_s": f"{first:.2f}",
     }
 
@@ -174,4 +174,4 @@ def ceilings(device: torch.device, is_tiny: bool) -> tuple[float, float]:
 def _seconds(act: Callable[[], Any], device: torch.device) -> float:
     """Median of a few repetitions, the first one aside."""
     step = steps.Step(act, lambda _: None)
-    return statistics.median([steps.timed(step, device).whole for _ in range(8)][1:]) / 1e3
+    return statistics.median([steps.timed(step, device).total for _ in range(8)][1:]) / 1e3

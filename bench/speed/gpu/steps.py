@@ -29,10 +29,10 @@ class Step(NamedTuple):
 
 
 class Times(NamedTuple):
-    """Of one step: ms of its first part and of the whole, and the most memory of the card that it took, in MB."""
+    """Of one step: ms of its first part and of both, and the most memory of the card that it took, in MB."""
 
     forward: float
-    whole: float
+    total: float
     peak_mb: float
 
 
@@ -50,7 +50,7 @@ def build(implementation: str, work: Workload, trains: bool) -> Step:
     x = torch.rand(shape) if work.density is None else (torch.rand(shape) < work.density).float()
     if not work.projected:
         return _neurons(implementation, work, x)
-    network = _network(implementation, work, whole=not trains)
+    network = _network(implementation, work, over_time=not trains)
     target = torch.randint(work.layers[-1], (work.batch,))
     optimiser = torch.optim.Adam(network.parameters(), 1e-4) if trains else None
 
@@ -81,12 +81,12 @@ def _neurons(implementation: str, work: Workload, x: Tensor) -> Step:
     return Step(lambda: scan(neuron, current, backend=backend).output, backward)
 
 
-def _network(implementation: str, work: Workload, whole: bool) -> nn.Module:
+def _network(implementation: str, work: Workload, over_time: bool) -> nn.Module:
     match implementation:
         case "kernels":
-            return WholeOutput(work, "gpu") if whole else implementations.SuiteNetwork(work, "gpu")
+            return LinearNeurons(work, "gpu") if over_time else implementations.SuiteNetwork(work, "gpu")
         case "loop":
-            return WholeOutput(work, "loop") if whole else implementations.SuiteNetwork(work, "loop")
+            return LinearNeurons(work, "loop") if over_time else implementations.SuiteNetwork(work, "loop")
         case "snntorch":
             return implementations.SnnTorch(work, work.steps)
         case "lstm":
@@ -94,7 +94,7 @@ def _network(implementation: str, work: Workload, whole: bool) -> nn.Module:
     return implementations.SpikingJelly(work, work.steps)
 
 
-class WholeOutput(nn.Module):
+class LinearNeurons(nn.Module):
     """A linear layer and its neurons with their output over time, as other libraries give it; then its mean."""
 
     def __init__(self, work: Workload, backend: str) -> None:

@@ -89,17 +89,17 @@ def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
     by_workload: dict[str, dict[str, Mapping[str, Any]]] = {}
     for row in rows:
         by_workload.setdefault(row["workload"], {})[row["implementation"]] = row
-    for workload, found in by_workload.items():
-        ms = {name: float(row["median_ms"]) for name, row in found.items() if row["median_ms"]}
+    for workload, implementations in by_workload.items():
+        ms = {name: float(row["median_ms"]) for name, row in implementations.items() if row["median_ms"]}
         peers = [ms[name] for name in ms if name not in ("kernels", "loop", "lstm", "floor")]
-        own = found.get("kernels", {})
+        kernels = implementations.get("kernels", {})
         cells = [
             *(f"{ms[name]:.3g}" if name in ms else "" for name in IMPLEMENTATIONS),
-            own.get("ps_per_neuron_step", ""),
+            kernels.get("ps_per_neuron_step", ""),
             _ratio(min(peers, default=None), ms.get("kernels")),
             _ratio(ms.get("loop"), ms.get("kernels")),
             _ratio(ms.get("kernels"), ms.get("floor")),
-            own.get("peak_mb", ""),
+            kernels.get("peak_mb", ""),
         ]
         lines.append(f"| {workload} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
