@@ -68,8 +68,10 @@ def lsnn(work: Workload, backend: str) -> nn.Module:
     """The network of LSNN, whose synapses have delays, on the ``backend`` of the scan."""
     from lightning_modules.networks.lsnn import LSNNNetwork
 
-    sparse: dict[str, Any] = {} if work.connectivity is None else {"connectivity": work.connectivity}
-    network = LSNNNetwork(work.layers, work.neuron, dict(work.settings), delays=work.delays, last=2, **sparse)
+    settings = dict(work.settings)
+    network = LSNNNetwork(
+        work.layers, work.neuron, settings, delays=work.delays, connectivity=work.connectivity, last=2
+    )
     network.backend = backend
     return network
 

@@ -70,7 +70,7 @@ def scan_stack(
 
     Sums over inputs are taken in another order than torch's, so currents equal those of the loop to float rounding;
     given equal currents, spikes are bit-equal in float32. Zero inputs are skipped: a weight of inf or NaN does not
-    reach neurons through an input of 0.
+    reach neurons through an input of 0 (with delays: of 0 in 16 samples).
 
     ``backend``: ``auto`` takes the fused kernels for the input's device and falls back to the loop, with one warning,
     for a step that cannot be fused, and on a card that has not passed the check of its kernels; ``cpu`` and ``gpu``
