@@ -16,7 +16,7 @@ from tests.sweeps.servers import free_port
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scancel")
 START_S = 15
-PATH = os.pathsep.join((os.environ["PATH"], "/usr/sbin"))
+PATH = os.pathsep.join((*os.get_exec_path(), "/usr/sbin"))
 # no accounting and no cgroups: neither a database nor the system's own service manager is needed
 CONFIGURATION = """
 ClusterName=bench
