@@ -48,25 +48,21 @@ pack() {
   [ "$mb" -le "$MOST_MB" ] || die "that is more than $MOST_MB MB: name fewer data sets"
 }
 
-# A virtual environment that adds the wheels to the packages of python3. The commands of sweeps are found through the
-# entry points of pyproject.toml, which an installed project would have.
+# A folder of packages that come before those of python3. The commands of sweeps are found through the entry points of
+# pyproject.toml, which an installed project would have.
 environment() {
-  local parent site
-  parent=$(python3 -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
-  python3 -m venv --clear --without-pip "$WORK/venv"
-  site=$("$WORK/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
-  echo "$parent" > "$site/parent.pth"
-  if ls "$FOLDER"/wheels/*.whl > /dev/null 2>&1; then
-    python3 -m pip --python "$WORK/venv/bin/python" install -q --no-index --no-deps --no-compile "$FOLDER"/wheels/*.whl
-  fi
+  local site=$WORK/site
   mkdir -p "$site/suite-0.dist-info"
+  if ls "$FOLDER"/wheels/*.whl > /dev/null 2>&1; then
+    python3 -m pip install -q --no-index --no-deps --no-compile --no-cache-dir --upgrade --target "$site" "$FOLDER"/wheels/*.whl
+  fi
   printf 'Metadata-Version: 2.1\nName: suite\nVersion: 0\n' > "$site/suite-0.dist-info/METADATA"
   python3 - > "$site/suite-0.dist-info/entry_points.txt" << 'PYTHON'
 import tomllib
 for group, entries in tomllib.load(open("pyproject.toml", "rb"))["project"]["entry-points"].items():
     print(f"[{group}]", *(f"{name} = {place}" for name, place in entries.items()), sep="\n")
 PYTHON
-  PY=$WORK/venv/bin/python
+  export PYTHONPATH=$ROOT:$site${PYTHONPATH:+:$PYTHONPATH}
 }
 
 left() { echo $((LIMIT - ($(date +%s) - BEGUN))); }
@@ -100,7 +96,7 @@ run() {
   OUT=$(realpath "$3")
   WORK=${WORK:-$(mktemp -d)}
   : > "$OUT/log.txt"
-  export PYTHONUNBUFFERED=1 PYTHONPATH=$ROOT BENCH_WANDB=${BENCH_WANDB:-off}
+  export PYTHONUNBUFFERED=1 BENCH_WANDB=${BENCH_WANDB:-off}
   export BENCH_HOME=$WORK/home BENCH_RESULTS=$WORK/results BENCH_DATA=$WORK/data
   mkdir -p "$BENCH_HOME" "$BENCH_RESULTS" "$BENCH_DATA"
   [ ! -f "$FOLDER/commit" ] || BENCH_COMMIT=$(cat "$FOLDER/commit")
@@ -115,20 +111,20 @@ run() {
     device=cpu
     tiny=--tiny
   fi
-  step versions 60 "$PY" -c 'import numba, numpy, optuna, pandas, torch, triton
+  step versions 60 python3 -c 'import numba, numpy, optuna, pandas, torch, triton
 for module in (numba, numpy, optuna, pandas, torch, triton): print(module.__name__, module.__version__)'
   local steps=" ${STEPS:-check speed train} "
-  [[ $steps != *" check "* ]] || step check $(($(left) < 180 ? $(left) : 180)) "$PY" -m bench gpu check --device $device $tiny || true
+  [[ $steps != *" check "* ]] || step check $(($(left) < 240 ? $(left) : 240)) python3 -m bench gpu check --device $device $tiny || true
   local share=$(($(left) / 2))
   [ $share -le 300 ] || share=300
   # shellcheck disable=SC2086
-  [[ $steps != *" speed "* ]] || step speed $((share + 60)) "$PY" -m bench gpu speed ${SPEED:-} --device $device $tiny --repeat ${REPEAT:-9} --seconds $share || true
+  [[ $steps != *" speed "* ]] || step speed $((share + 60)) python3 -m bench gpu speed ${SPEED:-} --device $device $tiny --repeat ${REPEAT:-9} --seconds $share || true
   unset TRITON_INTERPRET
   [[ $steps == *" train "* ]] || return 0
   while read -r line; do
     [ "$(left)" -gt 60 ] || break
     mapfile -t words < <(xargs printf '%s\n' <<< "$line") # its quotes hold
-    step training $(($(left) - 10)) "$PY" -m bench run "${words[@]}" --device $device --seconds $(($(left) - 45)) < /dev/null || true
+    step training $(($(left) - 10)) python3 -m bench run "${words[@]}" --device $device --seconds $(($(left) - 45)) < /dev/null || true
   done < <(grep -vE '^ *(#|$)' "$trainings")
 }
 
