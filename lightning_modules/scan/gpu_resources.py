@@ -152,7 +152,7 @@ def _read_assembly(text: str) -> tuple[int, int]:
 
 
 def table(rows: Iterable[Resources]) -> str:
-    """Markdown: a row for each neuron and target, with registers forward / backward of each kind."""
+    """Markdown: a row for each neuron and target, with registers forward / backward, and the most of the rest."""
     of: dict[tuple[str, str], list[Resources]] = {}
     for row in rows:
         of.setdefault((row.neuron, row.target), []).append(row)

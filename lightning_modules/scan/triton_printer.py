@@ -13,9 +13,9 @@ from lightning_modules.scan.triton_products import PARTS, product_source
 
 PRELUDE = '''"""{title}.step and its vector-Jacobian product, printed by lightning_modules.scan: do not edit.
 
-A program computes ``BB`` samples of ``BN`` neurons of one seed. Tensors over time are [S, T, B, N] and drives
-[S, 1 or T, N]. Saved values are [S, T_saved, B, N], their bits [S, T_saved / 32, B, N]; ``begin`` of these steps are
-before the first one.
+A program computes ``BB`` samples of ``BN`` neurons of one seed. Tensors over time are [S, T, B, N], drives [S, 1 or T,
+N], saved values [S, T_saved, B, N] and their bits [S, T_saved / 32, B, N]. ``begin`` is the number of saved steps
+before.
 """
 
 import triton
