@@ -8,18 +8,17 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
 
-from lightning_modules.neurons.base import NEURONS, Neuron
+from lightning_modules.neurons.base import NEURONS
 from lightning_modules.scan import kernels
 from lightning_modules.scan.fused import drive_rows, traced_step
 from lightning_modules.scan.gpu_plan import WHOLE, Tile, interpreted, tile_of
-from lightning_modules.scan.trace import Traced
+from lightning_modules.scan.saved_values import saved_values
 from lightning_modules.scan.triton_printer import source
 
 TARGETS = {"sm_80": ("cuda", 80, 32), "sm_90": ("cuda", 90, 32), "gfx942": ("hip", "gfx942", 64)}
@@ -39,6 +38,8 @@ class Resources(NamedTuple):
     registers: int  # of a thread
     spilled: int  # bytes of a thread outside registers
     shared: int  # bytes of shared memory of a program
+    numbers: int  # saved for the backward pass, a neuron and step
+    bits: int  # saved likewise
 
 
 def targets() -> list[str]:
@@ -54,11 +55,13 @@ def resources(
     on: Iterable[str] | None = None,
     kinds: Iterable[str] = KINDS,
     dtype: torch.dtype = torch.float32,
+    ones: Collection[str] = (),
 ) -> Iterator[Resources]:
     """Compile every kernel of ``neurons`` (default: all registered) for the targets ``on`` (default: all).
 
-    A feedforward layer and one launched by step have any size, the other recurrent one has 256 neurons. Raises
-    ``ValueError`` for an unknown name, and in Triton's interpreter.
+    A feedforward layer and one launched by step have any size, the other recurrent one has 256 neurons. ``ones`` names
+    integer arguments that are 1, which Triton compiles in. Raises ``ValueError`` for an unknown name, and in Triton's
+    interpreter.
     """
     if interpreted():
         raise ValueError("TRITON_INTERPRET=1 is set: nothing is compiled in Triton's interpreter")
@@ -68,43 +71,45 @@ def resources(
         if unknown := [name for name in given if name not in known]:
             raise ValueError(f"unknown {what} {', '.join(unknown)}; known: {', '.join(sorted(known))}")
     for name in neurons:
-        yield from _of_neuron(name, NEURONS[name](WHOLE), on, kinds, dtype)
+        yield from _of_neuron(name, on, kinds, dtype, ones)
 
 
 def _of_neuron(
-    name: str, neuron: Neuron, on: Iterable[str], kinds: Iterable[str], dtype: torch.dtype
+    name: str, on: Iterable[str], kinds: Iterable[str], dtype: torch.dtype, ones: Collection[str]
 ) -> Iterator[Resources]:
+    neuron = NEURONS[name](WHOLE)
     drives = drive_rows(neuron, STEPS)
     traced = traced_step(neuron, tuple(drives), dtype)
     each_step = {drive: rows.shape[0] > 1 for drive, rows in drives.items()}
     for kind in kinds:
+        if kind == "recurrent" and dtype == torch.float64:
+            continue  # float64 layers are launched step by step
         recurrent = kind != "feedforward"
         module = kernels.load(source(traced, recurrent), traced.title)
+        saved = saved_values(traced, recurrent)
         for direction in ("forward", "backward"):
             for target in on:
                 backend = TARGETS[target][0]
                 tile = tile_of(WHOLE, recurrent, kind == "recurrent by step", any(each_step.values()), backend)
-                registers, spilled, shared = _compile(module, direction, traced, tile, each_step, target)
-                yield Resources(name, kind, direction, target, tile.warps, registers, spilled, shared)
+                known = tile.constants(dtype) | {"SAVE": True, "OUTPUT": True} | dict.fromkeys(ones, 1)
+                known |= {f"every_{drive}": int(each) for drive, each in each_step.items()}
+                registers, spilled, shared = _compile(getattr(module, direction), known, tile, target)
+                sizes = (tile.warps, registers, spilled, shared, len(saved.numbers), len(saved.bits))
+                yield Resources(name, kind, direction, target, *sizes)
 
 
-def _compile(
-    module: ModuleType, direction: str, traced: Traced, tile: Tile, each_step: dict[str, bool], target: str
-) -> tuple[int, int, int]:
-    """Registers and spilled bytes of a thread, shared memory of a program."""
+def _compile(function: Any, known: dict[str, Any], tile: Tile, target: str) -> tuple[int, int, int]:
+    """Registers and spilled bytes of a thread, shared memory of a program; ``known`` are arguments to compile in."""
     import triton  # not installed everywhere
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    function = getattr(module, direction)
-    number = "fp64" if traced.dtype == torch.float64 else "fp32"
-    known: dict[str, Any] = tile.constants(traced.dtype) | {"SAVE": True, "OUTPUT": True}
-    known |= {f"every_{drive}": int(each) for drive, each in each_step.items()}
+    number = known["real"].name
     signature = {}
     constants = {}
     for parameter in function.params:
         name = parameter.name
-        if parameter.is_constexpr:
+        if parameter.is_constexpr or name in known:
             signature[name] = "constexpr"
             constants[name] = known.get(name, False)
         elif name in INTEGERS:
@@ -151,15 +156,14 @@ def table(rows: Iterable[Resources]) -> str:
     of: dict[tuple[str, str], list[Resources]] = {}
     for row in rows:
         of.setdefault((row.neuron, row.target), []).append(row)
-    lines = [
-        f"| neuron | target | {' | '.join(KINDS)} | spilled bytes | shared memory, kB |",
-        f"| --- | --- |{' ---: |' * (len(KINDS) + 2)}",
-    ]
+    heads = ["neuron", "target", *KINDS, "spilled bytes", "shared memory, kB", "saved"]
+    lines = [f"| {' | '.join(heads)} |", f"| --- | --- |{' ---: |' * (len(heads) - 2)}"]
     for (neuron, target), group in of.items():
         registers = [" / ".join(str(row.registers) for row in group if row.kind == kind) for kind in KINDS]
         spilled = max(row.spilled for row in group)
         shared = max(row.shared for row in group) / 1024
-        lines.append(f"| {neuron} | {target} | {' | '.join(registers)} | {spilled} | {shared:.0f} |")
+        saved = f"{group[0].numbers} and {group[0].bits} bits"
+        lines.append(f"| {neuron} | {target} | {' | '.join(registers)} | {spilled} | {shared:.0f} | {saved} |")
     return "\n".join(lines)
 
 

@@ -145,6 +145,7 @@ def test_a_table_is_trained_once_tracked_and_repeated_bit_for_bit(places: Path, 
     assert outcome(other) == first
 
 
+@pytest.mark.slow
 def test_killed_and_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weights(places: Path, home_again) -> None:
     settings = [*SMOKE, "--row", "Baseline", "--set", "epochs=8", "--set", "data_settings.batches=40", "--workers", "1"]
     process = start(*settings)

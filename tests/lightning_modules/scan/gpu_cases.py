@@ -26,14 +26,21 @@ from tests.lightning_modules.scan.common import NAMES, close, dyadic, gradients,
 BACKENDS = ("loop", "gpu")
 
 
-def neuron_case(name: str, dtype: torch.dtype = torch.float32) -> None:
-    steps = 7
-    batch = 5
-    size = 6
+def neuron_case(
+    name: str,
+    dtype: torch.dtype = torch.float32,
+    steps: int = 7,
+    batch: int = 5,
+    size: int = 6,
+    checkpoint_every: int | None = None,
+) -> None:
     neuron = neuron_of(name, size, steps).to(dtype)
     currents = [torch.randn(steps, batch, size, dtype=dtype).requires_grad_() for _ in range(neuron.inputs)]
     tensors = [*currents, *neuron.parameters()]
-    loop, fused = (scan(neuron, *currents, record=neuron.State._fields, backend=b) for b in BACKENDS)
+    loop, fused = (
+        scan(neuron, *currents, record=neuron.State._fields, checkpoint_every=checkpoint_every, backend=b)
+        for b in BACKENDS
+    )
     same(fused.output, loop.output)
     for a, b in zip((*fused.state, *fused.recorded.values()), (*loop.state, *loop.recorded.values()), strict=True):
         same(a, b)
@@ -138,6 +145,7 @@ CASES: dict[str, Callable[[], None]] = {
 CASES |= {f"recurrent-{name}": (lambda name=name: recurrent_case(name)) for name in [*NAMES, "user"]}  # type: ignore[misc]
 CASES |= {
     "user-f64": lambda: neuron_case("user", torch.float64),
+    "tiles-segments": lambda: neuron_case("celif", steps=36, batch=6, size=40, checkpoint_every=34),
     "recurrent-truncated-checkpointed": lambda: recurrent_case("lif", 3, 5),
     "recurrent-f64": lambda: recurrent_case("lif", 3, 5, dtype=torch.float64),
     "recurrent-long": lambda: recurrent_case("lif", 20, 34, steps=36),

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 def outcome() -> dict[str, str]:
     command = [sys.executable, "-m", "tests.lightning_modules.scan.gpu_cases"]
     result = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True, timeout=300
+        command, cwd=ROOT, env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True, timeout=600
     )
     assert result.returncode == 0, result.stderr
     outcome = json.loads(result.stdout.splitlines()[-1])
@@ -34,7 +34,7 @@ def outcome() -> dict[str, str]:
 CASES = [
     *NAMES, "user", "resonant", "user-f64", *(f"recurrent-{name}" for name in (*NAMES, "user")),
     "recurrent-truncated-checkpointed", "recurrent-f64", "recurrent-long", "by-step-glif", "by-step-indrnn",
-    "by-step-long", "given-state", "stack",
+    "by-step-long", "tiles-segments", "given-state", "stack",
 ]  # fmt: skip
 SEEDS = ["seeds", "seeds-recurrent"]
 

@@ -33,6 +33,14 @@ def test_the_kernels_of_lif_compile_for_one_gpu_without_spills() -> None:
     check(rows)
 
 
+@pytest.mark.parametrize(
+    "ones", [("steps", "T_saved", "known", "T"), ("begin", "t_first", "detach"), ("B", "N")], ids=lambda ones: ones[0]
+)
+def test_arguments_that_are_one_are_compiled_in(ones: tuple[str, ...]) -> None:
+    kinds = ["feedforward", "recurrent by step"]
+    assert len(list(resources(["celif"], ["sm_90"], kinds, ones=ones))) == 4
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(NEURONS))
 def test_the_kernels_of_every_neuron_compile_for_every_gpu_without_spills(name: str) -> None:
@@ -43,7 +51,7 @@ def test_the_kernels_of_every_neuron_compile_for_every_gpu_without_spills(name: 
 
 @pytest.mark.slow
 def test_float64_kernels_compile_too() -> None:
-    rows = list(resources(["lif"], kinds=["feedforward", "recurrent by step"], dtype=torch.float64))
+    rows = list(resources(["lif"], dtype=torch.float64))
     assert len(rows) == 4 * len(targets())
     check(rows)
 
