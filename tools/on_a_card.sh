@@ -7,7 +7,7 @@
 #
 # Lines of tools/card_trainings.txt (TRAININGS names another file) are what `python -m bench run` takes. What the time cuts
 # off goes on at the next run: pack with EARLIER=OUT takes its results along. STEPS names some of: check speed train (default:
-# all). TINY=1 runs each step on the CPU at tiny sizes.
+# all), SPEED the workloads, CHECK more options of `bench gpu check`. TINY=1 runs each step on the CPU at tiny sizes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ROOT=$PWD
@@ -114,7 +114,8 @@ run() {
   step versions 60 python3 -c 'import numba, numpy, optuna, pandas, torch, triton
 for module in (numba, numpy, optuna, pandas, torch, triton): print(module.__name__, module.__version__)'
   local steps=" ${STEPS:-check speed train} "
-  [[ $steps != *" check "* ]] || step check $(($(left) < 240 ? $(left) : 240)) python3 -m bench gpu check --device $device $tiny || true
+  # shellcheck disable=SC2086
+  [[ $steps != *" check "* ]] || step check $(($(left) < 240 ? $(left) : 240)) python3 -m bench gpu check --device $device $tiny ${CHECK:-} || true
   local share=$(($(left) / 2))
   [ $share -le 300 ] || share=300
   # shellcheck disable=SC2086

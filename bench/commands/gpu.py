@@ -31,8 +31,9 @@ def gpu() -> None:
 @device_option
 @click.option("--tiny", is_flag=True, help="Few steps and neurons, each case once. Always so on the CPU.")
 @click.option("--processes", type=click.IntRange(1), help="Cases at a time. [default: half of the cores, at most 8]")
+@click.option("--case", "names", multiple=True, help="Only this case, and nothing is remembered; repeatable.")
 @as_json
-def check(device: str, tiny: bool, processes: int | None, as_json: bool) -> None:
+def check(device: str, tiny: bool, processes: int | None, names: tuple[str, ...], as_json: bool) -> None:
     """Compare the kernels with the plain loop: every neuron, every kind of network. The outcome is remembered: where it
     is good, networks use the kernels. The exit code is 1 if a case failed.
     """
@@ -43,7 +44,8 @@ def check(device: str, tiny: bool, processes: int | None, as_json: bool) -> None
     if not as_json:
         click.echo(", ".join(f"{name} {value}" for name, value in checking.machine(chosen).items() if value))
     silent = lambda case: None  # noqa: E731
-    done = checking.run(chosen, tiny or chosen.type == "cpu", processes, silent if as_json else _print_case)
+    report = silent if as_json else _print_case
+    done = checking.run(chosen, tiny or chosen.type == "cpu", processes, report, names)
     failed = [case.name for case in done if case.problem]
     seconds = time.perf_counter() - started
     compiling = sum(max(0.0, case.seconds - case.again) for case in done)

@@ -13,6 +13,7 @@ from bench.errors import BenchError
 from bench.speed.gpu import cases, check
 from lightning_modules import networks
 from lightning_modules.neurons import NEURONS
+from lightning_modules.scan import outcomes
 from tests.conftest import bench
 
 
@@ -44,6 +45,20 @@ def test_a_case_that_raises_is_a_failure_with_its_reason(monkeypatch: pytest.Mon
     monkeypatch.setattr(cases, "cases", lambda sizes: {"broken": broken})
     assert check.run_case("broken", "cpu", tiny=True).problem.startswith("RuntimeError: no kernel image")
     torch.use_deterministic_algorithms(False)
+
+
+def test_a_chosen_case_runs_alone_and_is_not_remembered(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_case(name: str, device: str, tiny: bool) -> check.CaseOutcome:
+        return check.CaseOutcome(name, "", 0.0, 0.0, 0.0)
+
+    monkeypatch.setattr(check, "run_case", run_case)
+    done = check.run(torch.device("cpu"), True, 1, lambda case: None, ["lif, recurrent"])
+    assert [case.name for case in done] == ["lif, recurrent"]
+    assert outcomes.recall(torch.device("cpu")) is None
+    check.run(torch.device("cpu"), True, 1, lambda case: None)
+    assert outcomes.recall(torch.device("cpu"))["passed"]  # type: ignore[index]
+    with pytest.raises(BenchError, match="unknown case 'liff'"):
+        check.run(torch.device("cpu"), True, 1, lambda case: None, ["liff"])
 
 
 def test_networks_are_built_on_the_host_and_moved_as_in_a_training(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from bench.errors import BenchError
+from bench.errors import BenchError, unknown
 from bench.ledger import provenance
 from bench.speed.gpu import cases
 from bench.training import libraries
@@ -92,13 +92,21 @@ def run_case(name: str, device: str, tiny: bool) -> CaseOutcome:
 
 
 def run(
-    device: torch.device, tiny: bool, processes: int | None, report: Callable[[CaseOutcome], None]
+    device: torch.device,
+    tiny: bool,
+    processes: int | None,
+    report: Callable[[CaseOutcome], None],
+    chosen: Sequence[str] = (),
 ) -> list[CaseOutcome]:
-    """Run all cases on ``device`` and remember the outcome. ``report`` is called as each case ends.
+    """Run the ``chosen`` cases on ``device``, or all and remember the outcome. ``report`` is called as each case ends.
 
-    Raises ``BenchError`` where a process dies.
+    Raises ``BenchError`` for an unknown case, and where a process dies.
     """
-    names = list(cases.cases(cases.TINY))
+    known = list(cases.cases(cases.TINY))
+    for name in chosen:
+        if name not in known:
+            raise unknown("case", name, known)
+    names = list(chosen) or known
     count = processes or (1 if device.type == "cpu" else min(PROCESSES, max(1, (os.cpu_count() or 1) // 2)))
     done: list[CaseOutcome] = []
     if count == 1:
@@ -115,7 +123,7 @@ def run(
             except BrokenProcessPool:
                 missing = sorted(set(names) - {case.name for case in done})
                 raise BenchError(f"a process died; --processes 1 names the case of {', '.join(missing)}") from None
-    if not tiny or device.type == "cpu":  # a tiny check says too little of a card
+    if not chosen and (not tiny or device.type == "cpu"):  # a tiny check says too little of a card
         _remember(device, done)
     return done
 
