@@ -182,6 +182,7 @@ class _Forward:
         self.given = given
         self.is_again = is_again
         self.tile = plan.tile(first.shape[3], given.drives)
+        self.options = plan.options(self.tile)
         self.matrix = None
         if given.recurrent is not None:
             self.matrix = _matrix(given.recurrent.transpose(1, 2), self.tile.padded)
@@ -235,7 +236,7 @@ class _Forward:
         saved_steps = segment.end - segment.begin
         arguments += [end - begin, begin, begin - segment.begin, steps, saved_steps, batch, size]
         self.plan.module.forward[self.tile.grid(seeds, batch, size)](
-            *arguments, SAVE=saves, AGAIN=self.is_again, **self.plan.options(self.tile)
+            *arguments, SAVE=saves, AGAIN=self.is_again, **self.options
         )
 
 
@@ -263,6 +264,7 @@ class _Backward:
         self.given = given
         self.shape = shape
         self.tile = plan.tile(size, given.drives)
+        self.options = plan.options(self.tile)
         self.matrix = None if given.recurrent is None else _matrix(given.recurrent, self.tile.padded)
         self.output = None if grad_output is None else grad_output.contiguous()
         self.mean = zeros
@@ -309,7 +311,7 @@ class _Backward:
         saved_steps = segment.end - segment.begin
         arguments += [self.plan.detach_every, end - begin, begin, begin - segment.begin]
         arguments += [steps, saved_steps, batch, size]
-        self.plan.module.backward[self.tile.grid(seeds, batch, size)](*arguments, **self.plan.options(self.tile))
+        self.plan.module.backward[self.tile.grid(seeds, batch, size)](*arguments, **self.options)
 
     def of_recurrent(self, output: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """Gradients of the recurrent weights and their bias, from the layer's ``output`` [S, T, B, N]."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.scan import kernels
-from lightning_modules.scan.saved_values import SavedValues, is_binary, saved_values
+from lightning_modules.scan.saved_values import SavedValues, saved_values
 from lightning_modules.scan.trace import Traced
 from lightning_modules.scan.triton_printer import source
 
@@ -92,6 +92,12 @@ def tile_of(size: int, recurrent: bool, stepwise: bool, drive_each_step: bool, b
     return Tile(samples, neurons, min(power, INNER[backend]), padded, 1, max(1, samples * neurons // (4 * WARP)))
 
 
+@cache
+def _compiled(traced: Traced, recurrent: bool) -> tuple[ModuleType, SavedValues]:
+    """The kernels of a step and what they save; printing them takes as long as many launches."""
+    return kernels.load(source(traced, recurrent), traced.title), saved_values(traced, recurrent)
+
+
 @dataclass
 class LayerPlan:
     """The settings of a run of one layer: all that is no tensor."""
@@ -104,13 +110,7 @@ class LayerPlan:
     training: bool
 
     def __post_init__(self) -> None:
-        self.module: ModuleType = kernels.load(source(self.traced, self.recurrent), self.traced.title)
-        self.saved: SavedValues = saved_values(self.traced, self.recurrent)
-
-    @cached_property
-    def binary(self) -> bool:
-        """Whether the output is 0 or 1."""
-        return is_binary(self.traced.forward, self.traced.forward.outputs[-1])
+        self.module, self.saved = _compiled(self.traced, self.recurrent)
 
     def segments(self, steps: int) -> list[tuple[int, int]]:
         every = self.checkpoint_every or steps

@@ -170,6 +170,4 @@ def table(rows: Iterable[Resources]) -> str:
 if __name__ == "__main__":
     import sys
 
-    import lightning_modules.neurons  # noqa: F401  # registers them
-
     print(table(resources(on=sys.argv[1:] or None)))
