@@ -60,8 +60,8 @@ def resources(
 ) -> Iterator[Resources]:
     """Compile every kernel of ``neurons`` (default: all registered) for the targets ``on`` (default: all).
 
-    Layers have ``size`` neurons; more than 256, or float64, are not compiled for the kind "recurrent". ``ones`` names integer
-    arguments that are 1, which Triton compiles in. Raises ``ValueError`` for an unknown name, and in Triton's
+    Layers have ``size`` neurons; more than 256, or float64, are not compiled for the kind "recurrent". ``ones`` names
+    integer arguments that are 1, which Triton compiles in. Raises ``ValueError`` for an unknown name, and in Triton's
     interpreter.
     """
     if interpreted():
