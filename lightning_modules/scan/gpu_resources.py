@@ -56,10 +56,11 @@ def resources(
     kinds: Iterable[str] = KINDS,
     dtype: torch.dtype = torch.float32,
     ones: Collection[str] = (),
+    size: int = WHOLE,
 ) -> Iterator[Resources]:
     """Compile every kernel of ``neurons`` (default: all registered) for the targets ``on`` (default: all).
 
-    A feedforward layer and one launched by step have any size, the other recurrent one has 256 neurons. ``ones`` names
+    Layers have ``size`` neurons; more than 256, or float64, are not compiled for the kind "recurrent". ``ones`` names
     integer arguments that are 1, which Triton compiles in. Raises ``ValueError`` for an unknown name, and in Triton's
     interpreter.
     """
@@ -71,26 +72,26 @@ def resources(
         if unknown := [name for name in given if name not in known]:
             raise ValueError(f"unknown {what} {', '.join(unknown)}; known: {', '.join(sorted(known))}")
     for name in neurons:
-        yield from _of_neuron(name, on, kinds, dtype, ones)
+        yield from _of_neuron(name, on, kinds, dtype, ones, size)
 
 
 def _of_neuron(
-    name: str, on: Iterable[str], kinds: Iterable[str], dtype: torch.dtype, ones: Collection[str]
+    name: str, on: Iterable[str], kinds: Iterable[str], dtype: torch.dtype, ones: Collection[str], size: int
 ) -> Iterator[Resources]:
-    neuron = NEURONS[name](WHOLE)
+    neuron = NEURONS[name](size)
     drives = drive_rows(neuron, STEPS)
     traced = traced_step(neuron, tuple(drives), dtype)
     each_step = {drive: rows.shape[0] > 1 for drive, rows in drives.items()}
     for kind in kinds:
-        if kind == "recurrent" and dtype == torch.float64:
-            continue  # float64 layers are launched step by step
+        if kind == "recurrent" and (dtype == torch.float64 or size > WHOLE):
+            continue  # such layers are launched step by step
         recurrent = kind != "feedforward"
         module = kernels.load(source(traced, recurrent), traced.title)
         saved = saved_values(traced, recurrent)
         for direction in ("forward", "backward"):
             for target in on:
                 backend = TARGETS[target][0]
-                tile = tile_of(WHOLE, recurrent, kind == "recurrent by step", any(each_step.values()), backend)
+                tile = tile_of(size, recurrent, kind == "recurrent by step", any(each_step.values()), backend)
                 known = tile.constants(dtype) | {"SAVE": True, "OUTPUT": True} | dict.fromkeys(ones, 1)
                 known |= {f"every_{drive}": int(each) for drive, each in each_step.items()}
                 registers, spilled, shared = _compile(getattr(module, direction), known, tile, target)

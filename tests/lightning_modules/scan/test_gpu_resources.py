@@ -61,3 +61,11 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         next(resources(["lif"], ["sm_1"]))
     with pytest.raises(ValueError, match="unknown neuron nobody"):
         next(resources(["nobody"]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [10, 24, 40, 128])
+def test_small_recurrent_layers_compile_without_spills(size: int) -> None:
+    rows = list(resources(["glif", "dexat"], ["sm_90", "gfx942"], ["recurrent"], size=size))
+    assert len(rows) == 8
+    check(rows)
