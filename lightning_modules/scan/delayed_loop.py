@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -39,6 +40,43 @@ def delayed_loop(
     size = neuron.size
     steps, batch = inputs[0].shape[:2]
     depth = len(in_flight)
+    run_segment = _segment(layer, depth, steps, options, probe)
+    coming = in_flight.transpose(0, 1).flatten(1)
+    output = previous
+    segments: list[Tensor] = []
+    records: list[list[Tensor]] = []
+    every = options.checkpoint_every or math.isqrt(steps - 1) + 1
+    for first in range(0, steps, every):
+        parts = [x[first : first + every] for x in inputs]
+        segment, coming, *rest = checkpoint(
+            run_segment,
+            first,
+            coming,
+            output,
+            len(state),
+            *state,
+            *parts,
+            use_reentrant=False,
+            preserve_rng_state=False,
+        )
+        output = segment[-1]
+        state = tuple(rest[: len(state)])
+        segments.append(segment)
+        records.append(rest[len(state) :])
+        return_free_memory()
+        if segment.requires_grad:
+            segment.register_hook(return_free_memory)
+    recorded = dict(zip(options.record, (torch.cat(parts) for parts in zip(*records, strict=True)), strict=True))
+    last = coming.view(batch, depth, size).transpose(0, 1)
+    return Scanned(torch.cat(segments), neuron.State(*state), recorded, last)
+
+
+def _segment(
+    layer: Dense, depth: int, steps: int, options: Options, probe: Tensor | None
+) -> Callable[..., tuple[Tensor, ...]]:
+    """A function that runs some steps of ``layer``; its first result is the outputs, the last ones are the records."""
+    neuron = layer.neuron
+    size = neuron.size
     pairs = ((layer.weight, layer.delays), (layer.recurrent, layer.recurrent_delays))
     matrices = [_by_delay(weight, delays, depth) for weight, delays in pairs if weight is not None]
     weight = torch.cat(matrices, 2).flatten(0, 1)  # [depth N, inputs + N]
@@ -73,34 +111,7 @@ def delayed_loop(
                 series.append(getattr(now, name))
         return torch.stack(outputs), coming, *now, *(torch.stack(series) for series in recorded)
 
-    coming = in_flight.transpose(0, 1).flatten(1)
-    output = previous
-    segments: list[Tensor] = []
-    records: list[list[Tensor]] = []
-    every = options.checkpoint_every or math.isqrt(steps - 1) + 1
-    for first in range(0, steps, every):
-        parts = [x[first : first + every] for x in inputs]
-        segment, coming, *rest = checkpoint(
-            run_segment,
-            first,
-            coming,
-            output,
-            len(state),
-            *state,
-            *parts,
-            use_reentrant=False,
-            preserve_rng_state=False,
-        )
-        output = segment[-1]
-        state = tuple(rest[: len(state)])
-        segments.append(segment)
-        records.append(rest[len(state) :])
-        return_free_memory()
-        if segment.requires_grad:
-            segment.register_hook(return_free_memory)
-    recorded = dict(zip(options.record, (torch.cat(parts) for parts in zip(*records, strict=True)), strict=True))
-    last = coming.view(batch, depth, size).transpose(0, 1)
-    return Scanned(torch.cat(segments), neuron.State(*state), recorded, last)
+    return run_segment
 
 
 def return_free_memory(_: Tensor | None = None) -> None:
