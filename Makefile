@@ -28,8 +28,8 @@ demo: setup ## train roles-6 at laptop budget into .bench/demo, with the data th
 test: setup ## the whole test suite, two tests at a time (no network)
 	@$(PY) -m pytest -n 2 --dist worksteal
 
-test-slow: setup ## the tests that need a browser or take long, which make test leaves out
-	@$(PY) -m pytest -m slow
+test-slow: setup ## the tests that need a browser or take long, which make test leaves out, two at a time
+	@$(PY) -m pytest -m slow -n 2 --dist worksteal
 
 lint: setup ## ruff, mypy, and deptry: what is imported is declared
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy \
