@@ -30,9 +30,12 @@ def make_capturable(optimiser: torch.optim.Optimizer) -> bool:
 
 
 def capture_on_cuda(step: Callable[[], None]) -> Callable[[], object]:
-    """Record what ``step`` launches; the result launches it again. Nothing in ``step`` may wait for the device."""
+    """Record what ``step`` launches; the result launches it again. Nothing in ``step`` may wait for the device.
+
+    Other threads may use the card meanwhile: they send batches and write checkpoints.
+    """
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         step()
     return graph.replay
 

@@ -86,9 +86,20 @@ class SpikingModule(pl.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         x, target = batch
+        loss = self.loss_of(x, target)
+        self.count_loss(loss, target, index)
+        return loss
+
+    def loss_of(self, x: Tensor, target: Tensor) -> Tensor:
+        """The loss of a batch in training, with the network's penalty."""
         loss, _ = self.objective(self.network(x), target, **self.loss_settings)
-        if self.network.penalty is not None:
-            loss = loss + self.network.penalty
+        return loss if self.network.penalty is None else loss + self.network.penalty
+
+    def count_loss(self, loss: Tensor, target: Tensor, index: int) -> None:
+        """Add the loss of the epoch's batch ``index`` to the epoch's, and at times log it.
+
+        Raises ``Diverged`` for a loss that is not finite, at the batches where the host reads it.
+        """
         if index % self.check_every == 0:
             value = float(loss.detach())
             if value != value or value in (float("inf"), float("-inf")):
@@ -96,7 +107,6 @@ class SpikingModule(pl.LightningModule):
             self.log("train/loss", value)
         self.train_loss = self.train_loss.to(loss.device) + loss.detach() * len(target)
         self.train_samples += len(target)
-        return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, index: int) -> None:
         for module in self.constrained:  # constraints on weights: a module's own ``constrain``

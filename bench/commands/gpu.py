@@ -1,9 +1,10 @@
-"""``gpu``: check and time the kernels on a machine with a card. torch is loaded where a command runs."""
+"""``gpu``: check, time and compile the kernels for cards. torch is loaded where a command runs."""
 
 from __future__ import annotations
 
 import sys
 import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
@@ -24,7 +25,7 @@ device_option = click.option(
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def gpu() -> None:
-    """Check and time the kernels for the GPU, on a machine with a card."""
+    """Check and time the kernels for the GPU, on a machine with a card; compile them on any machine."""
 
 
 @gpu.command()
@@ -90,6 +91,24 @@ def speed(workloads: tuple[str, ...], device: str, tiny: bool, repeat: int, seco
         rendering.render([], store.read())
     if not complete:
         sys.exit(1)
+
+
+@gpu.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.option("--neuron", "neurons", multiple=True, help="Only this neuron; repeatable. [default: all]")
+def resources(targets: tuple[str, ...], neurons: tuple[str, ...]) -> None:
+    """Compile the kernels for TARGETs (sm_80, sm_90, gfx942; default: all that Triton has) and print what they need:
+    registers, spilled bytes and shared memory. No card is needed.
+    """
+    if find_spec("triton") is None:
+        raise BenchError("the kernels are compiled by Triton, which is not installed: pip install triton")
+    from lightning_modules.scan import gpu_resources
+
+    try:
+        made = gpu_resources.table(gpu_resources.resources(neurons or None, targets or None))
+    except ValueError as error:
+        raise BenchError(str(error)) from None
+    click.echo(made)
 
 
 def _print_case(case: CaseOutcome) -> None:

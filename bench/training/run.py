@@ -35,6 +35,7 @@ from bench.training.trainer import device as training_device
 from bench.training.trainer import new_trainer
 from datamodules.base import SequenceData
 from datamodules.sources import DataError
+from lightning_modules.graphed_training import GraphedModule
 from lightning_modules.scan import scan
 from lightning_modules.spiking import Diverged, SpikingModule
 
@@ -252,7 +253,7 @@ def _train(
     data = datamodules.build(config["data"], config["data_settings"], config["batch_size"], experiment.seed)
     data.setup("fit")
     pl.seed_everything(experiment.seed, verbose=False)
-    module = SpikingModule(config)
+    module = (GraphedModule if training_device().type == "cuda" else SpikingModule)(config)
     _choose_form(data, module)
     usable = _usable(checkpoint, config)
     tracker.start(resume=usable, parameters=module.network.parameter_count)

@@ -166,9 +166,3 @@ def table(rows: Iterable[Resources]) -> str:
         saved = f"{group[0].numbers} and {group[0].bits} bits"
         lines.append(f"| {neuron} | {target} | {' | '.join(registers)} | {spilled} | {shared:.0f} | {saved} |")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    import sys
-
-    print(table(resources(on=sys.argv[1:] or None)))

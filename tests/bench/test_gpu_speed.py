@@ -10,11 +10,16 @@ import torch
 from bench import paths
 from bench.errors import BenchError
 from bench.report import index
-from bench.speed.gpu import speed, steps, timings
+from bench.speed import implementations as implementations_of_speed
+from bench.speed.gpu import clocks, graphed, speed, steps, timings
 from bench.speed.gpu.workloads import (
     CARD_WORKLOADS,
+    GRAPH,
+    GRAPHED,
     IMPLEMENTATIONS,
     PUBLIC,
+    SEEDS,
+    SEVERAL_SEEDS,
     bytes_moved,
     implementations,
     neuron_steps,
@@ -66,6 +71,8 @@ def test_the_report_has_a_page_of_times_on_each_card(places: Path) -> None:
 def test_the_table_sets_the_kernels_beside_the_loop_the_fastest_peer_and_the_floor() -> None:
     rows = [
         row("lif-rec", "kernels", "20"),
+        row("lif-rec", GRAPH, "16"),
+        row("lif-rec", SEVERAL_SEEDS, "24"),
         row("lif-rec", "loop", "400"),
         row("lif-rec", "spikingjelly", "60"),
         row("lif-rec", "snntorch", "500"),
@@ -73,7 +80,7 @@ def test_the_table_sets_the_kernels_beside_the_loop_the_fastest_peer_and_the_flo
         row("lif-rec", "floor", "4"),
     ]
     line = timings.markdown(rows).splitlines()[2]
-    assert line.startswith("| lif-rec | 20 | 400 | 60 | 500 | 30 | 4 | 30.0 | 3.0 | 20.0 | 5.0 |")
+    assert line.startswith("| lif-rec | 20 | 16 | 24 | 400 | 60 | 500 | 30 | 4 | 30.0 | 3.0 | 20.0 | 5.0 | 1.5 |")
 
 
 def test_a_damaged_file_is_refused(places: Path) -> None:
@@ -126,6 +133,67 @@ def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(steps, "find_spec", lambda name: None)
     with pytest.raises(steps.Missing, match="spikingjelly is not installed"):
         steps.build("spikingjelly", tiny(CARD_WORKLOADS["xor"]), trains=True)
+
+
+@pytest.fixture
+def loop_for_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop in the place of the kernels, which the CPU has in the interpreter only."""
+    build = implementations_of_speed.SuiteNetwork
+    monkeypatch.setattr(implementations_of_speed, "SuiteNetwork", lambda work, backend: build(work, "loop"))
+    using = graphed.scan.using
+    monkeypatch.setattr(graphed.scan, "using", lambda backend: using("loop"))
+
+
+@pytest.mark.parametrize("name", ["celif-seq", "lif-rec"])
+def test_a_graph_and_several_seeds_are_timed_as_whole_steps(name: str, loop_for_kernels: None) -> None:
+    work = tiny(CARD_WORKLOADS[name])
+    for implementation in (GRAPH, SEVERAL_SEEDS):
+        assert implementation in implementations(name)
+        step = steps.build(implementation, work, trains=True)
+        times = steps.timed(step, CPU)
+        assert times.forward is None and times.total > 0
+
+
+def test_a_step_of_several_seeds_trains_each_of_them(loop_for_kernels: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = []
+    build = graphed.dense
+    monkeypatch.setattr(graphed, "dense", lambda work: networks.append(build(work)) or networks[-1])
+    work = tiny(CARD_WORKLOADS["lif-rec"])
+    step, _ = graphed.several_seeds(work, torch.rand(work.steps, work.batch, 1), torch.zeros(work.batch).long())
+    for network in networks:
+        network.zero_grad()
+    step()
+    assert [all(p.grad is not None for p in network.parameters()) for network in networks] == [True] * SEEDS
+
+
+def test_the_networks_of_several_seeds_are_those_of_the_workload() -> None:
+    for name in GRAPHED:
+        work = CARD_WORKLOADS[name]
+        expected = implementations_of_speed.SuiteNetwork(work, "gpu")
+        sizes = sorted(tuple(p.shape) for p in expected.parameters())
+        assert sorted(tuple(p.shape) for p in graphed.dense(work).parameters()) == sizes
+
+
+def test_the_time_of_a_neuron_counts_all_seeds() -> None:
+    work = tiny(CARD_WORKLOADS["lif-seq"])
+    taken = [steps.Times(None, 10.0, 7.0)]
+    alone = speed._row(GRAPH, work, taken, 1.0)
+    together = speed._row(SEVERAL_SEEDS, work, taken, 1.0)
+    assert float(alone["ps_per_neuron_step"]) == pytest.approx(SEEDS * float(together["ps_per_neuron_step"]), rel=1e-4)
+    assert (together["median_ms"], together["forward_ms"]) == ("10.0000", "")
+
+
+def test_the_clock_of_a_card_is_read_while_it_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho '1755, 1980, [N/A]'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    worked: list[int] = []
+    found = clocks.while_busy(lambda: worked.append(1), "GPU-1")
+    assert found == {"clock_mhz": "1755", "max_clock_mhz": "1980", "power_w": ""}
+    assert worked
+    program.unlink()
+    assert clocks.read("GPU-1") == dict.fromkeys(clocks.COLUMNS, "")
 
 
 @pytest.mark.slow

@@ -16,11 +16,13 @@ from typing import Any
 import torch
 
 from bench.ledger import provenance
-from bench.speed.gpu import check, steps, timings
+from bench.speed.gpu import check, clocks, steps, timings
 from bench.speed.gpu.workloads import (
     CARD_WORKLOADS,
     MEMORY_GB,
     PUBLIC,
+    SEEDS,
+    SEVERAL_SEEDS,
     bytes_moved,
     implementations,
     neuron_steps,
@@ -126,6 +128,9 @@ def workload_rows(
         if implementation in taken and implementation in built:
             rows.append(_row(implementation, work, taken[implementation], first[implementation]))
             report(f"{name:18} {implementation:20} {rows[-1]['median_ms']:>9} ms {rows[-1]['peak_mb']:>8} MB")
+    if rows and device.type == "cuda":
+        clock = attempt(rows[0]["implementation"], lambda: _clocks(built[rows[0]["implementation"]], device)) or {}
+        rows = [row | clock for row in rows]
     built.clear()
     gc.collect()
     if device.type == "cuda":
@@ -133,15 +138,23 @@ def workload_rows(
     return rows, absent
 
 
+def _clocks(step: steps.Step, device: torch.device) -> dict[str, str]:
+    """Clock and power of the card while it takes ``step``."""
+    uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+    return clocks.while_busy(lambda: steps.timed(step, device), uuid)
+
+
 def _row(implementation: str, work: Workload, taken: list[steps.Times], first: float) -> dict[str, Any]:
     totals = spread([times.total for times in taken])
+    forwards = [times.forward for times in taken if times.forward is not None]
+    networks = SEEDS if implementation == SEVERAL_SEEDS else 1
     return {
         "implementation": implementation,
         **totals.columns(digits=4),
-        "forward_ms": f"{statistics.median(times.forward for times in taken):.4f}",
+        "forward_ms": f"{statistics.median(forwards):.4f}" if forwards else "",
         "peak_mb": f"{max(times.peak_mb for times in taken):.0f}",
         "repeats": str(len(taken)),
-        "ps_per_neuron_step": f"{1e9 * totals.median / neuron_steps(work):.1f}",
+        "ps_per_neuron_step": f"{1e9 * totals.median / (networks * neuron_steps(work)):.1f}",
         "first_s": f"{first:.2f}",
     }
 

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.speed import implementations
+from bench.speed.gpu import graphed
+from bench.speed.gpu.workloads import GRAPH, SEVERAL_SEEDS
 from bench.speed.peers import PEERS
 from bench.speed.workloads import Workload
 
@@ -22,16 +24,22 @@ os.environ.setdefault("SJ_PLIF_CUDA_IMPLEMENTATION", "triton")
 
 
 class Step(NamedTuple):
-    """``forward()`` gives what ``backward`` takes; together they are a training step."""
+    """``forward()`` gives what ``backward`` takes; together they are a training step.
 
-    forward: Callable[[], Any]
-    backward: Callable[[Any], None]
+    A step that is one graph is in ``backward`` alone, and ``graph_mb`` is the memory that the graph keeps.
+    """
+
+    forward: Callable[[], Any] | None
+    backward: Callable[[Any], Any]
+    graph_mb: float = 0.0
 
 
 class Times(NamedTuple):
-    """Of one step: ms of its first part and of both, and the most memory of the card that it took, in MB."""
+    """Of one step: ms of its first part, if it has parts, and of both, and the most memory of the card that it took, in
+    MB.
+    """
 
-    forward: float
+    forward: float | None
     total: float
     peak_mb: float
 
@@ -50,8 +58,12 @@ def build(implementation: str, work: Workload, trains: bool) -> Step:
     x = torch.rand(shape) if work.density is None else (torch.rand(shape) < work.density).float()
     if not work.projected:
         return _neurons(implementation, work, x)
-    network = _network(implementation, work, over_time=not trains)
     target = torch.randint(work.layers[-1], (work.batch,))
+    if implementation in (GRAPH, SEVERAL_SEEDS):
+        prepare = graphed.one_network if implementation == GRAPH else graphed.several_seeds
+        act, memory = prepare(work, x, target)
+        return Step(None, lambda _: act(), memory)
+    network = _network(implementation, work, over_time=not trains)
     optimiser = torch.optim.Adam(network.parameters(), 1e-4) if trains else None
 
     def forward() -> Tensor:
@@ -129,19 +141,20 @@ def timed(step: Step, device: torch.device) -> Times:
     """Take one step. On a card its own clock is read, so that nothing is counted before it is done."""
     if device.type != "cuda":
         started = time.perf_counter()
-        between = step.forward()
+        between = step.forward() if step.forward else None
         middle = time.perf_counter()
         step.backward(between)
-        return Times(1e3 * (middle - started), 1e3 * (time.perf_counter() - started), 0.0)
+        ended = time.perf_counter()
+        return Times(1e3 * (middle - started) if step.forward else None, 1e3 * (ended - started), 0.0)
     torch.cuda.synchronize()
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
     begin, halfway, end = (torch.cuda.Event(enable_timing=True) for _ in range(3))
     begin.record()
-    between = step.forward()
+    between = step.forward() if step.forward else None
     halfway.record()
     step.backward(between)
     end.record()
     end.synchronize()
-    peak = (torch.cuda.max_memory_allocated() - before) / 2**20
-    return Times(begin.elapsed_time(halfway), begin.elapsed_time(end), peak)
+    peak = step.graph_mb or (torch.cuda.max_memory_allocated() - before) / 2**20
+    return Times(begin.elapsed_time(halfway) if step.forward else None, begin.elapsed_time(end), peak)

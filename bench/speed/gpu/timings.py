@@ -10,7 +10,8 @@ from typing import Any
 from bench import paths
 from bench.errors import BenchError
 from bench.ledger import csv_files, store
-from bench.speed.gpu.workloads import CARD_WORKLOADS, IMPLEMENTATIONS
+from bench.speed.gpu import clocks
+from bench.speed.gpu.workloads import CARD_WORKLOADS, GRAPH, IMPLEMENTATIONS, SEEDS, SEVERAL_SEEDS, SUITE
 from bench.speed.timings import is_number
 
 COLUMNS = (
@@ -27,6 +28,7 @@ COLUMNS = (
     "bound",
     "copy_gb_s",
     "tflop_s",
+    *clocks.COLUMNS,
     "device",
     "driver",
     "cuda",
@@ -36,7 +38,7 @@ COLUMNS = (
     "date",
     "git_commit",
 )
-NUMBERS = ("median_ms", "p10_ms", "p90_ms", "forward_ms", "peak_mb", "ps_per_neuron_step")
+NUMBERS = ("median_ms", "p10_ms", "p90_ms", "forward_ms", "peak_mb", "ps_per_neuron_step", *clocks.COLUMNS)
 REMEDY = "take the file back from git, or delete it and measure again: python -m bench gpu speed"
 
 
@@ -83,15 +85,15 @@ def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
     """Markdown of the rows of one card: times in ms, and the kernels beside the rest."""
     lines = [
         "| workload | " + " | ".join(f"{name} ms" for name in IMPLEMENTATIONS) + " | kernels, ps a neuron and step "
-        "| fastest peer / kernels | loop / kernels | kernels / floor | kernels, memory MB |",
-        "| --- |" + " ---: |" * (len(IMPLEMENTATIONS) + 5),
+        f"| fastest peer / kernels | loop / kernels | kernels / floor | {SEEDS} seeds / graph | kernels, memory MB |",
+        "| --- |" + " ---: |" * (len(IMPLEMENTATIONS) + 6),
     ]
     by_workload: dict[str, dict[str, Mapping[str, Any]]] = {}
     for row in rows:
         by_workload.setdefault(row["workload"], {})[row["implementation"]] = row
     for workload, implementations in by_workload.items():
         ms = {name: float(row["median_ms"]) for name, row in implementations.items() if row["median_ms"]}
-        peers = [ms[name] for name in ms if name not in ("kernels", "loop", "lstm", "floor")]
+        peers = [ms[name] for name in ms if name not in (*SUITE, "lstm", "floor")]
         kernels = implementations.get("kernels", {})
         cells = [
             *(f"{ms[name]:.3g}" if name in ms else "" for name in IMPLEMENTATIONS),
@@ -99,6 +101,7 @@ def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
             _ratio(min(peers, default=None), ms.get("kernels")),
             _ratio(ms.get("loop"), ms.get("kernels")),
             _ratio(ms.get("kernels"), ms.get("floor")),
+            _ratio(ms.get(SEVERAL_SEEDS), ms.get(GRAPH)),
             kernels.get("peak_mb", ""),
         ]
         lines.append(f"| {workload} | " + " | ".join(cells) + " |")
@@ -107,6 +110,13 @@ def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
 
 def _ratio(a: float | None, b: float | None) -> str:
     return "" if not a or not b else f"{a / b:.1f}"
+
+
+def _clocks(known: Mapping[str, str]) -> str:
+    if not known["clock_mhz"]:
+        return ""
+    clock = f"{known['clock_mhz']} MHz (at most {known['max_clock_mhz']})"
+    return f" Under load the card ran at {clock} and took {known['power_w']} W."
 
 
 def section() -> list[str]:
@@ -129,7 +139,7 @@ def section() -> list[str]:
             (
                 "*floor* is the longer of two times: the bytes that a step must move, at"
                 f" {known['copy_gb_s']} GB/s (a copy, measured in the same call), and its matrix products, at"
-                f" {known['tflop_s']} TFLOP/s (a product in float32)."
+                f" {known['tflop_s']} TFLOP/s (a product in float32).{_clocks(known)}"
             ),
             "",
             markdown(of_card),

@@ -11,7 +11,12 @@ PUBLIC_WIDTHS = (4096, 8192, 16384)
 # A linear layer and LIF, forward and backward without optimiser (open-neuromorphic/snn-library-benchmarks)
 PUBLIC = {f"linear-lif-{n}": Workload((n, n), "lif", 500, 16) for n in PUBLIC_WIDTHS}
 CARD_WORKLOADS = {**WORKLOADS, **PUBLIC}
-IMPLEMENTATIONS = ("kernels", "loop", "spikingjelly", "snntorch", "lstm", "floor")
+GRAPH = "kernels, graph"
+SEEDS = 5  # networks that are trained in the same launches
+SEVERAL_SEEDS = f"kernels, {SEEDS} seeds"
+SUITE = ("kernels", GRAPH, SEVERAL_SEEDS, "loop")  # what this suite has
+IMPLEMENTATIONS = (*SUITE, "spikingjelly", "snntorch", "lstm", "floor")
+GRAPHED = ("lif-seq", "celif-seq", "glif-seq", "lif-rec", "alif-rec", "shd", "nmnist")  # timed as a CUDA graph too
 TINY_WIDTH = 6
 MEMORY_GB = {"linear-lif-16384": 24.0}  # of the card, below which a workload is left out
 
@@ -19,7 +24,7 @@ MEMORY_GB = {"linear-lif-16384": 24.0}  # of the card, below which a workload is
 def implementations(name: str) -> tuple[str, ...]:
     """Those that have the workload's neuron; without the floor, which is calculated."""
     work = CARD_WORKLOADS[name]
-    chosen = ["kernels", "loop"]
+    chosen = ["kernels", *((GRAPH, SEVERAL_SEEDS) if name in GRAPHED else ()), "loop"]
     chosen += [peer for peer in PEERS if peer in work.implementations]
     return (*chosen, *(["lstm"] if work.recurrent else []))
 
