@@ -52,7 +52,8 @@ class Waits(TorchDispatchMode):
 
 
 def _place() -> str:
-    own = [f for f in traceback.extract_stack() if f.filename.startswith(str(ROOT)) and "tests/" not in f.filename]
+    own = [f for f in traceback.extract_stack() if f.filename.startswith(str(ROOT))]
+    own = [f for f in own if "tests/" not in f.filename and "/site-packages/" not in f.filename]
     return f"{own[-1].filename[len(str(ROOT)) + 1 :]}:{own[-1].lineno}: {own[-1].line}" if own else "the test"
 
 
@@ -109,8 +110,9 @@ def _view(x: Tensor, index: Any) -> tuple[Tensor, list[Tensor | None]]:
 
 @contextmanager
 def fake_card() -> Iterator[None]:
-    """Within the ``with`` block tensors that are created are fake."""
-    with FakeTensorMode(allow_non_fake_inputs=False), Indexing(), torch.no_grad():
+    """Within the ``with`` block tensors that are created are fake. cuDNN is off: it asks for the card's driver."""
+    off = torch.backends.cudnn.flags(enabled=False)
+    with FakeTensorMode(allow_non_fake_inputs=False), Indexing(), torch.no_grad(), off:
         yield
 
 
