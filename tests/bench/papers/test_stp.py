@@ -200,8 +200,8 @@ OF_ITS_OWN = (
     "bench/papers/stp/",
     "tests/bench/papers/test_stp.py",
     "tests/bench/published/stp_",
-    "CHANGELOG.md",
     "tools/card_trainings.txt",
+    "CHANGELOG.md",
 )
 
 
