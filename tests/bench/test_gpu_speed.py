@@ -120,7 +120,7 @@ def test_recurrent_workloads_have_an_lstm_and_every_implementation_has_a_place()
 
 @pytest.mark.parametrize("name", ["lif-rec", "celif-neurons", "linear-lif-4096"])
 def test_a_step_is_taken_and_one_that_fails_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the interpreter the kernels refuse tensors of the CPU: that is the failure. Other libraries are absent."""
+    """Without the interpreter the kernels refuse tensors of the CPU: that is the failure. No library is installed."""
     monkeypatch.setattr(steps, "find_spec", lambda name: None)
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     lines: list[str] = []
