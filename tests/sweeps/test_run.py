@@ -257,6 +257,7 @@ def test_readings_do_not_stay_behind_once_they_are_handed_in(places: Path) -> No
     assert [path.name for path in weights.parent.iterdir()] == ["weights.pt"]
 
 
+@pytest.mark.slow
 def test_damaged_weights_or_checkpoints_are_set_aside_and_training_starts_over_and_the_command_says_so(
     places: Path,
 ) -> None:
