@@ -75,15 +75,17 @@ def compare(other: Path, as_json: bool) -> None:
 @click.command()
 @OTHER
 @click.option("--check", is_flag=True, help="Write nothing: only say what is new and what contradicts this ledger.")
+@click.option("--replace", is_flag=True, help="Experiments that OTHER has from other weights replace those here.")
 @results_option
 @as_json
-def merge(other: Path, check: bool, as_json: bool) -> None:
+def merge(other: Path, check: bool, replace: bool, as_json: bool) -> None:
     """Take the results of another results folder OTHER into this ledger: lines, environments and series, each once.
 
     A result that contradicts one that is here (another value, or other weights of the same experiment) is named and
-    left out; the exit code is then 1.
+    left out; the exit code is then 1. With --replace an experiment that was trained again there takes the place of the
+    one here: all results of its old weights go, those that OTHER did not measure again too.
     """
-    found = merging.plan(other)
+    found = merging.plan(other, replace)
     if not check:
         merging.write(found, other)
     experiments = len({line.experiment for line in found.lines})
@@ -94,6 +96,7 @@ def merge(other: Path, check: bool, as_json: bool) -> None:
                 "experiments": experiments,
                 "series": len(found.series),
                 "known": found.known,
+                "replaced": sorted(found.replaced),
                 "conflicts": found.conflicts,
             }
         )
@@ -103,6 +106,8 @@ def merge(other: Path, check: bool, as_json: bool) -> None:
             f"{verb}: {len(found.lines)} lines of {experiments} experiments and {len(found.series)} series; "
             f"{found.known} lines were known"
         )
+        for experiment in sorted(found.replaced):
+            click.echo(f"{'would replace' if check else 'replaced'} all results of experiment {experiment}", err=True)
         for conflict in found.conflicts:
             click.echo(f"conflict, left out: {conflict}", err=True)
         if found.lines and not check:

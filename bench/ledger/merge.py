@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,12 +20,14 @@ class Merge:
     """What a merge brings: ``lines`` and ``series`` that are new here, and how many lines are ``known`` already.
 
     ``conflicts`` has a sentence for each result that contradicts this ledger. These results are left out.
+    ``replaced``: experiments that were trained anew there, whose results here give way.
     """
 
     lines: list[Line] = field(default_factory=list)
     series: dict[Path, bytes] = field(default_factory=dict)  # path below results/series -> content
     known: int = 0
     conflicts: list[str] = field(default_factory=list)
+    replaced: set[str] = field(default_factory=set)
 
 
 def _result(line: Line) -> Result:
@@ -37,9 +39,19 @@ def _name(line: Line) -> str:
     return f"{place} (experiment {line.experiment})"
 
 
-def plan(other: Path) -> Merge:
+def _weights(lines: Iterable[Line]) -> dict[str, set[str]]:
+    """Weights by experiment that results of ``lines`` were read off."""
+    weights: dict[str, set[str]] = defaultdict(set)
+    for line in lines:
+        if line.status in store.SETTLED and line.checkpoint_sha256:
+            weights[line.experiment].add(line.checkpoint_sha256)
+    return weights
+
+
+def plan(other: Path, replace: bool = False) -> Merge:
     """What merging the results folder ``other`` would bring. Nothing is written.
 
+    With ``replace`` an experiment that has other weights there gives way to that one, with all of its results.
     Raises ``BenchError`` where ``other`` holds no ledger, or is this one.
     """
     if other.resolve() == paths.results():
@@ -50,14 +62,21 @@ def plan(other: Path) -> Merge:
         )
     merge = Merge()
     own = store.read()
+    there = store.read(other)
     texts = {tuple(line.texts()) for line in own}
+    if replace:
+        present_weights = _weights(own)
+        merge.replaced = {
+            e for e, new in _weights(there).items() if e in present_weights and not new & present_weights[e]
+        }
+        own = [line for line in own if line.experiment not in merge.replaced]
     finished = {_result(line): line for line in own if line.status == "ok"}
     weights: dict[str, set[str]] = defaultdict(set)
     for line in finished.values():
         weights[line.experiment].add(line.checkpoint_sha256)
     trained_here = frozenset(weights)
     weights_there: dict[str, set[str]] = defaultdict(set)
-    for line in store.read(other):
+    for line in there:
         if from_weights := line.status == "ok" or (line.status in store.SETTLED and line.checkpoint_sha256 != ""):
             weights_there[line.experiment].add(line.checkpoint_sha256)
         known_weights = weights[line.experiment]
@@ -97,7 +116,7 @@ def _add_series(merge: Merge, other: Path, same: Set[str], trained_here: Set[str
             continue
         content = path.read_bytes()
         present = paths.results() / "series" / path.relative_to(folder)
-        if not present.exists():
+        if not present.exists() or experiment in merge.replaced:
             merge.series[path.relative_to(folder)] = content
         elif present.read_bytes() != content and not (of_training and experiment in trained_here):
             merge.conflicts.append(f"series/{path.relative_to(folder)}: another content here")
@@ -109,5 +128,5 @@ def write(merge: Merge, other: Path) -> None:
         store.write(paths.results() / "series" / path, content)
     for row in provenance.rows({line.environment for line in merge.lines}, other):
         provenance.add(row)
-    store.append(merge.lines)
+    store.append(merge.lines, [paths.results() / "series" / path for path in merge.series])
     store.sort()

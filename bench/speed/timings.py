@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bench import paths
@@ -20,16 +21,35 @@ NUMBERS = ("median_ms", "p10_ms", "p90_ms", "peak_mb")
 
 def read() -> list[dict[str, str]]:
     """The rows of ``results/speed.csv``; none without the file. Raises ``BenchError`` for a damaged file."""
-    path = paths.present(paths.results() / "speed.csv")
+    return read_times("speed.csv", NUMBERS, _header_problem, REMEDY)
+
+
+def read_times(
+    name: str, numbers: Iterable[str], header_problem: Callable[[list[str]], str], remedy: str
+) -> list[dict[str, str]]:
+    """The rows of the file ``name`` of results; none without it.
+
+    Raises ``BenchError`` for a damaged file, and where a cell of ``numbers`` is neither empty nor a number.
+    """
+    path = paths.present(paths.results() / name)
     if not path.exists():
         return []
-    header, texts = csv_files.read(path, _header_problem, REMEDY)
+    header, texts = csv_files.read(path, header_problem, remedy)
     rows = [dict(zip(header, row, strict=True)) for row in texts]
-    for number, row in enumerate(rows, start=2):
-        for name in NUMBERS:
-            if row[name] and not is_number(row[name]):
-                raise BenchError(f"{path}:{number}: {name} is {row[name]!r}, not a number; {REMEDY}")
+    for place, row in enumerate(rows, start=2):
+        for column in numbers:
+            if row[column] and not _is_number(row[column]):
+                raise BenchError(f"{path}:{place}: {column} is {row[column]!r}, not a number; {remedy}")
     return rows
+
+
+def write_times(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Replace the file ``name`` of results by ``rows``."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    store.write(paths.results() / name, out.getvalue())
 
 
 def _header_problem(header: list[str]) -> str:
@@ -37,7 +57,7 @@ def _header_problem(header: list[str]) -> str:
     return "" if known else f"the header is not that of times ({', '.join(COLUMNS[:4])}, …)"
 
 
-def is_number(text: str) -> bool:
+def _is_number(text: str) -> bool:
     """Whether ``text`` is a finite number."""
     try:
         return math.isfinite(float(text))
@@ -52,11 +72,7 @@ def write(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     replaced = {row["workload"] for row in rows}
     merged = [row for row in read() if row["workload"] not in replaced and row["workload"] in NAMES] + rows
     merged.sort(key=lambda row: NAMES.index(row["workload"]))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(merged)
-    store.write(paths.results() / "speed.csv", out.getvalue())
+    write_times("speed.csv", COLUMNS, merged)
     return merged
 
 

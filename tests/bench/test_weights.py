@@ -184,6 +184,31 @@ def test_merging_takes_history_and_correctness_of_the_same_weights(
     assert (again.lines, again.series, again.conflicts) == ([], {}, [])
 
 
+def test_merging_replaces_an_experiment_of_other_weights_on_request(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = places / "other"
+    monkeypatch.setenv("BENCH_RESULTS", str(other))
+    new = finished(E, "new", ACCURACY, SPIKE_RATE)
+    same = finished(OTHER, "same", ACCURACY)
+    store.append([*new, *same])
+    write_series(E, SPIKE_RATE)
+    there = histories.path(E).read_bytes()
+    monkeypatch.setenv("BENCH_RESULTS", str(places / "results"))
+    store.append([*finished(E, "old", ACCURACY, SPIKE_RATE, SILHOUETTE), *same])
+    series.write_series(E, SPIKE_RATE, "last", {"x": [2.0]})
+    series.write_series(E, SILHOUETTE, "last", {"x": [2.0]})
+    histories.write(E, [{"test/loss": 0.6, "test/accuracy": 80.0}], 10)
+    found = merge.plan(other, replace=True)
+    assert (found.replaced, found.conflicts, found.known) == ({E.id}, [], 1)
+    merge.write(found, other)
+    assert sorted(store.read(), key=str) == sorted([*new, *same], key=str)
+    assert kinds(E) == {"spike-rate", "history", "correct"}
+    assert histories.path(E).read_bytes() == there
+    assert series.read(E, SPIKE_RATE, "last") == {"x": [1.0]}
+    assert merge.plan(other, replace=True).replaced == set()
+
+
 def test_merging_takes_nothing_of_other_weights(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = places / "other"
     monkeypatch.setenv("BENCH_RESULTS", str(other))

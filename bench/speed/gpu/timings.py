@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench import paths
-from bench.errors import BenchError
-from bench.ledger import csv_files, store
 from bench.speed.gpu import clocks
 from bench.speed.gpu.workloads import CARD_WORKLOADS, GRAPH, IMPLEMENTATIONS, SEEDS, SEVERAL_SEEDS, SUITE
-from bench.speed.timings import is_number
+from bench.speed.timings import read_times, write_times
 
 COLUMNS = (
     "workload",
@@ -44,16 +39,7 @@ REMEDY = "take the file back from git, or delete it and measure again: python -m
 
 def read() -> list[dict[str, str]]:
     """The rows of the file; none without it. Raises ``BenchError`` for a damaged file."""
-    path = paths.present(paths.results() / "speed-gpu.csv")
-    if not path.exists():
-        return []
-    header, texts = csv_files.read(path, _header_problem, REMEDY)
-    rows = [dict(zip(header, row, strict=True)) for row in texts]
-    for number, row in enumerate(rows, start=2):
-        for name in NUMBERS:
-            if row[name] and not is_number(row[name]):
-                raise BenchError(f"{path}:{number}: {name} is {row[name]!r}, not a number; {REMEDY}")
-    return rows
+    return read_times("speed-gpu.csv", NUMBERS, _header_problem, REMEDY)
 
 
 def _header_problem(header: list[str]) -> str:
@@ -73,11 +59,7 @@ def write(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             IMPLEMENTATIONS.index(row["implementation"]),
         )
     )
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(merged)
-    store.write(paths.results() / "speed-gpu.csv", out.getvalue())
+    write_times("speed-gpu.csv", COLUMNS, merged)
     return merged
 
 
