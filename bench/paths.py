@@ -74,9 +74,7 @@ def present(path: Path) -> Path:
 
 
 def home() -> Path:
-    """``BENCH_HOME``, default ``.bench/``: checkpoints, the queue's storage, W&B's offline runs, locks, compiled
-    kernels.
-    """
+    """``BENCH_HOME``, default ``.bench/``: checkpoints, the queue's storage, W&B's offline runs and locks."""
     return _folder("BENCH_HOME", ".bench")
 
 

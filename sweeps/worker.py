@@ -237,11 +237,11 @@ def run_claim(
     send(done=experiment.id)
 
 
-class _WarningSender(logging.Handler):
-    """Sends warnings to the command: a worker's own output is deleted when all went well."""
+class _NoteSender(logging.Handler):
+    """Sends what is logged to the command: a worker's own output is deleted when all went well."""
 
     def __init__(self, send: Send) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__()
         self.send = send
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -267,7 +267,8 @@ def main(queue: dict[str, Any], threads: int, pipe: Any, gpu: str | None, option
             stop_request.set("the command that started it is gone")
 
     for package in ("bench", "datamodules", "lightning_modules"):
-        logging.getLogger(package).addHandler(_WarningSender(send))
+        logging.getLogger(package).addHandler(_NoteSender(send))
+    logging.getLogger("lightning_modules.scan.kernels").setLevel(logging.INFO)  # says that it compiles
     try:
         opened = Queue(**queue, wait=patience())
         code = work(opened, threads, send=send, stop_request=stop_request, **options)

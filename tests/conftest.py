@@ -38,7 +38,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Own BENCH_HOME, BENCH_RESULTS and BENCH_DATA below ``tmp_path``; compiled kernels are shared between tests."""
+    """Own BENCH_HOME, BENCH_RESULTS and BENCH_DATA below ``tmp_path``."""
     make_places(tmp_path, monkeypatch)
     return tmp_path
 
@@ -48,10 +48,7 @@ def make_places(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("home", "results", "data"):
         monkeypatch.setenv(f"BENCH_{name.upper()}", str(folder / name))
     monkeypatch.setenv("WANDB_MODE", "offline")
-    kernels = Path(os.environ.get("BENCH_TEST_KERNELS", ROOT / ".bench" / "kernels"))
-    kernels.mkdir(parents=True, exist_ok=True)
     (folder / "home").mkdir()
-    (folder / "home" / "kernels").symlink_to(kernels)
 
 
 def bench(*arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.following_docs import ADDING, apply, blocks, copy
 
 PLANNING = """
@@ -96,11 +95,6 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(suite: Path, script: str) -> dict:
     """What ``script`` prints as JSON, run in the copy with folders of its own."""
-    kernels = Path(os.environ.get("BENCH_TEST_KERNELS", ROOT / ".bench" / "kernels"))
-    kernels.mkdir(parents=True, exist_ok=True)
-    if not (suite / "home").exists():
-        (suite / "home").mkdir()
-        (suite / "home" / "kernels").symlink_to(kernels.resolve())
     folders = {f"BENCH_{name.upper()}": str(suite / name) for name in ("home", "results", "data")}
     environment = {**os.environ, **folders, "PYTHONPATH": str(suite)}
     command = [sys.executable, "-c", script]

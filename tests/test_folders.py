@@ -41,7 +41,7 @@ def _kernel() -> Path:
     kernels.folder.cache_clear()
     kernels._load.cache_clear()
     kernels.load("value = 1\n", "a test")
-    (file,) = (paths.home() / "kernels").glob("scan_*.py")
+    (file,) = kernels.folder().glob("scan_*.py")
     return file
 
 
@@ -59,9 +59,9 @@ MAKERS = {f.__name__[1:]: f for f in (_ledger, _environments, _page, _kernel, _s
 
 
 @pytest.fixture
-def shared(places: Path) -> Iterator[Path]:
+def shared(places: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Home and results of a group: setgid, writable by it."""
-    (places / "home" / "kernels").unlink()
+    monkeypatch.setenv("BENCH_KERNELS", str(places / "home" / "kernels"))
     for name in ("home", "results"):
         (places / name).mkdir(exist_ok=True)
         if os.getuid() == 0:

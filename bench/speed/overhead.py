@@ -92,10 +92,6 @@ def _run_table(options: Iterable[str], folder: Path) -> tuple[list[float], str]:
     """
     home = folder / "home"
     home.mkdir(exist_ok=True)
-    kernels = paths.home() / "kernels"  # compiled kernels are shared, so that compiling is not timed
-    kernels.mkdir(parents=True, exist_ok=True)
-    if not (home / "kernels").exists():
-        (home / "kernels").symlink_to(kernels.resolve())
     environment = {
         **os.environ,
         "BENCH_HOME": str(home),

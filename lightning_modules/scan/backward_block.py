@@ -48,6 +48,10 @@ class BackwardBlock(Block):
             for layer, merge in zip(layers, self.merges, strict=True)
         ]
         self.scratch = [self._kernel_scratch(i) for i in range(len(layers))]
+        self.replayed = list(self.output_arrays)
+        if not self.stepwise[-1]:  # nobody reads what the last layer's replay gives: one row serves all samples
+            self.replayed[-1] = layers[-1].empty(self.chunk_steps + 1, 1, layers[-1].size * self.merges[-1])
+        self.no_incoming = Window(layers[-1].empty(0, 0, 0), 0, 0)
 
     def _kernel_scratch(self, i: int) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
         """For layer i's kernel: a row per state, states before each step, sums over a few steps and over all, bias."""
@@ -86,14 +90,16 @@ class BackwardBlock(Block):
             grad = self.grads[-1][: chunk.steps]
             if window is not None and inputs[0] is not None:
                 grad = inputs[0][chunk.time, self.samples]
+            incoming = None if self.stepwise[last] else self._window(last, output, chunk)
             if output is None:
                 grad.zero_()
-            else:
+            elif incoming is None:
                 grad.copy_(output[chunk.time, self.samples])
             for i in range(last, -1, -1):
-                self._reverse_kernel(
-                    i, chunk, saved, records if i == last else [], probe if i == last else None, window
-                )
+                if i == last:
+                    self._reverse_kernel(i, chunk, saved, records, probe, window, incoming)
+                else:
+                    self._reverse_kernel(i, chunk, saved, [], None, window, None)
                 if i != last:
                     self._add_weight_grads(i + 1, chunk, saved)
                 if i:
@@ -132,10 +138,11 @@ class BackwardBlock(Block):
         records: list[Tensor | None],
         probe: Tensor | None,
         window: Window | None,
+        incoming: Window | None,
     ) -> None:
         """Run layer i's kernel in reverse: it turns the gradient of the output into that of the current, in place.
 
-        The gradient is in ``window`` or scratch memory.
+        The gradient is in ``window`` or scratch memory, or at first in ``incoming``.
         """
         layer = self.layers[i]
         merge = self.merges[i]
@@ -143,7 +150,7 @@ class BackwardBlock(Block):
         slot = chunk.number % saved.slots
         steps = chunk.steps
         mean = merge_rows(self.means[i], merge)
-        arguments = self._reverse_arguments(i, chunk, saved, window)
+        arguments = self._reverse_arguments(i, chunk, saved, window, incoming)
         if not self.stepwise[i]:
             layer.module.backward(steps, chunk.start, slot, True, 0, steps, detach, *arguments, mean)
             return
@@ -163,7 +170,9 @@ class BackwardBlock(Block):
                 else:
                     carry.copy_(self.means[i])
 
-    def _reverse_arguments(self, i: int, chunk: Chunk, saved: SavedSegment, window: Window | None) -> tuple:
+    def _reverse_arguments(
+        self, i: int, chunk: Chunk, saved: SavedSegment, window: Window | None, incoming: Window | None
+    ) -> tuple:
         merge = self.merges[i]
         *states, outputs = self._state_slots(i, saved)
         state_rows, past, drives, bias = self.scratch[i]
@@ -176,11 +185,12 @@ class BackwardBlock(Block):
             *state_rows,
             *past,
             outputs,
-            self.output_arrays[i],
+            self.replayed[i],
             self.layers[i].is_recurrent,
             *(merge_rows(adjoint, merge) for adjoint in self.sums[i].states),
             *drives,
             *grads.arguments(extra_grads),
+            *(incoming or self.no_incoming),
             *bias,
         )
 

@@ -121,7 +121,7 @@ def _backward(traced: Traced) -> str:
         # the call of the last step first replays all of them
         f"        backward(steps, t_first, now, k == steps - 1, k, k + 1, detach, {names(currents, 'current_{0}s')}",
         f"                 in_t, 0, {names(drives, 'drive_{0}s, every_{0}')}{before_flag}True, {after_flag}",
-        "                 0, 0, part, sum, carry)",
+        "                 0, 0, grad_0s[:0], 0, 0, part, sum, carry)",
         SYNAPSES_BACK,
     ]
     return "\n".join(lines)

@@ -128,6 +128,7 @@ def run_fused(
         modules=[kernels.load(source(step), step.title) for step in traced],
         widest=max(layer.neuron.size for layer in layers),
         heavy=sum(layer.weight.numel() for layer in layers if layer.weight is not None) > HEAVY_WEIGHTS,
+        alone=len(layers) == 1 and layers[0].weight is None and layers[0].recurrent is None,
         events=events,
     )
     results = iter(_StackFunction.apply(plan, len(inputs), *tensors))

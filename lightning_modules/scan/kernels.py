@@ -1,9 +1,9 @@
 """Compiled kernels, kept on disk between processes.
 
-A printed module goes to ``<BENCH_HOME or .bench>/kernels/scan_<hash>.py`` and numba keeps the machine code beside it.
-The name holds a hash of the text and of the versions it was compiled by, so a file never changes once it is there: it
-is written under another name and renamed, and any number of processes may do that at once. Where the folder cannot be
-written a temporary one serves this process.
+A printed module goes to ``scan_<hash>.py`` in the folder of kernels, and numba keeps the machine code beside it. The
+name holds a hash of the text and of the versions it was compiled by, so a file never changes once it is there, and
+checkouts and homes share the folder. It is written under another name and renamed, and any number of processes may do
+that at once. Where the folder cannot be written a temporary one serves this process.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from numba.extending import intrinsic
 numba.config.DISABLE_JIT = 0  # type: ignore[attr-defined]  # where another package imported numba before
 log = logging.getLogger(__name__)
 FLUSH = 0x8040  # bits of MXCSR: results and operands too small to be normal are 0
+_untold: dict[str, str] = {}  # module of kernels -> their title, until a message says that they are compiled
 _seconds: dict[str, float] = {}  # module of a kernel -> time spent compiling in this process
 
 
@@ -54,10 +55,12 @@ def kernel(function: Callable[..., Any], fastmath: Any = False) -> Any:
 
     def timed(*args: Any) -> Any:
         start = time.perf_counter()
-        result = compile_core(*args)
         name = function.__module__
+        if title := _untold.pop(name, ""):
+            log.info("compiling the kernels of %s once per machine, which takes some seconds", title)
+        result = compile_core(*args)
         _seconds[name] = _seconds.get(name, 0.0) + time.perf_counter() - start
-        log.info("compiled %s of %s in %.1f s", function.__name__, name, time.perf_counter() - start)
+        log.debug("compiled %s of %s in %.1f s", function.__name__, name, time.perf_counter() - start)
         return result
 
     compiled._compiler._customize_flags = without_aliases
@@ -108,6 +111,22 @@ def keep_denormals(typing: Any, keep: Any) -> Any:
 
 
 @intrinsic
+def prefetch(typing: Any, row: Any, first: Any) -> Any:
+    """In a kernel: ask for the line of the cache with ``row[first]`` ahead of its use."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        word = ir.IntType(32)
+        place = builder.bitcast(builder.gep(array.data, [args[1]]), ir.IntType(8).as_pointer())
+        form = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
+        asked = builder.module.declare_intrinsic("llvm.prefetch.p0i8", (), form)
+        builder.call(asked, [place, word(0), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(row, types.intp), generate
+
+
+@intrinsic
 def nonzeros(typing: Any, row: Any, first: Any) -> Any:
     """In a kernel: which of ``row[first : first + 8]`` are not 0, as the bits of a number."""
 
@@ -129,11 +148,12 @@ def load(source: str, title: str) -> ModuleType:
 
 @cache
 def folder() -> Path:
-    """Where kernels are kept: ``BENCH_HOME/kernels``, default ``.bench/kernels`` of this checkout; a temporary folder
-    where that cannot be written.
+    """Where kernels are kept: ``BENCH_KERNELS``, by default in the user's folder for caches (``XDG_CACHE_HOME``); a
+    temporary folder where that cannot be written.
     """
-    home = Path(os.environ.get("BENCH_HOME") or Path(__file__).parents[2] / ".bench").expanduser()
-    preferred = home.absolute() / "kernels"
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    chosen = os.environ.get("BENCH_KERNELS") or caches / "spiking-sequence-benchmarks" / "kernels"
+    preferred = Path(chosen).expanduser().absolute()
     try:
         preferred.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=preferred):
@@ -156,12 +176,12 @@ def _load(source: str, digest: str, title: str) -> ModuleType:
     name = f"scan_{digest}"
     path = folder() / f"{name}.py"
     if not _holds(path, source):
-        log.info("compiling the kernels of %s into %s (once per machine)", title, path.parent)
         temporary = path.with_name(f"{name}.{uuid.uuid4().hex}.tmp")
         temporary.write_text(source, encoding="utf-8")  # its rights are those of the umask and the folder
         os.replace(temporary, path)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
+    _untold[name] = title
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -12,9 +12,10 @@ import math
 
 import numpy as np
 
-from lightning_modules.scan.kernels import contracted, keep_denormals, kernel
+from lightning_modules.scan.kernels import contracted, keep_denormals, kernel, prefetch
 
 real, integer = np.{real}, np.{integer}
+AHEAD = 2  # steps: rows of the caller's tensors are far apart, so the processor does not fetch them by itself
 '''
 EXP = '''
 
@@ -52,6 +53,13 @@ def copy(to, row):
 def clear(row):
     for n in range(len(row)):
         row[n] = real(0.0)
+
+
+@kernel
+def ask(row):
+    """Fetch a row into the cache ahead of its use."""
+    for n in range(0, len(row), 16):
+        prefetch(row, n)
 
 
 @kernel
@@ -97,7 +105,8 @@ BACKWARD_DOC = '''\
     A replay starts from slot ``now`` of ``head``. It gives the ``outputs`` of the forward pass and fills ``past``
     [*, steps, N], the states before each step; where no gradient joins between steps, one row serves all samples. The
     currents include the recurrence. The first one begins at ``in_t``, ``in_b``. ``grad_0s``, which begins at
-    ``back_t``, ``back_b``, is the gradient of the output at first and of the first current in the end. ``adjoint``
+    ``back_t``, ``back_b``, is the gradient of the output at first and of the first current in the end; the former
+    comes from ``incoming``, which begins at ``from_t``, ``from_b``, unless that is empty. ``adjoint``
     [B, N] is the gradient of the state between two steps. ``sum`` adds up, in double precision, the gradient of a
     drive, or [N] that of the first current, from sums of a few steps in ``part``, which is zero before and after.
     ``mean`` [B, N] is added to the gradient of every output. The gradient is cut before each step whose time is a
@@ -144,6 +153,9 @@ def _forward(traced: Traced) -> str:
         "                add_rows(row, outputs[out_t + t - 1, out_b + b], matrix, places)",
         "                for n in range(len(row)):",
         "                    c_0[n] += row[n]",
+        "            if t + AHEAD < steps:",
+        "                ask(current_0s[in_t + t + AHEAD, in_b + b])",
+        "                ask(outputs[out_t + t + AHEAD, out_b + b])",
         "            for n in range(len(sum_b)):",
         *_loads(traced, traced.forward.used()),
         *_body(traced.forward),
@@ -170,7 +182,7 @@ def _backward(traced: Traced) -> str:
         f"             {names(drives, 'drive_{0}s, every_{0}')}{names(states, 'head_{0}s')}{names(states, 'row_{0}')}",
         f"             {names(states, 'past_{0}s')}head, outputs, recurrent, {names(states, 'adjoint_{0}s')}",
         f"             {names(drives, 'part_{0}s, sum_{0}s')}{names(currents, 'grad_{0}s')}back_t, back_b,",
-        "             part, sum, mean):",
+        "             incoming, from_t, from_b, part, sum, mean):",
         BACKWARD_DOC,
         "    for b in range(len(mean)):",
         "        mean_b = mean[b]",
@@ -200,8 +212,10 @@ def _replay(traced: Traced) -> list[str]:
         *("    " + line for line in _start(states, "row_{0}")),
         "            for t in range(steps):",
         *("    " + line for line in _rows(traced)),
-        "                o = outputs[t + 1, b]",
+        "                o = outputs[t + 1, b % outputs.shape[1]]",
         *(f"                p_{s} = past_{s}s[b % len(past_{s}s), t]" for s in states),
+        "                if t + AHEAD < steps:",
+        "                    ask(current_0s[in_t + t + AHEAD, in_b + b])",
         "                for n in range(len(mean_b)):",
         *("    " + line for line in _loads(traced, traced.forward.used() | {f"state_{s}" for s in states})),
         *(f"                    p_{s}[n] = state_{s}" for s in states),
@@ -226,6 +240,12 @@ def _reverse(traced: Traced) -> list[str]:
         *(f"            g_{i} = grad_{i}s[{_place(i, 'back')}]" for i in currents),
         *(f"            q_{d} = part_{d}s[t * every_{d}]" for d in drives),
         *(f"            s_{s} = past_{s}s[b % len(past_{s}s), t]" for s in states),
+        "            if t - AHEAD >= first:",
+        "                ask(grad_0s[back_t + t - AHEAD, back_b + b])",
+        "            if len(incoming) > 0:",
+        "                if t - AHEAD >= first:",
+        "                    ask(incoming[from_t + t - AHEAD, from_b + b])",
+        "                copy(g_0, incoming[from_t + t, from_b + b])",
         "            for n in range(len(mean_b)):",
         *_loads(traced, used),
         *(f"                grad_{s} = a_{s}[n]" for s in states if f"grad_{s}" in used),

@@ -19,6 +19,7 @@ BLOCK_SAMPLES = 64  # enough rows for the recurrent products, and few enough tha
 NARROW_WIDTH = 64  # neurons; a block of narrower layers takes more samples, so that it has enough work
 # Elements of the widest layer in a chunk. A few such arrays fit a core's cache, and few chunks mean few kernel calls.
 CHUNK_ELEMENTS = 1 << 17
+CHUNK_ELEMENTS_ALONE = 1 << 19  # of neurons alone, which share the cache with no product
 ROW_ELEMENTS = 512  # elements of a kernel's inner loop; narrow layers merge several samples into one row
 
 
@@ -106,6 +107,7 @@ class StackPlan:
     modules: list[ModuleType]
     widest: int
     heavy: bool  # large weights: each block has sums for their gradients, so there should be few blocks
+    alone: bool = False  # one layer of neurons without weights
     events: EventInput | None = None  # the first input, given by its events; its tensor is a placeholder
 
     @property
@@ -126,7 +128,8 @@ class StackPlan:
 
     def chunk_steps(self, rows: int) -> int:
         """Steps of a chunk of time in a block of ``rows`` samples."""
-        return max(1, min(CHUNK_ELEMENTS // (rows * self.widest), self.segments[0][1]))
+        elements = CHUNK_ELEMENTS_ALONE if self.alone else CHUNK_ELEMENTS
+        return max(1, min(elements // (rows * self.widest), self.segments[0][1]))
 
     def chunks(self, rows: int, begin: int, end: int) -> list[Chunk]:
         """The chunks of a segment of time, in a block of ``rows`` samples."""

@@ -41,10 +41,8 @@ def command(experiments: int, workers: int, storage: str | None) -> list[str]:
     ]
 
 
-def home(folder: Path, kernels: Path) -> dict[str, str]:
+def home(folder: Path) -> dict[str, str]:
     """Environment of a home of its own."""
-    (folder / "home").mkdir(parents=True)
-    (folder / "home" / "kernels").symlink_to(kernels)
     places = {f"BENCH_{name.upper()}": str(folder / name) for name in ("home", "results", "data")}
     return {**os.environ, **places, "WANDB_MODE": "offline", "BENCH_GRACE": "8", "BENCH_DEATHS": "50"}
 
@@ -64,15 +62,14 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def undisturbed(folder: Path, kernels: Path, experiments: int) -> Counter[tuple[str, ...]]:
+def undisturbed(folder: Path, experiments: int) -> Counter[tuple[str, ...]]:
     """What one worker gives whom nobody kills."""
-    subprocess.run(command(experiments, 1, None), cwd=ROOT, env=home(folder, kernels), check=True, capture_output=True)
+    subprocess.run(command(experiments, 1, None), cwd=ROOT, env=home(folder), check=True, capture_output=True)
     return results(folder)
 
 
 def soak(
     folder: Path,
-    kernels: Path,
     experiments: int,
     workers: int,
     storage: str,
@@ -88,7 +85,7 @@ def soak(
     rng = random.Random(experiments)
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
-            command(experiments, workers, storage), cwd=ROOT, env=home(folder, kernels), stdout=output, stderr=output
+            command(experiments, workers, storage), cwd=ROOT, env=home(folder), stdout=output, stderr=output
         )
         killed, next_kill, left, finished = 0, time.monotonic() + every_s, restarts, -1
         until = time.monotonic() + 120 + 10 * experiments
@@ -127,12 +124,10 @@ def check(found: Counter[tuple[str, ...]], expected: Counter[tuple[str, ...]], e
 
 def main() -> None:
     experiments = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    kernels = Path(os.environ.get("BENCH_TEST_KERNELS", ROOT / ".bench" / "kernels")).resolve()
-    kernels.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         begun = time.monotonic()
-        expected = undisturbed(folder / "alone", kernels, experiments)
+        expected = undisturbed(folder / "alone", experiments)
         print(f"undisturbed, 1 worker: {time.monotonic() - begun:.0f} s", flush=True)
         for kind, workers in (("postgresql", 4), ("sqlite", 2), ("journal", 4)):
             server = None
@@ -144,9 +139,8 @@ def main() -> None:
             try:
                 begun = time.monotonic()
                 address = server.address if server else f"{kind}:///{folder}/queue.{kind}"
-                found, killed, _ = soak(
-                    folder / kind, kernels, experiments, workers, address, 4.0, server, 2 if server else 0
-                )
+                restarts = 2 if server else 0
+                found, killed, _ = soak(folder / kind, experiments, workers, address, 4.0, server, restarts)
                 check(found, expected, experiments)
                 more = ", server restarted twice" if server else ""
                 took = time.monotonic() - begun

@@ -9,7 +9,6 @@ import pytest
 from bench import paths
 from bench.errors import BenchError
 from datamodules import cache
-from lightning_modules.scan import kernels
 from sweeps import addresses, pool
 
 
@@ -111,6 +110,3 @@ def test_home_is_one_folder_for_all_packages(
     monkeypatch.setenv("BENCH_HOME", text)
     home = Path(expected.format(user=tmp_path / "user", root=paths.ROOT, here=tmp_path))
     assert (paths.home(), cache.folder()) == (home, home / "cache")
-    kernels.folder.cache_clear()
-    assert kernels.folder() == home / "kernels"
-    kernels.folder.cache_clear()

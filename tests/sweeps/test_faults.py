@@ -60,8 +60,6 @@ def test_interrupted_at_a_random_batch_it_ends_with_the_same_weights_in_20_of_20
     for attempt in range(20):
         monkeypatch.setenv("BENCH_HOME", str(places / f"home-{attempt}"))
         monkeypatch.setenv("BENCH_RESULTS", str(places / f"results-{attempt}"))
-        (places / f"home-{attempt}").mkdir()
-        (places / f"home-{attempt}" / "kernels").symlink_to((places / "home" / "kernels").resolve())
         at, calls = rng.randint(1, batches), Counter[str]()
 
         def signalled(self: worker.Heartbeat, at: int = at, calls: Counter[str] = calls, number: int = attempt) -> None:
@@ -203,8 +201,7 @@ def test_a_worker_that_comes_to_no_end_of_a_batch_records_all_the_same_that_it_w
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, ...]]:
     folder = tmp_path_factory.mktemp("alone")
-    kernels = Path(os.environ.get("BENCH_TEST_KERNELS", ROOT / ".bench" / "kernels")).resolve()
-    return soak.undisturbed(folder / "alone", kernels, 12)
+    return soak.undisturbed(folder / "alone", 12)
 
 
 @pytest.mark.slow
@@ -215,7 +212,6 @@ def test_workers_killed_and_servers_restarted_everything_is_there_once_and_right
     """A short soak; ``make soak`` runs 200 experiments on each storage."""
     server = request.getfixturevalue("postgres") if kind == "postgresql" else None
     address = server.address if server else f"{kind}:///{places}/queue.{kind}"
-    kernels = (places / "home" / "kernels").resolve()
-    results, killed, _ = soak.soak(places / "soak", kernels, 12, workers, address, 3.0, server, 1 if server else 0)
+    results, killed, _ = soak.soak(places / "soak", 12, workers, address, 3.0, server, 1 if server else 0)
     soak.check(results, expected, 12)
     assert killed

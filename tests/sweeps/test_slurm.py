@@ -44,7 +44,6 @@ def wait(is_there: Callable[[], object], process: subprocess.Popen[str], seconds
 def test_an_experiment_that_slurm_preempts_goes_on_in_a_later_job_and_ends_with_the_weights_of_an_undisturbed_one(
     places: Path, cluster: Cluster
 ) -> None:
-    kernels = (places / "home" / "kernels").resolve()
     storage = f"journal:///{places}/queue.journal"
     command = [*soak.command(2, 2, storage), *LONGER, "--slurm", "--slurm-option", "partition=all"]
     home = places / "home"
@@ -66,7 +65,7 @@ def test_an_experiment_that_slurm_preempts_goes_on_in_a_later_job_and_ends_with_
     assert "SIGUSR1" in preempted[checkpoint.parent.name]
     alone = places / "alone"
     again = [*soak.command(2, 2, None), *LONGER]
-    subprocess.run(again, cwd=ROOT, env=soak.home(alone, kernels), check=True, capture_output=True, timeout=300)
+    subprocess.run(again, cwd=ROOT, env=soak.home(alone), check=True, capture_output=True, timeout=300)
     assert soak.results(places) == soak.results(alone)
     assert set(soak.results(places).values()) == {1}
 

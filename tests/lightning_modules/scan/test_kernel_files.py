@@ -21,9 +21,9 @@ def double(x):
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("BENCH_HOME", str(tmp_path))
+    monkeypatch.setenv("BENCH_KERNELS", str(tmp_path))
     forget()
-    yield tmp_path / "kernels"
+    yield tmp_path
     forget()
 
 

@@ -27,8 +27,8 @@ print(float(x.grad.sum()), bool(compile_seconds()))
 ROOT = Path(__file__).parents[3]
 
 
-def start(home: str) -> subprocess.Popen:
-    environment = {**os.environ, "BENCH_HOME": home, "PYTHONPATH": str(ROOT)}
+def start(folder: str) -> subprocess.Popen:
+    environment = {**os.environ, "BENCH_KERNELS": folder, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, "-c", RUN], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -48,7 +48,7 @@ def test_two_processes_compiling_at_once_and_a_third_that_finds_it_done(tmp_path
     third_value, compiled_again, _ = finish(start(str(tmp_path)))
     assert first_value == second_value == third_value
     assert not compiled_again
-    assert not list((tmp_path / "kernels").glob("*.tmp"))
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_a_folder_that_cannot_be_written_is_replaced_by_a_temporary_one(tmp_path: Path) -> None:
