@@ -216,9 +216,10 @@ def _print_summaries(chosen: Iterable[tuple[str, Cell]]) -> None:
 
 
 def _print_profiles(profiles: list[dict[str, Any]]) -> None:
-    names = ("total", "steps", "data", "evaluation", "checkpoints", "before_first_step", "outside")
+    names = ("total", "steps", "data", "evaluation", "checkpoints", "before_first_step", "outside", "tracking")
     click.echo("experiment   " + " ".join(f"{name.replace('_', ' '):>17}" for name in names))
     for row in profiles:
         values = [f"{100 * row[n]:15.1f} %" if n == "outside" else f"{row[n]:15.2f} s" for n in names]
         click.echo(f"{row['experiment']:12} " + " ".join(values))
     click.echo("outside = neither a training step with its batch nor evaluation: set-up, logging, checkpoints")
+    click.echo("tracking = W&B, with the measures that are read after the training")

@@ -26,8 +26,8 @@ REPORT_EVERY = 0.5  # seconds
 
 @dataclass
 class Profile:
-    """Seconds of one attempt at an experiment: training steps, making their batches, evaluation, checkpoints, and the
-    rest.
+    """Seconds of one attempt at an experiment: its training in ``total``, with steps, making their batches, evaluation
+    and checkpoints; and W&B, which also takes the measures that are read after it.
     """
 
     total: float = 0.0
@@ -36,6 +36,7 @@ class Profile:
     evaluation: float = 0.0
     checkpoints: float = 0.0
     before_first_step: float = 0.0
+    tracking: float = 0.0
 
     @property
     def outside(self) -> float:

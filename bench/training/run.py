@@ -74,6 +74,7 @@ def run(
         exit_code = int(attempt.trained is None)
     finally:
         tracker.finish(exit_code)
+        attempt.profile.tracking = tracker.seconds
     return lines, attempt.profile
 
 

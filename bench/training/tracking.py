@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import wandb
@@ -182,6 +183,7 @@ class Tracker:
         self.compare = compare
         self.run: Any = None
         self.failed = False
+        self.seconds = 0.0  # that tracking took
 
     @property
     def id(self) -> str:
@@ -192,7 +194,8 @@ class Tracker:
         """Start the run, if it has not started, with ``facts`` in its config before those of this process."""
         if self.run is None and not self.failed:
             try:
-                self.run = start(self.experiment, self.kind, self.facts | facts, self.context, resume)
+                with self._timed():
+                    self.run = start(self.experiment, self.kind, self.facts | facts, self.context, resume)
             except Exception as error:
                 self._stop(error)
 
@@ -226,16 +229,25 @@ class Tracker:
 
     def finish(self, exit_code: int = 0) -> None:
         if self.run is not None:
-            with suppress(Exception):
+            with suppress(Exception), self._timed():
                 self.run.finish(exit_code=exit_code)
 
     def _try(self, action: Callable[[], Any]) -> None:
         if self.run is None or self.failed:
             return
         try:
-            action()
+            with self._timed():
+                action()
         except Exception as error:
             self._stop(error)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds += time.perf_counter() - started
 
     def _stop(self, error: Exception) -> None:
         self.failed = True

@@ -98,6 +98,8 @@ def test_a_table_is_trained_once_tracked_and_repeated_bit_for_bit(places: Path, 
     assert re.search(r"\[5/5\] .*: \S+ % best test epoch, \S+ % last \(", done.stderr)  # this is no terminal
     assert "about" in done.stderr
     assert "before first step" in done.stdout
+    tracking = [float(seconds) for seconds in re.findall(r"% +([\d.]+) s$", done.stdout, re.MULTILINE)]
+    assert len(tracking) == 5 and min(tracking) > 0  # offline: W&B took its time
 
     # smoke never enters results
     assert not (places / "results" / "runs").exists()
