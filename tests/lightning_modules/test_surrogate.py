@@ -48,6 +48,24 @@ def test_area_under_the_curve(name: str, width: float, area: float) -> None:
     assert float(torch.trapezoid(SURROGATES[name](x, width), x)) == pytest.approx(area, abs=1e-3)
 
 
+@pytest.mark.parametrize("width", [0.2, 0.5, 3.0])
+def test_the_multi_gaussian_is_the_three_normal_densities_to_the_last_digits_of_a_double(width: float) -> None:
+    def normal(x: torch.Tensor, mean: float, deviation: float) -> torch.Tensor:
+        return torch.exp(-0.5 * ((x - mean) / deviation) ** 2) / (deviation * math.sqrt(2 * math.pi))
+
+    x = width * torch.linspace(-400, 400, 80_001, dtype=torch.float64)
+    sides = normal(x, width, 6 * width) + normal(x, -width, 6 * width)
+    expected = 0.5 * (1.15 * normal(x, 0.0, width) - 0.15 * sides)
+    assert torch.allclose(SURROGATES["multi_gaussian"](x, width), expected, rtol=0, atol=1e-15 / width)
+
+
+@pytest.mark.parametrize("name", SURROGATES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_far_from_the_threshold_the_derivative_is_no_nan(name: str, dtype: torch.dtype) -> None:
+    x = torch.tensor([-1e30, -1e9, 1e9, 1e30], dtype=dtype)
+    assert SURROGATES[name](x, 0.5).abs().max() < 1e-6
+
+
 @pytest.mark.parametrize("name", SURROGATES)
 def test_forward_is_a_step_at_zero_whatever_the_surrogate(name: str) -> None:
     x = torch.tensor([-1.0, -1e-30, 0.0, 1e-30, 1.0])
