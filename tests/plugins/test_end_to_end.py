@@ -32,6 +32,7 @@ def smoke_lines(user: Path, model: str = NAME) -> dict[str, Line]:
     return {line.measure: line for line in lines if line.model == model and line.status == "ok"}
 
 
+@pytest.mark.slow
 def test_a_neuron_and_a_task_of_ones_own_are_trained_by_two_workers_and_measured(user: Path) -> None:
     (user / "more.py").write_text(MORE)
     arguments = ("ramps-1", "--budget", "smoke", "--row", "LIF", "--row", "Resonate-and-fire", "--workers", "2")

@@ -131,6 +131,7 @@ def test_out_of_memory_and_a_crash_are_lines_with_their_reason_and_the_next_expe
     assert results == {0: ("oom", "no 80 GB here"), 1: ("failed", "ZeroDivisionError: in a step"), 2: ("ok", "")}
 
 
+@pytest.mark.slow
 def test_a_worker_told_to_stop_by_a_signal_exits_75_and_another_finishes_its_experiment(places: Path) -> None:
     queue = Queue()
     with queue.planning():

@@ -226,6 +226,7 @@ def test_what_was_uploaded_is_not_uploaded_again_and_a_second_part_of_the_same_s
     assert [run.name for run in wandb_sweeps.offline()] == [f"{aaa}-1", bbb]
 
 
+@pytest.mark.slow
 def test_cluster_jobs_claim_what_is_queued_and_the_parent_collects_it(places: Path) -> None:
     pytest.importorskip("submitit")
     command = soak.command(3, 2, f"sqlite:///{places}/shared.db")
@@ -237,6 +238,7 @@ def test_cluster_jobs_claim_what_is_queued_and_the_parent_collects_it(places: Pa
     assert len(list(csv.DictReader((places / "home" / "exploratory" / "runs" / "xor.csv").open()))) == 6
 
 
+@pytest.mark.slow
 def test_status_collect_and_worker_on_a_shared_storage(places: Path) -> None:
     options = ["--storage", str(places / "q.journal"), "--study", "soak"]
     command = soak.command(2, 1, str(places / "q.journal"))
