@@ -35,6 +35,26 @@ def forget() -> None:
         del sys.modules[name]
 
 
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "user/.cache/spiking-sequence-benchmarks/kernels"),
+        ({"XDG_CACHE_HOME": "{tmp}/caches"}, "caches/spiking-sequence-benchmarks/kernels"),
+        ({"XDG_CACHE_HOME": "{tmp}/caches", "BENCH_KERNELS": "~/mine"}, "user/mine"),
+        ({"BENCH_HOME": "{tmp}/home"}, "user/.cache/spiking-sequence-benchmarks/kernels"),
+    ],
+)
+def test_checkouts_and_homes_share_one_folder_of_kernels(
+    variables: dict[str, str], expected: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_CACHE_HOME", "BENCH_KERNELS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(folder / "user"))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value.format(tmp=folder))
+    assert kernels.folder() == folder / expected
+
+
 @pytest.mark.parametrize("ending", ["nbc", "nbi", "py"])
 @pytest.mark.parametrize("content", [b"", b"\x80\x04\x95", b"not what numba wrote"])
 def test_a_damaged_kernel_file_is_made_again(folder: Path, ending: str, content: bytes) -> None:
