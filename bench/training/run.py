@@ -61,6 +61,7 @@ def run(
     ``check`` is called after every batch and before every measure and may raise ``SystemExit``: the last whole epoch's
     checkpoint stays. ``kind``, ``context`` and ``compare`` are for W&B, see ``tracking.Tracker``.
     """
+    memory.keep_freed()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)  # the Trainer's setting, for measures of kept weights too
     environment = provenance.environment(device(), threads, libraries())

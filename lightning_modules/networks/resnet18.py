@@ -14,6 +14,7 @@ from lightning_modules.neurons import Neuron
 from lightning_modules.scan import scan
 
 STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))  # channels, stride of the first of two blocks
+CONVOLUTIONS = {"float32": None, "bfloat16": torch.bfloat16}  # number format of their products
 
 
 class Conv(nn.Module):
@@ -21,16 +22,26 @@ class Conv(nn.Module):
     2021).
 
     ``inputs == outputs`` with ``kernel=0`` leaves the convolution out: an identity shortcut is normalised too.
+    ``products`` is the number format of the convolution's products; None takes that of the weights.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, scale: float) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int, scale: float, products: torch.dtype | None
+    ) -> None:
         super().__init__()
+        self.products = products
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False) if kernel else None
         self.norm = nn.BatchNorm2d(outputs)
         nn.init.constant_(self.norm.weight, scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(x if self.conv is None else self.conv(x))
+        return self.norm(x if self.conv is None else self._convolved(x, self.conv))
+
+    def _convolved(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
+        if self.products is None:
+            return conv(x)
+        weight = conv.weight.to(self.products)
+        return nn.functional.conv2d(x.to(self.products), weight, None, conv.stride, conv.padding).to(x.dtype)
 
     def operations(self, out: Tensor) -> int:
         """Multiply-accumulates of one sample and step for an output [TB, C, H, W]."""
@@ -55,14 +66,22 @@ class Block(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, stride: int, side: int, threshold: float, kind: type[Neuron], config: Any
+        self,
+        inputs: int,
+        outputs: int,
+        stride: int,
+        side: int,
+        threshold: float,
+        kind: type[Neuron],
+        config: Any,
+        products: torch.dtype | None,
     ) -> None:
         super().__init__()
         half = threshold / math.sqrt(2)
-        self.first = Conv(inputs, outputs, 3, stride, threshold)
+        self.first = Conv(inputs, outputs, 3, stride, threshold, products)
         self.middle = Spiking(kind, config, outputs, side)
-        self.second = Conv(outputs, outputs, 3, 1, half)
-        self.shortcut = Conv(inputs, outputs, 0 if inputs == outputs and stride == 1 else 1, stride, half)
+        self.second = Conv(outputs, outputs, 3, 1, half, products)
+        self.shortcut = Conv(inputs, outputs, 0 if inputs == outputs and stride == 1 else 1, stride, half, products)
         self.last = Spiking(kind, config, outputs, side)
 
 
@@ -70,10 +89,12 @@ class ResNet18(Network):
     """``layers``: (input channels, classes). Images ``[T, B, C, side, side]``, ``side`` a multiple of 8 pixels.
 
     Stem 3x3/64 without pooling, four stages of two blocks, global average pool, linear readout without bias at every
-    step.
+    step. ``convolutions`` is the number format of the convolutions' products, "float32" or "bfloat16". With "bfloat16"
+    spikes stay exact, weights and gradients are rounded to 8 bits for the product, and what is stored and updated
+    stays in float32.
 
-    Raises ``ValueError`` for recurrence (the paper has none here), another readout or init, or a neuron without a
-    threshold.
+    Raises ``ValueError`` for recurrence (the paper has none here), another readout or init, another number format, or
+    a neuron without a threshold.
     """
 
     def __init__(
@@ -85,8 +106,12 @@ class ResNet18(Network):
         recurrent: bool = False,
         init: str = "default",
         side: int = 32,
+        convolutions: str = "float32",
     ) -> None:
         super().__init__()
+        if convolutions not in CONVOLUTIONS:
+            raise ValueError(f"convolutions is {' or '.join(CONVOLUTIONS)}, not {convolutions}")
+        products = CONVOLUTIONS[convolutions]
         if recurrent or readout != "linear" or init != "default":
             raise ValueError(
                 f"resnet18 has no recurrence, a linear readout and the default init, got {recurrent}, "
@@ -97,14 +122,15 @@ class ResNet18(Network):
             raise ValueError(f"resnet18 normalises to the neuron's threshold; {neuron} has none")
         channels = layers[0]
         classes = layers[-1]
-        self.stem = Conv(channels, STAGES[0][0], 3, 1, config.threshold)
+        self.stem = Conv(channels, STAGES[0][0], 3, 1, config.threshold, products)
         self.stem_neuron = Spiking(kind, config, STAGES[0][0], side)
         blocks = []
         inputs = STAGES[0][0]
         for outputs, stride in STAGES:
             side //= stride
             for place in range(2):
-                blocks.append(Block(inputs, outputs, stride if place == 0 else 1, side, config.threshold, kind, config))
+                first_stride = stride if place == 0 else 1
+                blocks.append(Block(inputs, outputs, first_stride, side, config.threshold, kind, config, products))
                 inputs = outputs
         self.blocks = nn.ModuleList(blocks)
         self.head = nn.Linear(inputs, classes, bias=False)

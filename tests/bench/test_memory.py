@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -33,6 +36,27 @@ EXHAUSTED = {
     "cuBLAS": lambda: (_ for _ in ()).throw(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling")),
     "mmap": lambda: (_ for _ in ()).throw(OSError(12, "Cannot allocate memory")),
 }
+FAULTS = """
+import resource, sys
+import numpy as np
+from bench.training import memory
+if sys.argv[1] == "kept":
+    memory.keep_freed()
+for _ in range(4):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(2**25)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is an option of glibc")
+def test_freed_memory_is_used_again_without_asking_the_system() -> None:
+    faults = {
+        how: int(subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, check=True).stdout)
+        for how in ("kept", "returned")
+    }
+    assert faults["kept"] < 100
+    assert faults["returned"] > 100 * max(1, faults["kept"])
 
 
 @pytest.mark.parametrize("name", EXHAUSTED)

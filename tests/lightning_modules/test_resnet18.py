@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lightning_modules.networks.resnet18 import ResNet18
+from lightning_modules.networks.resnet18 import Conv, ResNet18
 
 SETTINGS = {"leak": 0.3, "threshold": 0.3}
 
@@ -59,12 +59,41 @@ def test_images_do_not_depend_on_each_other_in_evaluation(network: ResNet18) -> 
     assert torch.allclose(batch_output[:, 1:2], single_output, atol=1e-5)
 
 
+def test_products_in_bfloat16_round_weights_and_gradients_alone() -> None:
+    torch.manual_seed(0)
+    exact = Conv(8, 16, 3, 1, 1.0, None)
+    rounded = Conv(8, 16, 3, 1, 1.0, torch.bfloat16)
+    rounded.load_state_dict(exact.state_dict())
+    spikes = (torch.rand(12, 8, 8, 8) < 0.2).float().requires_grad_()
+    of_spikes, of_weights = [], []
+    for conv in (exact, rounded):
+        out = conv(spikes)
+        assert out.dtype == torch.float32
+        grads = torch.autograd.grad(out.pow(3).sum(), (spikes, conv.conv.weight))
+        assert all(grad.dtype == torch.float32 for grad in grads)
+        of_spikes.append(grads[0])
+        of_weights.append(grads[1])
+    for full, short in (of_spikes, of_weights):
+        apart = float((full - short).norm() / full.norm())
+        assert 0 < apart < 0.02
+
+
+def test_a_network_trains_with_products_in_bfloat16() -> None:
+    torch.manual_seed(0)
+    network = ResNet18((3, 10), "lif", SETTINGS, "linear", side=8, convolutions="bfloat16")
+    output = network(images())
+    assert output.dtype == torch.float32
+    output.square().sum().backward()
+    assert all(p.dtype == torch.float32 and bool(torch.isfinite(p.grad).all()) for p in network.parameters())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"recurrent": True}, "no recurrence"),
         ({"readout": "spiking"}, "linear readout"),
         ({"init": "zeros"}, "default init"),
+        ({"convolutions": "float8"}, "convolutions is float32 or bfloat16, not float8"),
     ],
 )
 def test_what_it_cannot_be_is_refused(arguments: dict, message: str) -> None:
