@@ -21,19 +21,22 @@ EXP = '''
 
 @contracted
 def exp(x):
-    """e^x, branch-free so that it vectorises: 2^n times a polynomial in the remainder (Cephes expf); within 2 ulp."""
-    y = min(max(x, real(-87.0)), real(88.5))
-    n = np.floor(y * real(1.44269504088896341) + real(0.5))
+    """e^x, branch-free so that it vectorises: 2^n times a polynomial in the remainder (Cephes expf); within 2 ulp.
+
+    2^n is 0 at n = -127 and infinity at 128. NaN passes the bounds. A sum of 1.5 2^23 ends in a whole number.
+    """
+    y = real(-88.0) if x < real(-88.0) else x
+    y = real(89.0) if y > real(89.0) else y
+    shifted = y * real(1.44269504088896341) + real(12582912.0)
+    n = shifted - real(12582912.0)
     r = (y - n * real(0.693359375)) - n * real(-2.12194440e-4)
-    p = real(1.9875691500e-4) * r + real(1.3981999507e-3)
-    p = p * r + real(8.3334519073e-3)
-    p = p * r + real(4.1665795894e-2)
-    p = p * r + real(1.6666665459e-1)
-    p = p * r + real(5.0000001201e-1)
-    p = p * r * r + r + real(1.0)
-    e = p * integer((integer(n) + 127) << 23).view(real)
-    e = real(0.0) if x < real(-87.0) else (real(np.inf) if x > real(88.5) else e)
-    return e if x == x else x
+    square = r * r  # not by Horner's rule: sums that do not wait for each other
+    p = (real(1.9875691500e-4) * r + real(1.3981999507e-3)) * square + (
+        real(8.3334519073e-3) * r + real(4.1665795894e-2)
+    )
+    p = p * square + (real(1.6666665459e-1) * r + real(5.0000001201e-1))
+    p = p * square + (r + real(1.0))
+    return p * integer((real(shifted).view(integer) + 127) << 23).view(real)
 '''
 EXACT_EXP = """
 

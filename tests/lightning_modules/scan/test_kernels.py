@@ -8,12 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from lightning_modules.neurons.lif import LIF
-from lightning_modules.scan import scan
-from lightning_modules.scan.kernels import kernel
+from lightning_modules.scan import numba_printer, scan
+from lightning_modules.scan.kernels import kernel, load
 
 RUN = """
 import logging, sys, torch
@@ -23,6 +24,13 @@ from lightning_modules.scan import compile_seconds, scan
 x = torch.linspace(0, 1, 60).reshape(5, 3, 4).requires_grad_()
 scan(LIF(4), x, backend="cpu").output.sum().backward()
 print(float(x.grad.sum()), bool(compile_seconds()))
+"""
+EXPONENTIALS = """
+
+@kernel
+def exponentials(x, out):
+    for n in range(len(x)):
+        out[n] = exp(x[n])
 """
 ROOT = Path(__file__).parents[3]
 
@@ -108,3 +116,17 @@ def test_products_and_sums_are_not_contracted() -> None:
     out = torch.empty(1000)
     multiply_add(a.numpy(), b.numpy(), c.numpy(), out.numpy())
     assert torch.equal(out, a * b + c)
+
+
+def test_the_printed_exponential_is_within_two_units_and_keeps_what_is_not_finite() -> None:
+    prelude = numba_printer.PRELUDE.format(title="exp", real="float32", integer="int32")
+    module = load(prelude + numba_printer.EXP + EXPONENTIALS, "exp")
+    x = np.concatenate([np.linspace(-87.0, 88.3, 200_001), np.linspace(-1.0, 1.0, 100_001)]).astype(np.float32)
+    out = np.empty_like(x)
+    module.exponentials(x, out)
+    exact = np.exp(x.astype(np.float64))
+    assert np.max(np.abs(out - exact) / np.spacing(exact.astype(np.float32))) < 2
+    extremes = np.array([-np.inf, -1e30, -88.0, -0.0, 88.8, 1e30, np.inf, np.nan], np.float32)
+    out = np.empty_like(extremes)
+    module.exponentials(extremes, out)
+    np.testing.assert_array_equal(out, np.array([0, 0, 0, 1, np.inf, np.inf, np.inf, np.nan], np.float32))
