@@ -2,4 +2,6 @@
 no torch.
 """
 
+import lightning_modules  # noqa: F401  # imported before torch, it says how threads wait
+
 __version__ = "0.1.0"

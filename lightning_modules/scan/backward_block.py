@@ -114,9 +114,13 @@ class BackwardBlock(Block):
 
     def _project_back(self, i: int, chunk: Chunk, out: Tensor) -> None:
         """``out`` = gradient of layer i's input, from that of its current."""
-        weight = self.layers[i].weight
-        assert weight is not None
-        torch.mm(self._rows(self.grads[i], chunk), weight, out=out)
+        layer = self.layers[i]
+        assert layer.weight is not None
+        if layer.narrow is not None:
+            grad = self._rows(self.grads[i], chunk).numpy()
+            layer.narrow.project_back(grad, layer.weight.numpy(), layer.no_bias, out.numpy())
+        else:
+            torch.mm(self._rows(self.grads[i], chunk), layer.weight, out=out)
 
     def _write_input_grads(self, chunk: Chunk, inputs: list[Tensor | None], first: bool) -> None:
         """Write the gradients of the inputs; that of the ``first`` one only if it is not there already."""
@@ -213,6 +217,9 @@ class BackwardBlock(Block):
         if sums.weight is not None:
             if self._find_events(i, chunk, saved):
                 self.products[i].outer(grad.numpy(), sums.weight.numpy())
+            elif (narrow := self.layers[i].narrow) is not None:
+                window = self._input_window(i, chunk)
+                narrow.outer(*window, self.rows, grad.numpy(), sums.weight.numpy())
             else:
                 torch.addmm(sums.weight, self._matrix(i, chunk).t(), grad, out=sums.weight)
         if sums.recurrent is not None:

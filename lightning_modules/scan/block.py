@@ -183,6 +183,9 @@ class Block:
             out.copy_(self._matrix(i, chunk))
         elif self._find_events(i, chunk, saved, MAX_SHARE):
             self.products[i].project(layer.transposed.numpy(), layer.bias_row, out.numpy())
+        elif (narrow := layer.narrow) is not None:
+            weight = layer.transposed.numpy()
+            narrow.project(*self._input_window(i, chunk), self.rows, weight, layer.bias_row, out.numpy())
         elif layer.bias is None:
             torch.mm(self._matrix(i, chunk), layer.transposed, out=out)
         else:
@@ -192,6 +195,10 @@ class Block:
         """The input of layer i as a dense matrix."""
         x = self._dense_input(chunk) if i == 0 else self.outputs[i - 1][1 : chunk.steps + 1]
         return x.view(chunk.steps * self.rows, -1)
+
+    def _input_window(self, i: int, chunk: Chunk) -> Window:
+        """The input of layer i, not copied; a placeholder for one that is given by its events."""
+        return Window(self.outputs[i - 1].numpy(), 1, 0) if i else Window(self.input.numpy(), chunk.start, self.first)
 
     def _dense_input(self, chunk: Chunk) -> Tensor:
         """The first input in a chunk, contiguous."""
@@ -210,17 +217,10 @@ class Block:
         """
         products = self.products[i]
         if i:
-            return products.find(self.outputs[i - 1].numpy(), 1, chunk.steps, 0, self.rows, share)
+            return products.find(*self._input_window(i, chunk), chunk.steps, self.rows, share)
         if chunk.start not in saved.events:
-            few = products.find(
-                self.input.numpy(),
-                chunk.start,
-                chunk.steps,
-                self.first,
-                self.rows,
-                MAX_SHARE_BACKWARD,
-                self.plan.events,
-            )
+            window = self._input_window(0, chunk)
+            few = products.find(*window, chunk.steps, self.rows, MAX_SHARE_BACKWARD, self.plan.events)
             saved.events[chunk.start] = products.copy(chunk.steps * self.rows) if few else ()
         if saved.events[chunk.start]:
             products.events = saved.events[chunk.start]

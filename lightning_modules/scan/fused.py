@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import repeat
+from types import ModuleType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -15,6 +17,7 @@ from lightning_modules.neurons.base import Neuron
 from lightning_modules.scan import cpu, kernels
 from lightning_modules.scan.event_input import EventInput
 from lightning_modules.scan.event_products import pays
+from lightning_modules.scan.narrow_products import fits_registers
 from lightning_modules.scan.numba_printer import source
 from lightning_modules.scan.plan import Layer, StackPlan
 from lightning_modules.scan.trace import NotFusable, Traced, trace
@@ -75,6 +78,12 @@ def traced_step(neuron: Neuron, drives: Sequence[str], dtype: torch.dtype) -> Tr
     return step
 
 
+@cache
+def _module(step: Traced) -> ModuleType:
+    """The kernels of a step; printing them takes as long as several calls."""
+    return kernels.load(source(step), step.title)
+
+
 def drive_rows(neuron: Neuron, steps: int) -> dict[str, Tensor]:
     """The neuron's drive as [1, N] or [T, N] tensors.
 
@@ -125,10 +134,10 @@ def run_fused(
         record=tuple(state_names.index(name) for name in options.record),
         training=torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors),
         traced=traced,
-        modules=[kernels.load(source(step), step.title) for step in traced],
+        modules=[_module(step) for step in traced],
         widest=max(layer.neuron.size for layer in layers),
         heavy=sum(layer.weight.numel() for layer in layers if layer.weight is not None) > HEAVY_WEIGHTS,
-        alone=len(layers) == 1 and layers[0].weight is None and layers[0].recurrent is None,
+        light=all(x.recurrent is None and (x.weight is None or fits_registers(x.weight)) for x in layers),
         events=events,
     )
     results = iter(_StackFunction.apply(plan, len(inputs), *tensors))

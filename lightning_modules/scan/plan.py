@@ -13,14 +13,16 @@ from torch import Tensor
 
 from lightning_modules.scan import buffer_pool
 from lightning_modules.scan.event_input import EventInput
+from lightning_modules.scan.narrow_products import fits_registers, narrow_products
 from lightning_modules.scan.trace import Traced
 
 BLOCK_SAMPLES = 64  # enough rows for the recurrent products, and few enough that two cores share a batch
 NARROW_WIDTH = 64  # neurons; a block of narrower layers takes more samples, so that it has enough work
 # Elements of the widest layer in a chunk. A few such arrays fit a core's cache, and few chunks mean few kernel calls.
 CHUNK_ELEMENTS = 1 << 17
-CHUNK_ELEMENTS_ALONE = 1 << 19  # of neurons alone, which share the cache with no product
+CHUNK_ELEMENTS_LIGHT = 1 << 19  # where no product of a library needs the cache
 ROW_ELEMENTS = 512  # elements of a kernel's inner loop; narrow layers merge several samples into one row
+SHORT_ROW = 128  # elements below which the loop takes less time than what is around it
 
 
 @dataclass
@@ -46,9 +48,14 @@ class Layer:
         self.in_place = self.weight is None and self.recurrent is None  # the input is the current
         self.is_recurrent = self.recurrent is not None
         empty = self.previous.new_empty(0)
+        self.narrow: ModuleType | None = None  # kernels for products with few weights
         if self.weight is not None:
             self.transposed = buffer_pool.contiguous(self.weight.t())
             self.bias_row = self._row(self.bias)
+            if fits_registers(self.weight):
+                self.narrow = narrow_products(self.weight.shape[1], self.size)
+                self.weight = self.weight.contiguous()
+                self.no_bias = empty.new_zeros(self.weight.shape[1]).numpy()
         self.matrix = empty.view(0, 0).numpy()
         self.matrix_bias = empty.numpy()
         if self.recurrent is not None:
@@ -68,7 +75,11 @@ class Layer:
         """How many samples a kernel's inner loop takes at once, in a block of ``rows`` samples."""
         if self.is_recurrent:
             return 1
-        return gcd(rows, 1 << max(0, int(ROW_ELEMENTS // self.size).bit_length() - 1))
+        most = max(1, ROW_ELEMENTS // self.size)
+        merge = gcd(rows, 1 << (most.bit_length() - 1))  # divides most batches, too
+        if merge * self.size >= SHORT_ROW:
+            return merge
+        return max(count for count in range(1, min(most, rows) + 1) if rows % count == 0)
 
     def row_drives(self, merge: int) -> list[np.ndarray]:
         """The drives as [*, merge N], made once for all blocks."""
@@ -107,7 +118,7 @@ class StackPlan:
     modules: list[ModuleType]
     widest: int
     heavy: bool  # large weights: each block has sums for their gradients, so there should be few blocks
-    alone: bool = False  # one layer of neurons without weights
+    light: bool = False  # no weights, or so few that they stay in registers
     events: EventInput | None = None  # the first input, given by its events; its tensor is a placeholder
 
     @property
@@ -128,7 +139,7 @@ class StackPlan:
 
     def chunk_steps(self, rows: int) -> int:
         """Steps of a chunk of time in a block of ``rows`` samples."""
-        elements = CHUNK_ELEMENTS_ALONE if self.alone else CHUNK_ELEMENTS
+        elements = CHUNK_ELEMENTS_LIGHT if self.light else CHUNK_ELEMENTS
         return max(1, min(elements // (rows * self.widest), self.segments[0][1]))
 
     def chunks(self, rows: int, begin: int, end: int) -> list[Chunk]:
