@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from lightning_modules.scan import numba_printer
@@ -50,9 +49,8 @@ SYNAPSES = "starts{0}, places{0}, weights{0}"
 
 def source(traced: Traced) -> str:
     """The text of a module with the kernels of ``delay_kernels``, ``forward_delayed`` and ``backward_delayed``."""
-    kernels, vectors = (Path(__file__).with_name(f"{name}.py").read_bytes() for name in ("delay_kernels", "lanes"))
-    version = f"# lanes.py: {hashlib.sha256(vectors).hexdigest()}"  # the name of the module depends on it, too
-    return "\n\n".join([numba_printer.source(traced), version, kernels.decode(), _forward(traced), _backward(traced)])
+    kernels = Path(__file__).with_name("delay_kernels.py").read_text()
+    return "\n\n".join([numba_printer.source(traced), kernels, _forward(traced), _backward(traced)])
 
 
 def _forward(traced: Traced) -> str:

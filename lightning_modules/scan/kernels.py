@@ -1,7 +1,7 @@
 """Compiled kernels, kept on disk between processes.
 
 A printed module goes to ``scan_<hash>.py`` in the folder of kernels, and numba keeps the machine code beside it. The
-name holds a hash of the text and of the versions it was compiled by, so a file never changes once it is there, and
+name holds a hash of the text, of the instructions and of the versions it was compiled by, so a file never changes, and
 checkouts and homes share the folder. It is written under another name and renamed, and any number of processes may do
 that at once. Where the folder cannot be written a temporary one serves this process.
 """
@@ -142,8 +142,14 @@ def nonzeros(typing: Any, row: Any, first: Any) -> Any:
 
 def load(source: str, title: str) -> ModuleType:
     """The module printed as ``source``, its kernels compiled at their first call or read from disk."""
-    text = "\n".join([source, numba.__version__, torch.__version__])
+    text = "\n".join([source, numba.__version__, torch.__version__, _instructions()])
     return _load(source, hashlib.sha256(text.encode()).hexdigest()[:16], title)
+
+
+@cache
+def _instructions() -> str:
+    """The modules that give printed ones their instructions, and are compiled into them."""
+    return "".join(Path(__file__).with_name(f"{name}.py").read_text() for name in ("kernels", "lanes", "narrow_rows"))
 
 
 @cache

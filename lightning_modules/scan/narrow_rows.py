@@ -11,42 +11,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from lightning_modules.scan.lanes import Rows
+
 WORD = ir.IntType(64)
-
-
-class _Matrix:
-    """An array of rows with ``width`` numbers in the code that is generated."""
-
-    def __init__(self, context: Any, builder: Any, kind: Any, array: Any, width: int) -> None:
-        self.builder = builder
-        self.width = width
-        self.data = context.make_array(kind)(context, builder, array).data
-        self.vector = ir.VectorType(self.data.type.pointee, width)
-
-    def number(self, row: Any, column: int) -> Any:
-        first = self.builder.mul(row, ir.Constant(WORD, self.width))
-        return self.builder.load(self.builder.gep(self.data, [self.builder.add(first, ir.Constant(WORD, column))]))
-
-    def _pointer(self, row: Any) -> Any:
-        first = self.builder.mul(row, ir.Constant(WORD, self.width))
-        return self.builder.bitcast(self.builder.gep(self.data, [first]), self.vector.as_pointer())
-
-    def load(self, row: Any) -> Any:
-        return self.builder.load(self._pointer(row), align=4)
-
-    def store(self, value: Any, row: Any) -> None:
-        self.builder.store(value, self._pointer(row), align=4)
-
-    def filled(self, number: Any) -> Any:
-        """A row with ``number`` everywhere."""
-        word = ir.IntType(32)
-        first = self.builder.insert_element(ir.Constant(self.vector, ir.Undefined), number, ir.Constant(word, 0))
-        same = ir.Constant(ir.VectorType(word, self.width), [0] * self.width)
-        return self.builder.shuffle_vector(first, first, same)
-
-    def add_product(self, total: Any, number: Any, row: Any) -> Any:
-        product = self.builder.fmul(self.filled(number), row, flags=("contract",))
-        return self.builder.fadd(total, product, flags=("contract",))
 
 
 @intrinsic(prefer_literal=True)
@@ -56,9 +23,9 @@ def project_rows(
     """``out[to + r] = bias + x[row + r] @ weight`` for each r below ``rows``; ``weight`` [inputs, outputs]."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        xs = _Matrix(context, builder, signature.args[0], args[0], inputs.literal_value)
+        xs = Rows(context, builder, signature.args[0], args[0], inputs.literal_value)
         weights, biases, outs = (
-            _Matrix(context, builder, signature.args[k], args[k], outputs.literal_value) for k in (2, 3, 4)
+            Rows(context, builder, signature.args[k], args[k], outputs.literal_value) for k in (2, 3, 4)
         )
         matrix = [weights.load(ir.Constant(WORD, i)) for i in range(xs.width)]
         first = biases.load(ir.Constant(WORD, 0))
@@ -78,8 +45,8 @@ def add_outer(typing: Any, x: Any, row: Any, grad: Any, to: Any, out: Any, rows:
     """``out`` [inputs, outputs] += the sum of ``x[row + r]^T grad[to + r]`` for each r below ``rows``."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        xs = _Matrix(context, builder, signature.args[0], args[0], inputs.literal_value)
-        grads, outs = (_Matrix(context, builder, signature.args[k], args[k], outputs.literal_value) for k in (2, 4))
+        xs = Rows(context, builder, signature.args[0], args[0], inputs.literal_value)
+        grads, outs = (Rows(context, builder, signature.args[k], args[k], outputs.literal_value) for k in (2, 4))
         sums = [cgutils.alloca_once(builder, outs.vector) for _ in range(xs.width)]
         for total in sums:  # they become registers
             builder.store(ir.Constant(outs.vector, None), total)
