@@ -21,7 +21,7 @@ _MMAP_MAX = -4
 
 def keep_freed() -> None:
     """Let the C library keep what is freed. Otherwise large tensors go back to the system, which clears their pages
-    anew in every step. Does nothing where the C library is not glibc.
+    anew in every step. It holds for the rest of the process, and does nothing where the C library is not glibc.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")

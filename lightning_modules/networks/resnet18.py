@@ -90,8 +90,8 @@ class ResNet18(Network):
 
     Stem 3x3/64 without pooling, four stages of two blocks, global average pool, linear readout without bias at every
     step. ``convolutions`` is the number format of the convolutions' products, "float32" or "bfloat16". With "bfloat16"
-    spikes stay exact, weights and gradients are rounded to 8 bits for the product, and what is stored and updated
-    stays in float32.
+    spikes stay exact; the image, weights, gradients and each product's result are rounded to 8 bits. Weights are
+    stored and updated, and all else is computed, in float32.
 
     Raises ``ValueError`` for recurrence (the paper has none here), another readout or init, another number format, or
     a neuron without a threshold.

@@ -59,7 +59,7 @@ def test_images_do_not_depend_on_each_other_in_evaluation(network: ResNet18) -> 
     assert torch.allclose(batch_output[:, 1:2], single_output, atol=1e-5)
 
 
-def test_products_in_bfloat16_round_weights_and_gradients_alone() -> None:
+def test_products_in_bfloat16_are_near_those_of_float32_and_give_float32() -> None:
     torch.manual_seed(0)
     exact = Conv(8, 16, 3, 1, 1.0, None)
     rounded = Conv(8, 16, 3, 1, 1.0, torch.bfloat16)

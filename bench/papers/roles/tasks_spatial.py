@@ -139,7 +139,7 @@ CIFAR10 = Task(
         "laptop": {
             "epochs": 2,
             "batch_size": 64,  # 64 needs 5 GB; memory grows with the batch
-            "network_settings": {"convolutions": "bfloat16"},  # a step takes 0.6 of the time of float32
+            "network_settings": {"convolutions": "bfloat16"},  # a step takes 0.6 of float32's time
         },
         "smoke": {"epochs": 1, "batch_size": 32, "data_settings": {"train": 64, "test": 32}},
     },

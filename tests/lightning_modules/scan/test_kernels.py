@@ -49,6 +49,7 @@ def finish(process: subprocess.Popen) -> tuple[str, bool, str]:
     return value, compiled == "True", err
 
 
+@pytest.mark.slow
 def test_two_processes_compiling_at_once_and_a_third_that_finds_it_done(tmp_path: Path) -> None:
     processes = [start(str(tmp_path)) for _ in range(2)]
     (first_value, compiled, log), (second_value, _, _) = (finish(p) for p in processes)
@@ -93,6 +94,7 @@ def parent_and_child(method: str) -> None:
         assert value == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_child_process_computes_the_same(method: str) -> None:
     # a parent of its own: torch forbids a fork where autograd has threads, and other tests may have started them here

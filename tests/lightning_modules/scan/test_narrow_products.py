@@ -60,15 +60,16 @@ def test_weights_fit_where_each_row_has_whole_registers(
 @pytest.mark.parametrize("batch", [13, 20, 36])  # prime, and of two and four samples that share a row of the kernel
 def test_a_narrow_network_is_the_loop_for_any_batch(batch: int) -> None:
     torch.manual_seed(0)
-    x = (torch.rand(30, batch, 20) < 0.2).double()
+    x = (torch.rand(30, batch, 12) < 0.2).double()
     results = []
     for backend in ("cpu", "loop"):
         torch.manual_seed(1)
         layers = [
-            Dense(LIF(16).double(), torch.randint(-8, 9, (16, 20)).double() / 16, torch.zeros(16).double()),
-            Dense(LIF(2).double(), torch.randint(-8, 9, (2, 16)).double() / 16),
+            Dense(LIF(8).double(), torch.randint(-8, 9, (8, 12)).double() / 16, torch.zeros(8).double()),
+            Dense(LIF(2).double(), torch.randint(-8, 9, (2, 8)).double() / 16),
         ]
         weights = [layer.weight.requires_grad_() for layer in layers]
+        assert all(map(fits_registers, weights))
         inputs = x.clone().requires_grad_()
         result = scan_stack(layers, inputs, backend=backend)
         grads = torch.autograd.grad((result.output * torch.linspace(-1, 1, 2)).sum(), [inputs, *weights])
