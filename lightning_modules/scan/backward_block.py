@@ -156,7 +156,9 @@ class BackwardBlock(Block):
         mean = merge_rows(self.means[i], merge)
         arguments = self._reverse_arguments(i, chunk, saved, window, incoming)
         if not self.stepwise[i]:
-            layer.module.backward(steps, chunk.start, slot, True, 0, steps, detach, *arguments, mean)
+            streams = window is not None and window.streams and incoming is not None
+            backward = layer.module.backward_streamed if streams else layer.module.backward
+            backward(steps, chunk.start, slot, True, 0, steps, detach, *arguments, mean)
             return
         # Something joins the gradient between steps, so the kernel first only replays and then goes one step at a time.
         layer.module.backward(steps, chunk.start, slot, True, 0, 0, detach, *arguments, mean)

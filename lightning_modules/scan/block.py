@@ -10,10 +10,12 @@ from torch import Tensor
 
 from lightning_modules.scan import buffer_pool
 from lightning_modules.scan.event_products import MAX_SHARE, EventProducts
+from lightning_modules.scan.kernels import CACHE_LINE
 from lightning_modules.scan.plan import Chunk, Layer, StackPlan, merge_rows
 from lightning_modules.scan.saved_segment import SavedSegment
 
 MAX_SHARE_BACKWARD = 0.2  # of non-zeros, up to which the gradient of the weights is faster from events
+STREAMED_BYTES = 1 << 25  # of a tensor, more than a cache holds until it is read
 REPROJECT_EVENTS = 64  # events a row up to which projecting them again costs little time for the memory it saves
 
 
@@ -23,6 +25,14 @@ class Window(NamedTuple):
     array: np.ndarray
     step: int
     row: int
+
+    @property
+    def streams(self) -> bool:
+        """Whether the array is written past the cache: it is too large to be read from there, and its rows are whole
+        lines of the cache.
+        """
+        large = self.array.nbytes >= STREAMED_BYTES
+        return large and self.array.shape[2] % 16 == 0 and self.array.ctypes.data % CACHE_LINE == 0
 
     def arguments(self, extra: list[np.ndarray]) -> tuple[Any, ...]:
         """For a kernel: the first array, ``extra`` ones, and where the first begins."""
@@ -111,7 +121,8 @@ class Block:
         if recording:
             records = [merge_rows(record, merge) for record in self.records]
         *states, outputs = self._state_slots(i, saved)
-        layer.module.forward(
+        forward = layer.module.forward_streamed if output is not None and output.streams else layer.module.forward
+        forward(
             chunk.steps,
             chunk.start,
             chunk.number % saved.slots,

@@ -33,6 +33,7 @@ from numba.extending import intrinsic
 
 numba.config.DISABLE_JIT = 0  # type: ignore[attr-defined]  # where another package imported numba before
 log = logging.getLogger(__name__)
+CACHE_LINE = 64  # bytes
 FLUSH = 0x8040  # bits of MXCSR: results and operands too small to be normal are 0
 _untold: dict[str, str] = {}  # module of kernels -> their title, until a message says that they are compiled
 _seconds: dict[str, float] = {}  # module of a kernel -> time spent compiling in this process
@@ -124,6 +125,34 @@ def prefetch(typing: Any, row: Any, first: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(row, types.intp), generate
+
+
+@intrinsic
+def stream(typing: Any, to: Any, row: Any, first: Any) -> Any:
+    """In a kernel: ``to[first : first + 16] = row[first : first + 16]`` past the cache, which then does not read what was
+    there. ``to[first]`` has to begin a line of the cache, and ``streams_done`` has to follow.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        written, read = (context.make_array(signature.args[k])(context, builder, args[k]).data for k in (0, 1))
+        sixteen = ir.VectorType(written.type.pointee, 16).as_pointer()
+        values = builder.load(builder.bitcast(builder.gep(read, [args[2]]), sixteen), align=4)
+        store = builder.store(values, builder.bitcast(builder.gep(written, [args[2]]), sixteen), align=CACHE_LINE)
+        store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
+        return context.get_dummy_value()
+
+    return types.void(to, row, types.intp), generate
+
+
+@intrinsic
+def streams_done(typing: Any) -> Any:
+    """In a kernel: other threads see what was written by ``stream``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), generate
 
 
 @intrinsic

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from lightning_modules.scan.kernels import contracted, keep_denormals, kernel, prefetch
+from lightning_modules.scan.kernels import contracted, keep_denormals, kernel, prefetch, stream, streams_done
 
 real, integer = np.{real}, np.{integer}
 AHEAD = 2  # steps: rows of the caller's tensors are far apart, so the processor does not fetch them by itself
@@ -66,6 +66,12 @@ def ask(row):
 
 
 @kernel
+def write_past_cache(to, row):
+    for n in range(0, len(row), 16):
+        stream(to, row, n)
+
+
+@kernel
 def flush(total, part):
     """total += part, and part starts again."""
     for n in range(len(total)):
@@ -100,7 +106,7 @@ FORWARD_DOC = '''\
     written to the next slot. Slot t of ``records``, if ``record``, is the state after step t. Slot ``out_t`` + t of
     ``outputs`` is the output of step t; its samples begin at ``out_b``. The first current begins at ``in_t``,
     ``in_b``. A recurrent current becomes current + (bias + output[t-1] @ matrix), in place. ``every`` is 1 for a
-    drive with a row per step, else 0.
+    drive with a row per step, else 0. ``forward_streamed`` is the same, and writes ``outputs`` past the cache.
     """'''
 BACKWARD_DOC = '''\
     """The same steps in reverse, or those from ``first`` to ``last`` of them, after a ``replay`` of all.
@@ -113,7 +119,7 @@ BACKWARD_DOC = '''\
     [B, N] is the gradient of the state between two steps. ``sum`` adds up, in double precision, the gradient of a
     drive, or [N] that of the first current, from sums of a few steps in ``part``, which is zero before and after.
     ``mean`` [B, N] is added to the gradient of every output. The gradient is cut before each step whose time is a
-    multiple of ``detach``.
+    multiple of ``detach``. ``backward_streamed`` always has ``incoming``, and writes ``grad_0s`` past the cache.
     """'''
 INFIX = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", 
@@ -128,21 +134,24 @@ def source(traced: Traced) -> str:
     prelude = PRELUDE.format(
         title=traced.title, real="float64" if double else "float32", integer="int64" if double else "int32"
     )
-    return "\n\n".join([prelude + (EXACT_EXP if double else EXP) + ROWS, _forward(traced), _backward(traced)])
+    functions = [write(traced, streamed) for streamed in (False, True) for write in (_forward, _backward)]
+    return "\n\n".join([prelude + (EXACT_EXP if double else EXP) + ROWS, *functions])
 
 
-def _forward(traced: Traced) -> str:
+def _forward(traced: Traced, streamed: bool) -> str:
     states = traced.states
     currents = range(traced.currents)
     drives = traced.drives
     lines = [
         "@kernel",
-        f"def forward(steps, t_first, now, record, {names(currents, 'current_{0}s')}in_t, in_b,",
+        f"def forward{'_streamed' if streamed else ''}(steps, t_first, now, record,",
+        f"            {names(currents, 'current_{0}s')}in_t, in_b,",
         f"            {names(drives, 'drive_{0}s, every_{0}')}{names(states, 'head_{0}s')}"
         f"{names(states, 'record_{0}s')}",
         "            head, outputs, out_t, out_b, total, recurrent, matrix, bias):",
         FORWARD_DOC,
         "    row, places = np.empty(total.shape[1], real), np.empty(total.shape[1], np.int64)",
+        *(["    o = np.empty(total.shape[1], real)"] if streamed else []),
         "    for b in range(total.shape[0]):",
         "        sum_b = total[b]",
         *_start(states, "head_{0}s[(now + 1) % len(head_{0}s), b]"),
@@ -150,7 +159,7 @@ def _forward(traced: Traced) -> str:
         "            copy(outputs[out_t - 1, out_b + b], head[now, b])",
         "        for t in range(steps):",
         *_rows(traced),
-        "            o = outputs[out_t + t, out_b + b]",
+        *([] if streamed else ["            o = outputs[out_t + t, out_b + b]"]),
         "            if recurrent:",
         "                copy(row, bias)",
         "                add_rows(row, outputs[out_t + t - 1, out_b + b], matrix, places)",
@@ -158,39 +167,43 @@ def _forward(traced: Traced) -> str:
         "                    c_0[n] += row[n]",
         "            if t + AHEAD < steps:",
         "                ask(current_0s[in_t + t + AHEAD, in_b + b])",
-        "                ask(outputs[out_t + t + AHEAD, out_b + b])",
+        *([] if streamed else ["                ask(outputs[out_t + t + AHEAD, out_b + b])"]),
         "            for n in range(len(sum_b)):",
         *_loads(traced, traced.forward.used()),
         *_body(traced.forward),
         *(f"                s_{s}[n] = {_value(v)}" for s, v in zip(states, traced.forward.outputs, strict=False)),
         f"                o[n] = {_value(traced.forward.outputs[-1])}",
         f"                sum_b[n] += {_value(traced.forward.outputs[-1])}",
+        *(["            write_past_cache(outputs[out_t + t, out_b + b], o)"] if streamed else []),
         "            if record:",
         *(f"                copy(record_{s}s[t, b], s_{s})" for s in states),
         *([] if states else ["                pass"]),
         "        if recurrent:",
         "            copy(head[(now + 1) % len(head), b], outputs[out_t + steps - 1, out_b + b])",
+        *(["    streams_done()"] if streamed else []),
         "",
     ]
     return "\n".join(lines)
 
 
-def _backward(traced: Traced) -> str:
+def _backward(traced: Traced, streamed: bool) -> str:
     states = traced.states
     currents = range(traced.currents)
     drives = traced.drives
     lines = [
         "@kernel",
-        f"def backward(steps, t_first, now, replay, first, last, detach, {names(currents, 'current_{0}s')}in_t, in_b,",
+        f"def backward{'_streamed' if streamed else ''}(steps, t_first, now, replay, first, last, detach,",
+        f"             {names(currents, 'current_{0}s')}in_t, in_b,",
         f"             {names(drives, 'drive_{0}s, every_{0}')}{names(states, 'head_{0}s')}{names(states, 'row_{0}')}",
         f"             {names(states, 'past_{0}s')}head, outputs, recurrent, {names(states, 'adjoint_{0}s')}",
         f"             {names(drives, 'part_{0}s, sum_{0}s')}{names(currents, 'grad_{0}s')}back_t, back_b,",
         "             incoming, from_t, from_b, part, sum, mean):",
         BACKWARD_DOC,
+        *(["    g_0 = np.empty(mean.shape[1], real)"] if streamed else []),
         "    for b in range(len(mean)):",
         "        mean_b = mean[b]",
         *_replay(traced),
-        *_reverse(traced),
+        *_reverse(traced, streamed),
         "        flush(sum, part)",
     ]
     for d in drives:
@@ -201,6 +214,7 @@ def _backward(traced: Traced) -> str:
             "        for t in range(first, last):",
             f"            flush(sum_{d}s[t_first + t], part_{d}s[t])",
         ]
+    lines += ["    streams_done()"] if streamed else []
     return "\n".join([*lines, ""])
 
 
@@ -229,7 +243,7 @@ def _replay(traced: Traced) -> list[str]:
     ]
 
 
-def _reverse(traced: Traced) -> list[str]:
+def _reverse(traced: Traced, streamed: bool) -> list[str]:
     """The vector-Jacobian products of the steps, last step first."""
     states = traced.states
     currents = range(traced.currents)
@@ -240,27 +254,41 @@ def _reverse(traced: Traced) -> list[str]:
         *(f"        a_{s} = adjoint_{s}s[b]" for s in states),
         "        for t in range(last - 1, first - 1, -1):",
         *_rows(traced),
-        *(f"            g_{i} = grad_{i}s[{_place(i, 'back')}]" for i in currents),
+        *(f"            g_{i} = grad_{i}s[{_place(i, 'back')}]" for i in currents if i or not streamed),
         *(f"            q_{d} = part_{d}s[t * every_{d}]" for d in drives),
         *(f"            s_{s} = past_{s}s[b % len(past_{s}s), t]" for s in states),
+        *_incoming(streamed),
+        "            for n in range(len(mean_b)):",
+        *_loads(traced, used),
+        *(f"                grad_{s} = a_{s}[n]" for s in states if f"grad_{s}" in used),
+        f"                grad_output = {'i_0' if streamed else 'g_0'}[n] + mean_b[n]",
+        *_body(traced.backward),
+        *(f"                a_{s}[n] = {_value(v)}" for s, v in zip(states, of_states, strict=True)),
+        *(f"                g_{i}[n] = {_value(v)}" for i, v in zip(currents, of_currents, strict=True)),
+        f"                part[n] += {_value(of_currents[0])}",
+        *(f"                q_{d}[n] += {_value(v)}" for d, v in zip(drives, of_drives, strict=True)),
+        *(["            write_past_cache(grad_0s[back_t + t, back_b + b], g_0)"] if streamed else []),
+        "            if detach > 0 and t_first + t > 0 and (t_first + t) % detach == 0:",
+        *(f"                clear(a_{s})" for s in states),
+        *([] if states else ["                pass"]),
+    ]
+
+
+def _incoming(streamed: bool) -> list[str]:
+    """The gradient of the output at one step, and the fetch of an earlier one."""
+    if streamed:
+        return [
+            "            i_0 = incoming[from_t + t, from_b + b]",
+            "            if t - AHEAD >= first:",
+            "                ask(incoming[from_t + t - AHEAD, from_b + b])",
+        ]
+    return [
         "            if t - AHEAD >= first:",
         "                ask(grad_0s[back_t + t - AHEAD, back_b + b])",
         "            if len(incoming) > 0:",
         "                if t - AHEAD >= first:",
         "                    ask(incoming[from_t + t - AHEAD, from_b + b])",
         "                copy(g_0, incoming[from_t + t, from_b + b])",
-        "            for n in range(len(mean_b)):",
-        *_loads(traced, used),
-        *(f"                grad_{s} = a_{s}[n]" for s in states if f"grad_{s}" in used),
-        "                grad_output = g_0[n] + mean_b[n]",
-        *_body(traced.backward),
-        *(f"                a_{s}[n] = {_value(v)}" for s, v in zip(states, of_states, strict=True)),
-        *(f"                g_{i}[n] = {_value(v)}" for i, v in zip(currents, of_currents, strict=True)),
-        f"                part[n] += {_value(of_currents[0])}",
-        *(f"                q_{d}[n] += {_value(v)}" for d, v in zip(drives, of_drives, strict=True)),
-        "            if detach > 0 and t_first + t > 0 and (t_first + t) % detach == 0:",
-        *(f"                clear(a_{s})" for s in states),
-        *([] if states else ["                pass"]),
     ]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+from typing import Any
+
 import pytest
 import torch
 
 from lightning_modules.neurons.lif import LIF
-from lightning_modules.scan import Dense, scan, scan_dense, scan_stack
+from lightning_modules.scan import Dense, block, fused, plan, scan, scan_dense, scan_stack
 from tests.lightning_modules.scan.common import NAMES, Bursting, close, dyadic, gradients, neuron_of, same
 
 BACKENDS = ("loop", "cpu")
@@ -164,6 +167,41 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
         torch.set_num_threads(before)
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("celif", torch.float32), ("user", torch.float64)])
+@pytest.mark.parametrize(("batch", "size", "whole"), [(128, 8, True), (44, 6, False)])
+def test_what_is_written_past_the_cache_is_the_same_to_the_bit(
+    name: str, dtype: torch.dtype, batch: int, size: int, whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    neuron = neuron_of(name, size, 50).to(dtype)
+    current = torch.randn(50, batch, size, dtype=dtype).requires_grad_()
+    monkeypatch.setattr(plan, "CHUNK_ELEMENTS_LIGHT", 7 * batch * size)  # several chunks
+    taken: list[str] = []
+
+    class Asked:
+        """The kernels of a neuron, which note the names that are taken."""
+
+        def __init__(self, kernels: ModuleType) -> None:
+            self.kernels = kernels
+
+        def __getattr__(self, name: str) -> Any:
+            taken.append(name)
+            return getattr(self.kernels, name)
+
+    printed = fused._module
+    monkeypatch.setattr(fused, "_module", lambda step: Asked(printed(step)))
+    results = []
+    for least in (1 << 40, 1):
+        monkeypatch.setattr(block, "STREAMED_BYTES", least)
+        taken.clear()
+        scanned = scan(neuron, current, backend="cpu")
+        results.append([scanned.output, *scanned.state, *gradients(scanned, [current, *neuron.parameters()])])
+        streamed = "_streamed" if least == 1 and whole else ""  # whole: a row of merged samples is whole lines
+        assert set(taken) == {"forward" + streamed, "backward" + streamed}
+    for cached, past in zip(*results, strict=True):
+        assert cached is not None and past is not None and torch.equal(cached, past)
 
 
 def test_gradcheck_with_a_smooth_surrogate() -> None:
