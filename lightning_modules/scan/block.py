@@ -15,7 +15,7 @@ from lightning_modules.scan.plan import Chunk, Layer, StackPlan, merge_rows
 from lightning_modules.scan.saved_segment import SavedSegment
 
 MAX_SHARE_BACKWARD = 0.2  # of non-zeros, up to which the gradient of the weights is faster from events
-STREAMED_BYTES = 1 << 25  # of a tensor, more than a cache holds until it is read
+STREAMED_BYTES = 1 << 24  # of a tensor, more than a cache holds until it is read
 REPROJECT_EVENTS = 64  # events a row up to which projecting them again costs little time for the memory it saves
 
 

@@ -129,8 +129,8 @@ def prefetch(typing: Any, row: Any, first: Any) -> Any:
 
 @intrinsic
 def stream(typing: Any, to: Any, row: Any, first: Any) -> Any:
-    """In a kernel: ``to[first : first + 16] = row[first : first + 16]`` past the cache, which then does not read what was
-    there. ``to[first]`` has to begin a line of the cache, and ``streams_done`` has to follow.
+    """In a kernel: ``to[first : first + 16] = row[first : first + 16]`` past the cache, which then does not read the
+    replaced numbers. ``to[first]`` has to begin a line of the cache, and ``streams_done`` has to follow.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
