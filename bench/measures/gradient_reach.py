@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.measures.subset import training_batches
 from bench.training.trained import NotApplicable, Reading, Trained
@@ -46,34 +46,12 @@ def hidden_gradient(module: SpikingModule, x: Any, target: Tensor) -> Tensor:
     elif isinstance(network, RNN):
         width = int(network.cells[-1].hidden_size)  # type: ignore[arg-type]
         probe = torch.zeros(x.shape[0], x.shape[1], width, device=module.device, requires_grad=True)
-        output = network.read_out(_unrolled(network, x, probe))
+        output = network.read_out(network.hidden(x, probe))
     else:
         raise NotApplicable(f"the last hidden layer of a {type(network).__name__} is no layer of neurons over time")
     loss, _ = module.objective(output, target, **module.loss_settings)
     (gradient,) = torch.autograd.grad(loss, probe)
     return gradient
-
-
-def _unrolled(network: RNN, x: Tensor, probe: Tensor) -> Tensor:
-    """Hidden states [T, B, N] of the last layer, computed step by step with ``probe`` [T, B, N] added to each state.
-
-    The next step receives the sum, so the gradient of ``probe`` is the total derivative. PyTorch's own layer does not
-    give access to its inner states.
-    """
-    for unit in network.cells[:-1]:
-        x = unit(x)[0]
-    unit = network.cells[-1]
-    weights = [getattr(unit, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-    h = c = x.new_zeros(x.shape[1], probe.shape[2])
-    states = []
-    for at_t, added in zip(x.unbind(0), probe.unbind(0), strict=True):
-        if isinstance(unit, nn.LSTM):
-            h, c = torch.lstm_cell(at_t, (h, c), *weights)
-        else:
-            h = (torch.gru_cell if isinstance(unit, nn.GRU) else torch.rnn_tanh_cell)(at_t, h, *weights)
-        h = h + added
-        states.append(h)
-    return torch.stack(states)
 
 
 def gradient_reach(trained: Trained, protocol: str, samples: int = 256, early: int = 10) -> Reading:

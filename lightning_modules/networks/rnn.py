@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lightning_modules.networks.base import Network
+from lightning_modules.scan import Input, event_projection
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 READOUTS = ("linear", "linear-mean", "linear-last")
@@ -25,6 +27,8 @@ class RNN(Network):
     Ollivier 2018, section 2). Raises ``ValueError`` for neurons, another readout or init, and for options the cell does
     not have.
     """
+
+    takes_events = True
 
     def __init__(
         self,
@@ -80,12 +84,21 @@ class RNN(Network):
         """Trained parameters of the recurrent layers: celif's 66.5k leaves out the readout."""
         return sum(p.numel() for p in self.cells.parameters() if p.requires_grad)
 
-    def hidden(self, x: Tensor) -> Tensor:
-        """The last recurrent layer's output, ``[T, B, inputs] -> [T, B, size]``."""
+    def hidden(self, x: Input, added: Tensor | None = None) -> Tensor:
+        """The last recurrent layer's output, ``[T, B, inputs] -> [T, B, size]``.
+
+        ``added`` [T, B, size] is added to each of its states, and the next step receives the sum: the gradient of
+        ``added`` is the total derivative.
+        """
+        h: Input = x
         with differentiable(x, self.training):
             for unit in self.cells:
-                x = unit(x)[0]
-        return x
+                probe = added if unit is self.cells[-1] else None
+                if not isinstance(h, Tensor) and not event_projection.pays(h):
+                    h = h.dense()
+                h = unit(h)[0] if isinstance(h, Tensor) and probe is None else _recur(unit, _project(unit, h), probe)
+        assert isinstance(h, Tensor)
+        return h
 
     def read_out(self, h: Tensor) -> Tensor:
         """The network's output from its last hidden layer ``[T, B, size]``."""
@@ -99,15 +112,46 @@ class RNN(Network):
         products = sum(p.numel() for name, p in self.cells.named_parameters() if "weight" in name)
         return steps * products + self.head.weight.numel() * (steps if self.readout == "linear" else 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Input) -> Tensor:
         """``[T, B, inputs] -> [T, B, outputs]``, or ``[1, B, outputs]`` for a readout of the mean or the last step."""
         return self.read_out(self.hidden(x))
 
 
-def differentiable(x: Tensor, training: bool) -> AbstractContextManager:
+def differentiable(x: Input, training: bool) -> AbstractContextManager:
     """Where torch's recurrent layers have a gradient for ``x``: in evaluation cuDNN's have none, and torch's own serve
     in their place.
     """
-    if x.is_cuda and torch.is_grad_enabled() and not training:
+    on_card = (x if isinstance(x, Tensor) else x.values).is_cuda
+    if on_card and torch.is_grad_enabled() and not training:
         return torch.backends.cudnn.flags(enabled=False)
     return nullcontext()
+
+
+def _project(unit: Any, x: Input) -> Tensor:
+    """The projected input [T, B, gates * size] of torch's ``unit``, from ``x`` [T, B, inputs]."""
+    weights = unit.weight_ih_l0, unit.bias_ih_l0
+    return functional.linear(x, *weights) if isinstance(x, Tensor) else event_projection.project_events(x, *weights)
+
+
+def _recur(unit: Any, currents: Tensor, added: Tensor | None) -> Tensor:
+    """The output [T, B, size] of torch's ``unit`` from its projected input; with ``added``, see ``RNN.hidden``."""
+    size = unit.hidden_size
+    weight, bias = unit.weight_hh_l0.t(), unit.bias_hh_l0
+    h = c = currents.new_zeros(currents.shape[1], size)
+    outputs = []
+    for t, current in enumerate(currents.unbind(0)):
+        recurrent = torch.addmm(bias, h, weight)
+        if isinstance(unit, nn.LSTM):
+            i, f, g, o = (current + recurrent).chunk(4, 1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+        elif isinstance(unit, nn.GRU):
+            reset, update = (current[:, : 2 * size] + recurrent[:, : 2 * size]).sigmoid().chunk(2, 1)
+            new = (current[:, 2 * size :] + reset * recurrent[:, 2 * size :]).tanh()
+            h = new + update * (h - new)
+        else:
+            h = (current + recurrent).tanh()
+        if added is not None:
+            h = h + added[t]
+        outputs.append(h)
+    return torch.stack(outputs)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.measures import LOSS_CURVE
-from bench.measures.gradient_reach import _unrolled, gradient_reach, hidden_gradient
+from bench.measures.gradient_reach import gradient_reach, hidden_gradient
 from bench.measures.learning_curve import plateau
 from bench.papers.celif.models import ALIF_REC, CELIF
 from bench.papers.celif.models_baselines import LSTM_256
@@ -80,14 +80,14 @@ def test_an_lstm_s_hidden_state_is_that_of_torch_and_its_gradient_goes_through_t
     assert isinstance(network, RNN)
     x, target = next(iter(trained_experiment.data().train_batches(lambda: 0)))
     probe = torch.zeros(*x.shape[:2], 6)
-    assert torch.allclose(_unrolled(network, x, probe), network.hidden(x), atol=1e-6)
+    assert torch.allclose(network.hidden(x, probe), network.hidden(x), atol=1e-6)
     gradient = hidden_gradient(module, x, target)
 
     def loss(step: float) -> float:
         moved = probe.clone()
         moved[3, 2, 1] = step
         return float(
-            module.objective(network.read_out(_unrolled(network, x, moved)), target, **module.loss_settings)[0].detach()
+            module.objective(network.read_out(network.hidden(x, moved)), target, **module.loss_settings)[0].detach()
         )
 
     network.double()

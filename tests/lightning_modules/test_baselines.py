@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from bench.papers.celif.models_baselines import INDRNN, TCN
 from bench.papers.celif.tasks import SEQ_MNIST
@@ -14,6 +15,13 @@ from lightning_modules.networks.indrnn import IndRNNNetwork
 from lightning_modules.networks.rnn import RNN
 from lightning_modules.networks.tcn import TCN as TCNNetwork
 from lightning_modules.spiking import SpikingModule
+from tests.lightning_modules.scan.common import close
+from tests.lightning_modules.scan.test_event_input import Events
+
+
+def gradients(output: Tensor, network: nn.Module) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(1)
+    return torch.autograd.grad((output * torch.randn(output.shape, generator=generator)).sum(), network.parameters())
 
 
 @pytest.mark.parametrize(("model", "gates"), [(RNN_512, 1), (GRU_512, 3), (LSTM_512, 4)])
@@ -93,6 +101,39 @@ def test_readouts_differ_only_in_what_they_read(readout: str) -> None:
 def test_what_a_recurrent_baseline_cannot_have_is_refused(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         RNN(**{"layers": [3, 4, 2], **change})
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("density", [0.05, 0.5])
+def test_an_rnn_gives_the_same_from_events_as_from_the_dense_input(cell: str, density: float) -> None:
+    torch.manual_seed(0)
+    x = (torch.rand(6, 9, 40) < density) * torch.randint(1, 4, (6, 9, 40)).float()
+    network = RNN([40, 5, 4, 3], cell=cell, readout="linear")
+    dense, events = ([output := network(given), *gradients(output, network)] for given in (x, Events.of(x)))
+    for a, b in zip(dense, events, strict=True):
+        close(a, b, torch.float32)
+
+
+def test_events_of_few_spikes_are_never_made_dense_for_an_rnn() -> None:
+    x = (torch.rand(6, 9, 40) < 0.05).float()
+    assert RNN([40, 5, 3])(Events.of(x, denied=True)).shape == (1, 9, 3)
+    with pytest.raises(ValueError, match="41 inputs has an input of 40"):
+        RNN([41, 5, 3])(Events.of(x))
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_what_is_added_to_a_state_reaches_the_next_step(cell: str) -> None:
+    torch.manual_seed(0)
+    network = RNN([3, 5, 4, 2], cell=cell)
+    x = torch.randn(6, 2, 3)
+    probe = torch.zeros(6, 2, 4, requires_grad=True)
+    close(network.hidden(x, probe), network.hidden(x), torch.float32)
+    (total,) = torch.autograd.grad(network.hidden(x, probe)[-1].sum(), probe)
+    assert bool((total != 0).all())
+    step = torch.zeros(6, 2, 4)
+    step[1, 0, 2] = 1e-3
+    change = (network.hidden(x, step)[-1] - network.hidden(x, -step)[-1]).sum() / 2e-3
+    assert float(change) == pytest.approx(float(total[1, 0, 2]), rel=1e-2, abs=1e-5)
 
 
 def test_the_published_sizes_of_indrnn_and_tcn() -> None:
