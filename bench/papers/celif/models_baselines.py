@@ -112,17 +112,6 @@ LSTM_256 = _lstm(
 PLAIN_NOTE = "torch's own LSTM; the row LSTM is helped: open forget gates (+1), clipped gradients, not in the paper"
 LSTM_256_PLAIN = _lstm(
     "lstm-256-plain",
-    "Plain LSTM",
-    (256,),
-    {"network_settings": {"cell": "lstm"}},
-    {
-        "layers": "guess [U]: its size is not given",
-        "network": _LSTM_NETWORK_SOURCE,
-        "network_settings": "torch's own LSTM, as it is made",
-    },
-)
-LSTM_256_PLAIN = _lstm(
-    "lstm-256-plain",
     "LSTM, plain",
     (256,),
     {"network_settings": {"cell": "lstm"}},
