@@ -95,7 +95,7 @@ class Progress:
         if self.bars:
             self._update_outer()
         count = f"[{self.ended}/{len(self.names)}]"
-        text = f"{outcome(lines)} ({clock(first.wall_s or 0)})"
+        text = f"{outcome(lines)} ({clock(shown(lines).wall_s or 0)})"
         self.write(f"{count} {self.names[experiment]}: {text}; {self.times()}")
 
     def _update_outer(self) -> None:
@@ -117,11 +117,20 @@ class Progress:
             self.outer.close()
 
 
+def shown(lines: Sequence[Line]) -> Line:
+    """A line of the measure to show: one of the training's own, which has an epoch, before what was read later."""
+    return next((line for line in lines if line.epoch is not None), lines[0])
+
+
 def outcome(lines: Sequence[Line]) -> str:
-    """The values of the first measure, or why there are none: "96.02 % best test epoch, 95.25 % last"."""
-    first = lines[0]
-    values = {line.protocol: line.value for line in lines if line.measure == first.measure and line.value is not None}
+    """The values of a measure, or why there are none: "96.02 % best test epoch, 95.25 % last".
+
+    A measure that was read after the training is named.
+    """
+    one = shown(lines)
+    values = {line.protocol: line.value for line in lines if line.measure == one.measure and line.value is not None}
     if not values:
-        return f"{first.status}: {first.error}"
+        return f"{one.status}: {one.error}"
     labelled = [(label, values[protocol]) for protocol, label in EPOCHS.items() if protocol in values]
-    return ", ".join(" ".join(filter(None, (f"{value:.4g}", first.unit, label))) for label, value in labelled)
+    text = ", ".join(" ".join(filter(None, (f"{value:.4g}", one.unit, label))) for label, value in labelled)
+    return text if one.epoch is not None else f"{one.measure} {text}"

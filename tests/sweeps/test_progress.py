@@ -28,7 +28,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 def result(status: str = "ok", error: str = "", **values: float) -> list[Line]:
     """Ledger lines of an experiment; ``values`` by protocol."""
     (line,) = new_lines(EXPERIMENT, (ACCURACY,), status, error)
-    lines = [replace(line, protocol=protocol, value=value, wall_s=5.0) for protocol, value in values.items()]
+    lines = [replace(line, protocol=protocol, value=value, wall_s=5.0, epoch=3) for protocol, value in values.items()]
     return lines or [line]
 
 
@@ -53,6 +53,17 @@ def test_the_line_at_the_end_names_the_epoch_of_each_value(
     assert (
         output == "[1/1] XOR: 96.02 % best test epoch, 95.25 % last (0:05); 0:05 so far, about 0:00 left of this run\n"
     )
+
+
+def test_the_line_at_the_end_has_what_the_training_gave_and_names_what_was_read_later(
+    at: Callable[[float], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = [replace(line, measure="accuracy@1ms", epoch=None, wall_s=1.0) for line in result(last=45.5)]
+    Progress({"a": "XOR"}, {"a": 1.0}).finish("a", [*read, *result(last=91.8)])
+    Progress({"a": "XOR"}, {"a": 1.0}).finish("a", read)
+    both, later = capsys.readouterr().err.splitlines()
+    assert "XOR: 91.8 % last (0:05)" in both
+    assert "XOR: accuracy@1ms 45.5 % last (0:01)" in later
 
 
 def test_a_stopped_experiment_has_not_ended_and_no_time_is_left_after_a_stop(
