@@ -178,7 +178,16 @@ def load(source: str, title: str) -> ModuleType:
 @cache
 def _instructions() -> str:
     """The modules that give printed ones their instructions, and are compiled into them."""
-    return "".join(Path(__file__).with_name(f"{name}.py").read_text() for name in ("kernels", "lanes", "narrow_rows"))
+    return "".join(
+        Path(__file__).with_name(f"{name}.py").read_text()
+        for name in ("kernels", "lanes", "narrow_rows", "row_kernels")
+    )
+
+
+@cache
+def row_kernels() -> ModuleType:
+    """Kernels for whole rows, which printed modules share: they are compiled once."""
+    return load(Path(__file__).with_name("row_kernels.py").read_text(), "")
 
 
 @cache

@@ -12,9 +12,12 @@ import math
 
 import numpy as np
 
-from lightning_modules.scan.kernels import contracted, keep_denormals, kernel, prefetch, stream, streams_done
+from lightning_modules.scan.kernels import contracted, keep_denormals, kernel, row_kernels, streams_done
 
 real, integer = np.{real}, np.{integer}
+rows = row_kernels()
+add_rows, ask, clear, copy, flush = rows.add_rows, rows.ask, rows.clear, rows.copy, rows.flush
+write_past_cache = rows.write_past_cache
 AHEAD = 2  # steps: rows of the caller's tensors are far apart, so the processor does not fetch them by itself
 '''
 EXP = '''
@@ -44,61 +47,6 @@ EXACT_EXP = """
 def exp(x):
     return math.exp(x)
 """
-ROWS = '''
-
-@kernel
-def copy(to, row):
-    for n in range(len(to)):
-        to[n] = row[n]
-
-
-@kernel
-def clear(row):
-    for n in range(len(row)):
-        row[n] = real(0.0)
-
-
-@kernel
-def ask(row):
-    """Fetch a row into the cache ahead of its use."""
-    for n in range(0, len(row), 16):
-        prefetch(row, n)
-
-
-@kernel
-def write_past_cache(to, row):
-    for n in range(0, len(row), 16):
-        stream(to, row, n)
-
-
-@kernel
-def flush(total, part):
-    """total += part, and part starts again."""
-    for n in range(len(total)):
-        total[n] += part[n]
-        part[n] = real(0.0)
-
-@kernel
-def add_rows(row, values, matrix, places):
-    """row += values @ matrix for the values that are not zero, four at a time so that the sum stays in a register."""
-    count = 0
-    for j in range(values.shape[0]):
-        places[count] = j  # without a branch: overwritten unless the next line moves on
-        count += values[j] != real(0.0)
-    k = 0
-    while k + 4 <= count:
-        i0, i1, i2, i3 = places[k], places[k + 1], places[k + 2], places[k + 3]
-        v0, v1, v2, v3 = values[i0], values[i1], values[i2], values[i3]
-        m0, m1, m2, m3 = matrix[i0], matrix[i1], matrix[i2], matrix[i3]
-        for n in range(row.shape[0]):
-            row[n] = (((row[n] + v0 * m0[n]) + v1 * m1[n]) + v2 * m2[n]) + v3 * m3[n]
-        k += 4
-    while k < count:
-        v0, m0 = values[places[k]], matrix[places[k]]
-        for n in range(row.shape[0]):
-            row[n] += v0 * m0[n]
-        k += 1
-'''
 FORWARD_DOC = '''\
     """``steps`` steps from time ``t_first`` of the samples in ``total`` [B, N], to which the outputs are added.
 
@@ -135,7 +83,7 @@ def source(traced: Traced) -> str:
         title=traced.title, real="float64" if double else "float32", integer="int64" if double else "int32"
     )
     functions = [write(traced, streamed) for streamed in (False, True) for write in (_forward, _backward)]
-    return "\n\n".join([prelude + (EXACT_EXP if double else EXP) + ROWS, *functions])
+    return "\n\n".join([prelude + (EXACT_EXP if double else EXP), *functions])
 
 
 def _forward(traced: Traced, streamed: bool) -> str:
