@@ -10,7 +10,7 @@ from bench.ledger.index import Index
 from bench.ledger.store import Line
 from bench.papers.registry import CLAIMS, PAPERS, TABLES, TASKS, substitutes
 from bench.report import comparable
-from bench.report.comparable import Values, cell_name, digits
+from bench.report.comparable import Values, cell_names, digits
 from bench.report.next_command import deciding_commands
 from bench.report.verdict import published_number
 from bench.spec.claim import Claim, Part
@@ -110,15 +110,16 @@ def runnable_names() -> frozenset[tuple[str, str, str]]:
 
 
 def published_estimate(cell: Cell) -> Estimate | None:
-    """The published value as an exact number, ``None`` where it is not one. A column that reads the same data in
-    another way has the number of the paper's own column.
+    """The published value as an exact number without a name, ``None`` where it is not one.
+
+    A column that reads the same data in another way has the number of the paper's own column.
     """
     number = published_number(cell)
     if number is None and cell.extra and (printed := _printed(cell)):
         number = published_number(printed)
     if number is None:
         return None
-    return Estimate(number * (1000 if cell.unit == "k" else 1), cell_name(cell), digits(cell))
+    return Estimate(number * (1000 if cell.unit == "k" else 1), "", digits(cell))
 
 
 def _printed(cell: Cell) -> Cell | None:
@@ -137,7 +138,7 @@ def _names(cell: Cell) -> tuple[str | None, str | None, str | None]:
 
 def _judge_published(part: Part) -> PartJudgement | None:
     estimates = [published_estimate(cell) for cell in part.cells]
-    known = [estimate for estimate in estimates if estimate is not None]
+    known = [replace(e, name=name) for e, name in zip(estimates, cell_names(part.cells), strict=True) if e is not None]
     if len(known) < len(estimates):
         return None
     verdict, text = part.predicate.judge(known)
@@ -147,7 +148,7 @@ def _judge_published(part: Part) -> PartJudgement | None:
 def _judge_measured(part: Part, index: Index, to_the_end: bool) -> PartJudgement:
     values = comparable.values(part.cells, index)
     if values.missing:
-        names = list(dict.fromkeys(cell_name(cell) for cell in values.missing))
+        names = list(dict.fromkeys(cell_names(values.missing)))
         others = f" and {len(names) - 3} more" if len(names) > 3 else ""
         text = f"not measured: {'; '.join(names[:3])}{others}"
         return PartJudgement(part.name, UNTESTED, text, "", deciding_commands(values.missing, index.data))

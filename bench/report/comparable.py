@@ -18,6 +18,7 @@ from bench.report.intervals import interval, parted
 from bench.report.verdict import results
 from bench.spec.estimates import Estimate
 from bench.spec.experiment import Experiment
+from bench.spec.grid import SEPARATOR
 from bench.spec.table import Cell
 
 PROTOCOL = "best_test"  # as the papers report; the last epoch where a measure has no other
@@ -40,8 +41,14 @@ class Values:
     shortest: tuple[Cell, ...] = ()
 
 
-def cell_name(cell: Cell) -> str:
-    return f"{cell.row}, {cell.column}"
+def cell_names(cells: Sequence[Cell]) -> list[str]:
+    """ "row, column" of each cell. Of rows with several parts those are left out that are the same in all of them."""
+    rows = {cell.row: cell.row.split(SEPARATOR) for cell in cells}
+    several = {row: parts for row, parts in rows.items() if len(parts) > 1}
+    if len(several) > 1 and len({len(parts) for parts in several.values()}) == 1:
+        differing = [k for k, parts in enumerate(zip(*several.values(), strict=True)) if k == 0 or len(set(parts)) > 1]
+        rows |= {row: [parts[k] for k in differing] for row, parts in several.items()}
+    return [f"{SEPARATOR.join(rows[cell.row])}, {cell.column}" for cell in cells]
 
 
 def digits(cell: Cell) -> int:
@@ -69,7 +76,8 @@ def values(cells: Sequence[Cell], index: Index) -> Values:
 
 
 def _values(cells: Sequence[Cell], estimates: Sequence[Estimate], budget: str) -> Values:
-    """``estimates`` of ``cells``. Test samples are paired on one data set only."""
+    """``estimates`` of ``cells``, named. Test samples are paired on one data set only."""
+    estimates = [replace(estimate, name=name) for estimate, name in zip(estimates, cell_names(cells), strict=True)]
     if len({cell.task.data for cell in cells if cell.task}) > 1:
         estimates = [replace(estimate, right=None) for estimate in estimates]
     return Values(tuple(estimates), budget, _training(cells, estimates, budget))
@@ -135,13 +143,13 @@ def _estimate(cell: Cell, lines: Sequence[Line], ended: bool = False, whole: boo
     if cell.fact:
         number = _number(cell)
         assert number is not None
-        return Estimate(number, cell_name(cell), 0 if number == int(number) else 2)
+        return Estimate(number, "", 0 if number == int(number) else 2)
     found = interval(cell, lines)
     epochs = tuple(sorted({line.epochs for line in lines if line.epochs is not None}))
     right = _right(cell, lines) if whole else None
     return Estimate(
         found.value,
-        cell_name(cell),
+        "",
         digits(cell),
         found.spread,
         found.sample,
@@ -172,7 +180,7 @@ def _unequal(cells: Sequence[Cell], trained: dict[int, dict[str, list[Line]]]) -
     """What is said of cells that have no number of epochs in common."""
     longest = {id(c): max(line.epochs or 0 for lines in trained[id(c)].values() for line in lines) for c in cells}
     fewest = min(longest.values())
-    texts = [f"{cell_name(c)}: {_epochs([longest[id(c)]])}" for c in cells]
+    texts = [f"{name}: {_epochs([longest[id(c)]])}" for c, name in zip(cells, cell_names(cells), strict=True)]
     return Values(
         unequal=f"trained for different numbers of epochs, and no history of the longer ones: {'; '.join(texts)}",
         shortest=tuple(c for c in cells if longest[id(c)] == fewest),

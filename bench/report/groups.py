@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.report.verdict import Finding
+from bench.spec.grid import SEPARATOR
 from bench.spec.table import Cell, Table
 from datamodules.sources import SOURCES
 
@@ -73,7 +74,7 @@ def row_label(table: Table, group: Group, row: str) -> str:
 
     A name that would be a number alone keeps its parts.
     """
-    first, *rest = row.split(" | ")
+    first, *rest = row.split(SEPARATOR)
     if first.isdigit():
         return " / ".join([first, *rest])
     texts = set()

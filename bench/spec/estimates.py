@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from statistics import fmean, stdev
 from typing import Any
 
@@ -109,6 +110,13 @@ def _worst_case(terms: Sequence[tuple[float, Estimate]]) -> float:
     return max(sum(change for change in changes if change > 0), -sum(change for change in changes if change < 0))
 
 
+def _change(before: str, after: str) -> str:
+    """ "from to to", what both begin with said once."""
+    first, second = before.split(", "), after.split(", ")
+    alike = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(first[:-1], second[:-1], strict=False))))
+    return ", ".join([*first[:alike], f"{', '.join(first[alike:])} to {', '.join(second[alike:])}"])
+
+
 def loss(before: Estimate, after: Estimate) -> Estimate:
     """``before`` minus ``after``, two values of the same networks: seeds are paired where both have the same ones."""
     seeds = before.values.keys() & after.values.keys()
@@ -120,7 +128,7 @@ def loss(before: Estimate, after: Estimate) -> Estimate:
     quantity = total((1.0, before), (-1.0, after))
     return Estimate(
         quantity.value,
-        f"{before.name} to {after.name}",
+        _change(before.name, after.name),
         before.digits,
         spread,
         _sample_half([(1.0, before), (-1.0, after)]),

@@ -14,6 +14,7 @@ from bench.spec.task import Task
 
 ABSENT = {"n/a": "not applicable", "-": "not reported", "N.A.": "not reported"}
 NONE: Mapping[Any, Any] = {}
+SEPARATOR = " | "  # between the parts of a row's name
 
 
 def grid(
@@ -87,7 +88,7 @@ def _rows(text: str, key: Mapping[str, str]) -> Iterator[tuple[str, str, dict[st
             raise BenchError(f"row {name!r} has {len(values)} cells under {len(columns)} columns")
         by_column = dict(zip(columns, values, strict=True))
         parts = [form.format(by_column[column]) for column, form in key.items() if by_column[column] != "n/a"]
-        yield name, " | ".join([name, *parts]), by_column
+        yield name, SEPARATOR.join([name, *parts]), by_column
 
 
 def on_other_data(cells: tuple[Cell, ...], *tasks: Task, note: str = "") -> tuple[Cell, ...]:

@@ -152,7 +152,7 @@ class LosesLess:
     def judge(self, values: Sequence[Estimate]) -> tuple[str, str]:
         a, a_after, b, b_after = values
         losses = loss(a, a_after), loss(b, b_after)
-        text = ", ".join(f"{e.name}: {e.value:+.{e.digits}f} ± {e.half:.{e.digits}f}" for e in losses)
+        text = "; ".join(f"{e.name}: {e.value:+.{e.digits}f} ± {e.half:.{e.digits}f}" for e in losses)
         return above(total((1.0, losses[1]), (-1.0, losses[0]))), f"{text} lost"
 
 

@@ -17,9 +17,10 @@ from bench.measures import MEASURES
 from bench.papers.registry import CLAIMS, MODELS, PAPERS, TABLES, TASKS, substitutes
 from bench.report import claims, claims_page, comparable
 from bench.report.claims import judge, on_data
-from bench.report.comparable import cell_name
+from bench.report.comparable import cell_names
 from bench.spec import predicates as p
 from bench.spec.claim import Claim, Part, column_cells, value
+from bench.spec.estimates import Estimate, loss
 from bench.spec.experiment import Experiment
 from bench.spec.table import Cell
 from datamodules.sources import SOURCES
@@ -40,9 +41,23 @@ def test_claims_have_names_of_their_own_and_say_where_they_come_from() -> None:
     assert {claim.paper for claim in ALL} == set(PAPERS)
 
 
+def test_compared_cells_are_named_by_what_tells_them_apart_and_a_loss_says_the_row_once() -> None:
+    baseline = "SNN (Baseline) | leakage Normal | reset Normal | recurrence Without"
+    no_leak = "SNN | leakage Without | reset Normal | recurrence Without"
+    one, other, lstm = (
+        next(c for c in TABLES["roles-8"].cells if (c.row, c.column) == (row, "1ms"))
+        for row in (baseline, no_leak, "LSTM")
+    )
+    names = ["SNN (Baseline) | leakage Normal, 1ms", "SNN | leakage Without, 1ms", "LSTM, 1ms"]
+    assert cell_names([one, other, lstm]) == names
+    assert cell_names([one, one]) == [f"{baseline}, 1ms"] * 2  # nothing to tell apart
+    before, after = (Estimate(9.0, f"LSTM, {column}", 0) for column in ("3ms", "1ms, whole"))
+    assert loss(before, after).name == "LSTM, 3ms to 1ms, whole"
+
+
 @pytest.mark.parametrize("claim", ALL, ids=lambda c: c.id)
 def test_every_cell_of_a_claim_can_be_measured_or_computed(claim: Claim) -> None:
-    assert [cell_name(c) for c in claim.cells if not c.runnable and not (c.fact and c.model)] == []
+    assert cell_names([c for c in claim.cells if not c.runnable and not (c.fact and c.model)]) == []
 
 
 @pytest.mark.parametrize("claim", ALL, ids=lambda c: c.id)
@@ -55,7 +70,7 @@ def test_a_claim_is_listed_only_for_data_on_which_tables_have_all_its_cells(clai
     tabled = [place(c) for table in TABLES.values() for c in table.cells]
     moved = [claims.on_data(part, kind) for part in claim.parts for kind in claims.DATA[1:]]
     cells = [c for part in moved if part for c in part.cells]
-    assert [cell_name(c) for c in cells if not c.fact and place(c) not in tabled] == []
+    assert cell_names([c for c in cells if not c.fact and place(c) not in tabled]) == []
 
 
 def results_of(

@@ -81,8 +81,8 @@ def _values(part: Part, index: Index, addresses: Addresses, paper: str) -> Itera
     estimates = comparable.values(part.cells, index).estimates
     if not estimates:
         yield from (
-            ClaimValue(comparable.cell_name(cell), "no value to compare", "", addresses.find(cell, paper), Markup(""))
-            for cell in part.cells[:3]
+            ClaimValue(name, "no value to compare", "", addresses.find(cell, paper), Markup(""))
+            for cell, name in list(zip(part.cells, comparable.cell_names(part.cells), strict=True))[:3]
         )
         return
     low, high = drawing.strip_range([(e.value, e.half) for e in estimates])
