@@ -75,7 +75,8 @@ class Network(nn.Module):
 
     def observe(self, x: Tensor) -> tuple[Tensor, Activity]:
         """The same output as ``forward``, with what it cost in spikes; nothing for a network without neurons."""
-        return self(x), Activity([], x.new_zeros(()))
+        output = self(x)
+        return output, Activity([], output.new_zeros(()))
 
 
 def check_fit(network: nn.Module, state: Mapping[str, Tensor]) -> None:

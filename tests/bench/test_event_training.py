@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bench.ledger.store import Line
-from bench.measures import ACCURACY
-from bench.papers.roles.models import LIF, LIF_RECURRENT
+from bench.measures import ACCURACY, AT_RESOLUTION, ENERGY_INFERENCE
+from bench.papers.roles.models import LIF, LIF_RECURRENT, RNN_512
 from bench.papers.roles.tasks import NMNIST, SSC
 from bench.spec.experiment import Experiment
 from bench.spec.task import Task
@@ -64,6 +64,20 @@ def test_batches_of_events_train_the_same_weights_and_cost_no_dense_batch(
         seen.clear()
         (trained.folder(experiment) / "weights.pt").unlink()
     assert results[0] == results[1]
+
+
+def test_a_network_without_spikes_trains_and_is_read_on_batches_of_events_too(
+    nmnist: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = Experiment(nmnist, RNN_512, 0, "smoke")
+    losses = []
+    for form in ("events", "dense"):
+        monkeypatch.setattr(EventData, "has_events", form == "events")
+        lines, _ = run.run(experiment, (ACCURACY, AT_RESOLUTION[1], ENERGY_INFERENCE))
+        assert {line.status for line in lines} == {"ok"}, {(x.measure, x.error) for x in lines if x.error}
+        losses.append([record["test/loss"] for record in trained.load(experiment).history])  # type: ignore[union-attr]
+        (trained.folder(experiment) / "weights.pt").unlink()
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
 def test_batches_for_a_card_train_the_same_weights(nmnist: Task, monkeypatch: pytest.MonkeyPatch) -> None:
