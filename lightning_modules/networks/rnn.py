@@ -90,12 +90,10 @@ class RNN(Network):
         ``added`` [T, B, size] is added to each of its states, and the next step receives the sum: the gradient of
         ``added`` is the total derivative.
         """
-        h: Input = x
-        with differentiable(x, self.training):
+        h: Input = x if isinstance(x, Tensor) or event_projection.pays(x) else x.dense()
+        with differentiable(h, self.training):
             for unit in self.cells:
                 probe = added if unit is self.cells[-1] else None
-                if not isinstance(h, Tensor) and not event_projection.pays(h):
-                    h = h.dense()
                 h = unit(h)[0] if isinstance(h, Tensor) and probe is None else _recur(unit, _project(unit, h), probe)
         assert isinstance(h, Tensor)
         return h
@@ -121,8 +119,7 @@ def differentiable(x: Input, training: bool) -> AbstractContextManager:
     """Where torch's recurrent layers have a gradient for ``x``: in evaluation cuDNN's have none, and torch's own serve
     in their place.
     """
-    on_card = (x if isinstance(x, Tensor) else x.values).is_cuda
-    if on_card and torch.is_grad_enabled() and not training:
+    if getattr(x, "is_cuda", False) and torch.is_grad_enabled() and not training:
         return torch.backends.cudnn.flags(enabled=False)
     return nullcontext()
 

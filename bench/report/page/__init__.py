@@ -23,9 +23,9 @@ from bench.report.claims import Judgement
 from bench.report.findings import find_results
 from bench.report.page import activity, comparisons, costs, overview, prose
 from bench.report.page.addresses import Addresses
-from bench.report.page.evidence import evidence, sorted_by_place
+from bench.report.page.evidence import budget_of, evidence, sorted_by_place, training_id
 from bench.report.page.grid import grids
-from bench.report.page.trainings import trainings
+from bench.report.page.trainings import homes, trainings
 from bench.report.text_table import MEANINGS, SIGNS
 from bench.report.verdict import VERDICTS, Finding, duration
 from bench.spec.measure import PROTOCOLS
@@ -53,6 +53,11 @@ class Sources:
         return {name: of_table for name, of_table in self.findings.items() if TABLES[name].paper.id == paper}
 
     @cached_property
+    def homes(self) -> dict[str, str]:
+        """Id of a training -> the table whose page has it."""
+        return homes(self.findings)
+
+    @cached_property
     def environments(self) -> dict[str, dict[str, str]]:
         """Environment -> its columns that have a value, of all that the ledger names."""
         keys = {line.environment for line in self.index}
@@ -68,7 +73,7 @@ def pages(lines: Iterable[Line]) -> dict[str, str]:
     environment = _environment()
 
     def page(template: str, **values: Any) -> str:
-        return environment.get_template(template).render(**values)
+        return environment.get_template(template).render(**values).replace("&#39;", "'")  # no attribute is in '
 
     made = {"index.html": page("index.html", **_front(sources))}
     for name, table in TABLES.items():
@@ -125,13 +130,16 @@ def _front(sources: Sources) -> dict[str, Any]:
 def _table(table: Table, sources: Sources) -> dict[str, Any]:
     findings = sources.findings[table.id]
     opened = [evidence(table, f, sources.index, sources.addresses) for f in findings]
-    recipes = trainings(findings, sources.index, sources.times)
+    runnable = [f for f in findings if f.cell.runnable]
+    here = [f for f in runnable if sources.homes[training_id(f.cell, budget_of(f))] == table.id]
+    recipes = trainings(here, sources.index, sources.times)
     used = {row.environment for e in opened for row in e.lines}
     return {
         "table": table,
         "grids": grids(table, findings, sources.addresses),
         "evidence": sorted_by_place(opened, table),
         "trainings": recipes,
+        "homes": sources.homes,
         "curves": {training.id for training in recipes if training.curves},
         "notes": prose.html(notes.markdown(table, sources.index)) if table.notes else "",
         "picture": _picture(table),

@@ -42,7 +42,7 @@ class SeedRow:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that a cell opens to. ``training`` is the id of its training on the same page, empty without one."""
+    """Everything that a cell opens to. ``training`` is the id of its training, empty without one."""
 
     id: str
     row: str

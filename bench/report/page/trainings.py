@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,6 +71,16 @@ def trainings(findings: Iterable[Finding], index: Index, times: ExpectedTimes) -
         if name not in by_id:
             by_id[name] = _training(name, cell.task, cell.model, budget_of(f), index, times)
     return list(_shortened(by_id.values()))
+
+
+def homes(findings: Mapping[str, Iterable[Finding]]) -> dict[str, str]:
+    """Id of a training -> the first table with a cell of it: the page that has its recipe."""
+    found: dict[str, str] = {}
+    for table, of_table in findings.items():
+        for f in of_table:
+            if f.cell.runnable:
+                found.setdefault(training_id(f.cell, budget_of(f)), table)
+    return found
 
 
 def _shortened(full: Iterable[Training]) -> Iterator[Training]:
