@@ -42,7 +42,7 @@ class Values:
 
 
 def cell_names(cells: Sequence[Cell]) -> list[str]:
-    """ "row, column" of each cell. Of rows with several parts those are left out that are the same in all of them."""
+    """Row and column of each cell. Of rows with several parts those are left out that are the same in all of them."""
     rows = {cell.row: cell.row.split(SEPARATOR) for cell in cells}
     several = {row: parts for row, parts in rows.items() if len(parts) > 1}
     if len(several) > 1 and len({len(parts) for parts in several.values()}) == 1:

@@ -111,7 +111,7 @@ def _worst_case(terms: Sequence[tuple[float, Estimate]]) -> float:
 
 
 def _change(before: str, after: str) -> str:
-    """ "from to to", what both begin with said once."""
+    """The name of a change, where what both names begin with is said once."""
     first, second = before.split(", "), after.split(", ")
     alike = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(first[:-1], second[:-1], strict=False))))
     return ", ".join([*first[:alike], f"{', '.join(first[alike:])} to {', '.join(second[alike:])}"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -23,6 +25,12 @@ def pays(weight: Tensor | None, width: int) -> bool:
     return weight is not None and weight.shape[0] >= MIN_WIDTH and width >= MIN_WIDTH
 
 
+@cache
+def event_kernels() -> ModuleType:
+    """The compiled products."""
+    return kernels.load(Path(__file__).with_name("event_kernels.py").read_text(), "event products")
+
+
 class EventProducts:
     """The events of one layer's input, chunk by chunk if they are few, and the products with them."""
 
@@ -35,7 +43,7 @@ class EventProducts:
         self.buffers: Events = ()
         self.events: Events = ()
         if self.possible:
-            self.kernels = kernels.load(Path(__file__).with_name("event_kernels.py").read_text(), "event products")
+            self.kernels = event_kernels()
 
     def find(
         self,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_modules.scan import buffer_pool, event_input, kernels, workers
+from lightning_modules.scan import buffer_pool, event_input, workers
 from lightning_modules.scan.event_input import EventInput
-from lightning_modules.scan.event_products import MAX_SHARE
+from lightning_modules.scan.event_products import MAX_SHARE, event_kernels
 
 BLOCKS = 4  # of rows, for threads to take; not the number of threads, so that sums do not depend on it
 
@@ -39,7 +38,7 @@ class _Projection(torch.autograd.Function):
     def forward(ctx: Any, x: EventInput, weight: Tensor, bias: Tensor) -> Tensor:
         """``x`` as [T * B, inputs]."""
         ctx.input = x
-        compiled = _kernels()
+        compiled = event_kernels()
         starts, channels, values = _arrays(x, weight.dtype)
         out = buffer_pool.empty(len(starts) - 1, len(weight), dtype=weight.dtype)
         transposed = buffer_pool.contiguous(weight.detach().t()).numpy()
@@ -55,7 +54,7 @@ class _Projection(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, Tensor]:
-        compiled = _kernels()
+        compiled = event_kernels()
         grad = grad.contiguous()
         starts, channels, values = _arrays(ctx.input, grad.dtype)
         sums = buffer_pool.zeros(BLOCKS, ctx.input.shape[2], grad.shape[1], dtype=grad.dtype)
@@ -70,10 +69,6 @@ class _Projection(torch.autograd.Function):
 
         workers.run_each(run, BLOCKS)
         return None, sums.sum(0).t().contiguous(), grad.sum(0)
-
-
-def _kernels() -> Any:
-    return kernels.load(Path(__file__).with_name("event_kernels.py").read_text(), "event products")
 
 
 def _arrays(x: EventInput, dtype: torch.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
