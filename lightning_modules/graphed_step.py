@@ -43,10 +43,10 @@ def capture_on_cuda(step: Callable[[], None]) -> Callable[[], object]:
 class GraphedStep:
     """``step(*batch)`` trains on one batch and returns its loss, a tensor that nothing has waited for.
 
-    ``loss_of`` gives the loss of a batch of tensors; for several seeds it is the sum of their losses. The first
-    ``WARMUP`` batches, and batches of another shape such as the last one of an epoch, run as usual. All others are
-    copied to where the graph reads them. ``clip`` limits the norm of the gradient, of each seed's parameters alone
-    where ``seeds`` gives them.
+    ``loss_of`` gives the loss of a batch of tensors; of several seeds the loss of each, [S]. The first ``WARMUP``
+    batches, and batches of another shape such as the last one of an epoch, run as usual. All others are copied to where
+    the graph reads them. ``clip`` limits the norm of the gradient: of each seed's parameters alone, where ``seeds``
+    gives them.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class GraphedStep:
     def _run(self, batch: Sequence[Tensor]) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.loss_of(*batch)
-        loss.backward()
+        loss.sum().backward()
         if self.clip is not None:
             for parameters in self.seeds:
                 nn.utils.clip_grad_norm_(parameters, self.clip)

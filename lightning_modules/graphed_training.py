@@ -15,10 +15,10 @@ from lightning_modules.networks.dense import Dense
 from lightning_modules.neurons import base
 from lightning_modules.scan import outcomes
 from lightning_modules.spiking import SpikingModule
+from lightning_modules.together import Member, Part
 
 log = logging.getLogger(__name__)
 SUITE = base.__name__.rpartition(".")[0]  # where the neurons are whose kernels are known to run
-# What Lightning calls within a step, of which a graph has no part
 HOOKS = ("on_before_zero_grad", "on_before_backward", "on_after_backward", "on_before_optimizer_step")
 
 
@@ -36,30 +36,37 @@ class GraphedModule(SpikingModule):
     """Trains as ``SpikingModule``, with one launch a step where that is possible.
 
     Lightning's loop stays as it is, with its counts and checkpoints. Its hooks for the backward pass, gradients and
-    optimiser do nothing then: the graph has all three.
+    optimiser do nothing then: the graph has all three. With ``member``, set before the training starts, the launch is
+    that of all seeds of a group.
     """
 
-    graphed: GraphedStep | None = None
+    graphed: GraphedStep | Member | None = None
+    member: Member | None = None
 
     def on_train_start(self) -> None:
         """Make the step anew: after a resume the optimiser's state is in other tensors."""
         self.graphed = None
-        if self._capturable():
-            optimiser: Optimizer = self.optimizers(use_pl_optimizer=False)  # type: ignore[assignment]
-            capture = self.capture_of(optimiser)
-            if capture is not None:
-                clip = self.trainer.gradient_clip_val or None
-                self.graphed = GraphedStep(self.loss_of, optimiser, clip, capture=capture)
+        callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+        if not self.capturable or any(has_part_in_step(callback) for callback in callbacks):
+            return
+        optimiser: Optimizer = self.optimizers(use_pl_optimizer=False)  # type: ignore[assignment]
+        capture = self.capture_of(optimiser)
+        if capture is None:
+            return
+        clip = self.trainer.gradient_clip_val or None
+        if self.member is None:
+            self.graphed = GraphedStep(self.loss_of, optimiser, clip, capture=capture)
+        else:
+            self.member.join(Part(self, optimiser, clip, capture))
+            self.graphed = self.member
 
-    def _capturable(self) -> bool:
-        """Whether the host has no part in a step: none of its random numbers, rewiring, or hooks of others."""
+    @property
+    def capturable(self) -> bool:
+        """Whether the host has no part in a step by its random numbers or by rewiring."""
         network = self.network
         if type(network) is not Dense or network.start != "own" or self.constrained:
             return False
-        if not all(type(neuron).__module__.startswith(f"{SUITE}.") for neuron in network.neurons):
-            return False
-        callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
-        return not any(getattr(type(c), hook) is not getattr(Callback, hook) for c in callbacks for hook in HOOKS)
+        return all(type(neuron).__module__.startswith(f"{SUITE}.") for neuron in network.neurons)
 
     def capture_of(self, optimiser: Optimizer) -> Capture | None:
         """What captures the steps of ``optimiser``; None on the CPU, on an unchecked card, and where it cannot."""
@@ -99,6 +106,11 @@ class GraphedModule(SpikingModule):
         if self.graphed is not None:
             checkpoint["optimizer_states"] = [plain_state(state) for state in checkpoint["optimizer_states"]]
             checkpoint["lr_schedulers"] = [plain_schedule(state) for state in checkpoint["lr_schedulers"]]
+
+
+def has_part_in_step(callback: Callback) -> bool:
+    """Whether Lightning calls ``callback`` within a step, of which a graph has no part."""
+    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in HOOKS)
 
 
 def plain_state(state: dict[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,11 @@ class SpikingModule(pl.LightningModule):
 
     def loss_of(self, x: Tensor, target: Tensor) -> Tensor:
         """The loss of a batch in training, with the network's penalty."""
-        loss, _ = self.objective(self.network(x), target, **self.loss_settings)
+        return self.loss_of_output(self.network(x), target)
+
+    def loss_of_output(self, output: Tensor, target: Tensor) -> Tensor:
+        """The same from what the network gave."""
+        loss, _ = self.objective(output, target, **self.loss_settings)
         return loss if self.network.penalty is None else loss + self.network.penalty
 
     def count_loss(self, loss: Tensor, target: Tensor, index: int) -> None:

@@ -23,6 +23,7 @@ from bench.report.summary import summary
 from bench.report.verdict import find_result
 from bench.spec.overrides import parsed
 from bench.spec.table import Cell
+from sweeps import TOGETHER
 
 if TYPE_CHECKING:
     from sweeps.scheduler import Options, Outcome
@@ -97,10 +98,19 @@ def training(command: Callable) -> Callable:
     help="Where to train: auto takes a GPU where there is one, cuda refuses to begin without one.",
 )
 @click.option("--seconds", type=click.FloatRange(1), help="Stop cleanly after this time; the same command goes on.")
-def run(device: str, seconds: float | None, **options: Any) -> None:
+@click.option(
+    "--together",
+    type=click.IntRange(1),
+    default=TOGETHER,
+    show_default=True,
+    help="Seeds of one experiment that a card trains in one launch, at most.",
+)
+def run(device: str, seconds: float | None, together: int, **options: Any) -> None:
     """Train and measure what is missing of TABLES, then render them. The exit code is 0 only if all of it finished."""
+    from sweeps.scheduler import Options  # loads Optuna, which `bench --help` does not need
+
     _choose(device)
-    train(Request(**options), seconds=seconds)
+    train(Request(**options), Options(stop_after_s=seconds, together=together))
 
 
 def _choose(device: str) -> None:
@@ -114,14 +124,13 @@ def _choose(device: str) -> None:
             raise BenchError("torch finds no card here; without --device cuda the CPU trains")
 
 
-def train(request: Request, options: Options | None = None, seconds: float | None = None) -> None:
+def train(request: Request, options: Options) -> None:
     """Train and measure what is missing, render the tables and print a summary; exits with 75 after a signal, and after
-    ``seconds``.
+    the time that ``options`` name.
     """
     from sweeps import collecting, scheduler  # load Optuna, which `bench --help` does not need
     from sweeps.worker import PREEMPTED
 
-    options = options or scheduler.Options(stop_after_s=seconds)
     workers, threads = _processes(request.workers, request.threads)
     tables = expanded(request.tables)
     chosen = selected(tables, request.rows, request.columns, request.measures)

@@ -39,6 +39,7 @@ from sweeps.trials import (
     worker_attributes,
 )
 
+TRAINED_ALIKE = ("task", "model", "budget", "settings")  # user attributes that seeds of one training have in common
 PAUSE_TIMES = 20  # between two looks at the whole queue, times the last one's length
 
 
@@ -140,24 +141,47 @@ class Queue(Study):
         """Claim the first of the candidates that can be claimed; those before it are none any more."""
         while (candidate := self.candidates.draw(self.storage.still_waiting)) is not None:
             trial_id, expected = candidate
-            if trial_id in self.refused or (expected < UNKNOWN_S and expected > left_s):
+            if trial_id in self.refused or not _fits(expected, left_s):
                 continue
-            trial = self.storage.stored(trial_id)
-            if trial.state != TrialState.WAITING:
+            if claim := self._take(trial_id):
+                return claim
+            if trial_id not in self.refused:
                 self.candidates.missed()
-                continue
-            try:
-                job = read_job(trial)
-            except BenchError as error:
-                self._refuse(trial_id, trial, str(error))
-                continue
-            lock = ExitStack()
-            is_free = lock.enter_context(experiment_lock(job.experiment.id))
-            if is_free and self.storage.take(trial_id, worker_attributes()):
-                return Claim(trial_id, trial.number, job, trial.system_attrs.get("limit_s"), lock)
-            lock.close()
-            self.candidates.missed()
         return None
+
+    def _take(self, trial_id: int) -> Claim | None:
+        """Claim a trial, unless another worker has it or this one cannot run it."""
+        trial = self.storage.stored(trial_id)
+        if trial.state != TrialState.WAITING:
+            return None
+        try:
+            job = read_job(trial)
+        except BenchError as error:
+            self._refuse(trial_id, trial, str(error))
+            return None
+        lock = ExitStack()
+        is_free = lock.enter_context(experiment_lock(job.experiment.id))
+        if is_free and self.storage.take(trial_id, worker_attributes()):
+            return Claim(trial_id, trial.number, job, trial.system_attrs.get("limit_s"), lock)
+        lock.close()
+        return None
+
+    def claim_seeds(self, claim: Claim, count: int, left_s: float = float("inf")) -> list[Claim]:
+        """Up to ``count`` waiting trials that train what ``claim`` does from other seeds, the lowest seeds first."""
+        waiting = [trial_id for trial_id, expected in self.storage.waiting(self.study_id) if _fits(expected, left_s)]
+        attributes = self.storage.attributes([claim.trial_id, *waiting])
+        alike = {name: attributes[claim.trial_id].get(name) for name in TRAINED_ALIKE}
+        seeds = [
+            trial_id
+            for trial_id in sorted(waiting, key=lambda trial_id: int(attributes[trial_id]["seed"]))
+            if trial_id not in self.refused
+            and {name: attributes[trial_id].get(name) for name in TRAINED_ALIKE} == alike
+        ]
+        claims: list[Claim] = []
+        for trial_id in seeds:
+            if len(claims) < count and (taken := self._take(trial_id)):
+                claims.append(taken)
+        return claims
 
     def _refuse(self, trial_id: int, trial: StoredTrial, reason: str) -> None:
         self.refused.add(trial_id)
@@ -204,6 +228,11 @@ class Queue(Study):
             closing.reap(self)
             seconds = time.monotonic() - started
             self.reap_due = started + max(min(5.0, grace() / 4), PAUSE_TIMES * seconds)
+
+
+def _fits(expected_s: float, left_s: float) -> bool:
+    """Whether a job of ``expected_s`` seconds ends within ``left_s``, as far as anybody knows."""
+    return expected_s >= UNKNOWN_S or expected_s <= left_s
 
 
 def _is_open(trial: QueuedTrial, collected: set[int]) -> bool:

@@ -20,6 +20,7 @@ from bench.errors import BenchError
 from bench.ledger import store
 from bench.plan import Job, Plan, expected_times
 from bench.training import wandb_mode
+from sweeps import TOGETHER
 from sweeps.addresses import is_default
 from sweeps.collecting import collect, finished_trials, new_failures
 from sweeps.pool import Pool
@@ -50,6 +51,7 @@ class Options:
     detach: bool = False
     launch: Launch | None = None
     stop_after_s: float | None = None
+    together: int = TOGETHER
 
 
 @dataclass
@@ -132,7 +134,8 @@ class Scheduler:
         self.stop_request = StopRequest()
         self.queue = Queue(options.storage, options.study)
         local = 0 if options.launch or options.detach else workers
-        self.pool = Pool({"address": self.queue.address, "study": self.queue.name}, local, threads)
+        place = {"address": self.queue.address, "study": self.queue.name}
+        self.pool = Pool(place, local, threads, {"together": self.options.together})
         self.cluster = Cluster(options.launch)
         self.progress: Progress | None = None
         self.outcome = Outcome()

@@ -16,17 +16,21 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import paths
 from bench.errors import BenchError
 from bench.ledger import provenance
 from bench.ledger.new_lines import new_lines
+from sweeps import TOGETHER
 from sweeps.addresses import grace, patience
 from sweeps.queue import Claim, Queue
+
+if TYPE_CHECKING:
+    from lightning_modules.together import Member
 
 PREEMPTED = 75  # EX_TEMPFAIL: the exit code of a process that was stopped and can go on
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP)
@@ -63,6 +67,7 @@ class StopRequest:
         self.reason = ""  # the signal's name
         self.signal: signal.Signals | None = None
         self.time = 0.0
+        self.heartbeats: list[Heartbeat] = []  # of what this process runs
         for number in SIGNALS:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
                 signal.signal(number, self._handle)
@@ -97,6 +102,7 @@ class Heartbeat(threading.Thread):
         self.lost = False  # the trial belongs to another worker
         self.position = ""  # "epoch 3/8"
         self.sent_position = ""
+        stop_request.heartbeats.append(self)
 
     def run(self) -> None:
         due = time.monotonic() + self._interval()
@@ -122,20 +128,22 @@ class Heartbeat(threading.Thread):
         """End a process that is stuck within one batch, where ``check`` cannot stop it."""
         limit = self.claim.limit_s
         if limit is not None and time.monotonic() - self.started_at > 2 * limit + 60:
-            job = self.claim.job
-            reason = f"stuck for more than twice {limit:.0f} s"
-            self.queue.finish(self.claim, new_lines(job.experiment, job.measures, "timeout", reason))
-            os._exit(1)
+            self._end_process("timeout", f"stuck for more than twice {limit:.0f} s", 1)
 
     def _end_if_stuck(self) -> None:
         """End a process that has to stop and has come to no end of a batch since."""
         if self.stop_request.reason and time.monotonic() - self.stop_request.time > STUCK_S:
-            job = self.claim.job
             activity = "while a measure was read or data was made"
             reason = f"{self.stop_request.reason}, {activity}; goes on from what is saved"
+            self._end_process("preempted", reason, PREEMPTED)
+
+    def _end_process(self, status: str, reason: str, code: int) -> None:
+        """Record what this process runs, which is one experiment or seeds that are trained together, and end it."""
+        for heartbeat in self.stop_request.heartbeats:
+            job = heartbeat.claim.job
             with suppress(Exception):  # the storage is away: it looks like a death then
-                self.queue.finish(self.claim, new_lines(job.experiment, job.measures, "preempted", reason))
-            os._exit(PREEMPTED)
+                self.queue.finish(heartbeat.claim, new_lines(job.experiment, job.measures, status, reason))
+        os._exit(code)
 
     def check(self) -> None:
         """Raises ``ExperimentStopped`` where the training must not go on."""
@@ -166,10 +174,11 @@ def work(
     until: float = float("inf"),
     linger: float = 0.0,
     limit: int | None = None,
+    together: int = TOGETHER,
     stop_request: StopRequest | None = None,
 ) -> int:
     """Claim and run until nothing waits for ``linger`` seconds, ``until`` (``time.time()``) comes near, or ``limit``
-    experiments have run.
+    experiments have run. A card trains up to ``together`` seeds of an experiment in one launch.
 
     0, or 75 where a signal stopped it. Raises ``BenchError`` when the storage stays away.
     """
@@ -182,9 +191,11 @@ def work(
             return 0
         claim = queue.claim(until - time.time())
         if claim is not None:
-            run_claim(queue, claim, threads, stop_request, send)
+            others = together - 1 if limit is None else min(together, limit - runs) - 1
+            claims = claim_together(queue, claim, others, until - time.time())
+            run_claims(queue, claims, threads, stop_request, send)
             idle_since = time.monotonic()
-            runs += 1
+            runs += len(claims)
         elif time.monotonic() - idle_since < linger:
             time.sleep(min(1.0, linger))
         else:
@@ -192,15 +203,38 @@ def work(
     return PREEMPTED if stop_request.reason else 0
 
 
-def run_claim(
-    queue: Queue, claim: Claim, threads: int, stop_request: StopRequest, send: Send = lambda **_: None
+def claim_together(queue: Queue, claim: Claim, others: int, left_s: float) -> list[Claim]:
+    """``claim``, and where this machine can train them in one launch up to ``others`` more seeds that wait."""
+    if others < 1:
+        return [claim]
+    from bench.training import run  # torch is loaded only where something is trained
+
+    return [claim, *queue.claim_seeds(claim, others, left_s)] if run.together(claim.job.experiment) else [claim]
+
+
+def run_claims(
+    queue: Queue, claims: Sequence[Claim], threads: int, stop_request: StopRequest, send: Send = lambda **_: None
 ) -> None:
-    """Run a claimed experiment and hand its lines to the storage, whatever their status."""
+    """Run a claimed experiment, or several seeds of one together, and hand all lines to the storage."""
+    if len(claims) == 1:
+        run_claim(queue, claims[0], threads, stop_request, send)
+        return
+    from lightning_modules.together import Group
+
+    Group(len(claims)).run([partial(run_claim, queue, claim, threads, stop_request, send) for claim in claims])
+
+
+def run_claim(
+    queue: Queue, claim: Claim, threads: int, stop_request: StopRequest, send: Send, member: Member | None = None
+) -> None:
+    """Run a claimed experiment, alone or as ``member`` of a group, and hand its lines to the storage, whatever their
+    status.
+    """
     job = claim.job
     experiment = job.experiment
     send(start=experiment.id)
     from bench.report.compared import compared, places
-    from bench.training import run, trained  # torch is loaded only where something is trained
+    from bench.training import run, trained
 
     silence_lightning()
     heartbeat = Heartbeat(queue, claim, stop_request)
@@ -220,6 +254,7 @@ def run_claim(
             heartbeat.check,
             context=places(experiment.task, experiment.model),
             compare=partial(compared, experiment),
+            member=member,
         )
         profile = vars(measured) | {"outside": measured.outside}
     except ExperimentStopped as stop:
@@ -229,6 +264,7 @@ def run_claim(
     finally:
         heartbeat.ended.set()
         heartbeat.join()  # a record that it writes comes before what follows
+        stop_request.heartbeats.remove(heartbeat)
     if lines:
         queue.finish(claim, lines, profile)
         if profile:

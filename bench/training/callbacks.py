@@ -96,21 +96,22 @@ class Cost(Callback):
     """Seconds and peak memory (MB) of a training over all its attempts.
 
     They are in every checkpoint: an attempt that goes on from one adds its own. A killed attempt loses the seconds
-    since its last whole epoch.
+    since its last whole epoch. Of seeds that are trained together each has its ``share`` of both.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = 1.0) -> None:
+        self.share = share
         self.started = time.perf_counter()
         self.earlier_seconds = 0.0
         self.earlier_peak_mb = 0.0
 
     @property
     def seconds(self) -> float:
-        return self.earlier_seconds + time.perf_counter() - self.started
+        return self.earlier_seconds + self.share * (time.perf_counter() - self.started)
 
     @property
     def peak_mb(self) -> float:
-        return max(self.earlier_peak_mb, memory.peak_mb())
+        return max(self.earlier_peak_mb, round(self.share * memory.peak_mb(), 1))
 
     def state_dict(self) -> dict[str, float]:
         return {"seconds": self.seconds, "peak_mb": self.peak_mb}

@@ -36,8 +36,9 @@ from bench.training.trainer import new_trainer
 from datamodules.base import SequenceData
 from datamodules.sources import DataError
 from lightning_modules.graphed_training import GraphedModule
-from lightning_modules.scan import scan
+from lightning_modules.scan import outcomes, scan
 from lightning_modules.spiking import Diverged, SpikingModule
+from lightning_modules.together import Member
 
 log = logging.getLogger(__name__)
 EVALUATED_TOGETHER = 4  # batches of an evaluation on a card, which one of them does not fill
@@ -53,22 +54,24 @@ def run(
     kind: str = "",
     context: Mapping[str, Sequence[Any]] | None = None,
     compare: Compare = lambda _: {},
+    member: Member | None = None,
 ) -> tuple[list[Line], Profile]:
     """Give the ledger lines of ``measures``: from saved weights, or after training (on from the last epoch, if one was
     saved).
 
     Failures are lines too. The number of ``threads`` is fixed by the caller: sums in matrix products depend on it.
     ``check`` is called after every batch and before every measure and may raise ``SystemExit``: the last whole epoch's
-    checkpoint stays. ``kind``, ``context`` and ``compare`` are for W&B, see ``tracking.Tracker``.
+    checkpoint stays. ``kind``, ``context`` and ``compare`` are for W&B, see ``tracking.Tracker``. ``member``: of the
+    group in which it is trained together with other seeds.
     """
     memory.keep_freed()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)  # the Trainer's setting, for measures of kept weights too
     environment = provenance.environment(device(), threads, libraries())
-    tracker = Tracker(experiment, kind, {"environment": environment, "device": device()}, context, compare)
-    attempt = _Attempt(
-        experiment, {"environment": environment, "started_utc": now()}, tracker, report, check, callbacks
-    )
+    facts = {"environment": environment, "device": device()}
+    tracker = Tracker(experiment, kind, facts, context, compare, beside_others=member is not None)
+    origin = {"environment": environment, "started_utc": now()}
+    attempt = _Attempt(experiment, origin, tracker, report, check, callbacks, member)
     exit_code = 0
     try:
         lines = attempt.lines(measures)
@@ -89,19 +92,22 @@ class _Attempt:
     report: Report
     check: Check
     callbacks: tuple[Callback, ...]
+    member: Member | None = None
     profile: Profile = field(default_factory=Profile)
     trained: Trained | None = None
     series: dict[str, dict[str, list]] = field(default_factory=dict)  # of new readings, by "measure/protocol"
 
     def lines(self, measures: tuple[Measure, ...]) -> list[Line]:
         """Ledger lines of ``measures``; of a training that failed, the same failure for each."""
-        cost = Cost()
+        cost = Cost(self.member.share if self.member else 1.0)
         try:
             self.trained = trained.load(self.experiment) or self._train(cost)
         except Exception as error:  # of any kind: recorded, the other experiments go on
             return self._failures(measures, error, cost.seconds)
         finally:
             self.profile.total = time.perf_counter() - cost.started
+        if self.member is not None:
+            self.member.end()
         pending = _pending_readings(self.trained)
         lines: list[Line] = []
         for measure in measures:
@@ -136,7 +142,7 @@ class _Attempt:
         progress = ProgressMonitor(self.profile, self.report, self.check)
         checkpoint = Checkpoint(trained.checkpoint_file(self.experiment), self.profile)
         callbacks = [progress, cost, checkpoint, *self.callbacks]
-        module, steps = _train(self.experiment, callbacks, self.tracker, self.profile)
+        module, steps = _train(self.experiment, callbacks, self.tracker, self.profile, self.member)
         commit, dirty = provenance.git()
         origin = {"wall_s": round(cost.seconds, 1), "peak_mb": cost.peak_mb, "git_commit": commit, "git_dirty": dirty}
         return trained.save(self.experiment, module, steps, {**origin, **self.origin, "wandb_run": self.tracker.id})
@@ -172,7 +178,10 @@ class _Attempt:
     def _failures(self, measures: tuple[Measure, ...], error: Exception, seconds: float) -> list[Line]:
         if type(error).__name__ == "SIGTERMException":  # Lightning's own
             raise SystemExit(143) from None
-        lines = new_lines(self.experiment, measures, *_status(error))
+        status, text = _status(error)
+        if status == "oom" and self.member is not None:
+            text += f"; {len(self.member.group.members)} seeds were trained together, --together takes fewer"
+        lines = new_lines(self.experiment, measures, status, text)
         return [replace(line, wall_s=round(seconds, 1), **self.origin) for line in lines]
 
 
@@ -246,8 +255,20 @@ def check(experiments: Iterable[Experiment]) -> None:
             raise BenchError(f"{experiment} needs more memory than there is here: {reason[0]}") from None
 
 
+def together(experiment: Experiment) -> bool:
+    """Whether seeds of ``experiment`` can share their training steps here: on a card that has passed its check, where a
+    step is one graph.
+    """
+    on_card = training_device()
+    if on_card.type != "cuda" or outcomes.problem(on_card) or trained.load(experiment) is not None:
+        return False
+    with suppress(Exception):  # settings that no network takes are a failure where they are trained
+        return GraphedModule({**experiment.config, "seed": experiment.seed}).capturable
+    return False
+
+
 def _train(
-    experiment: Experiment, callbacks: list[Callback], tracker: Tracker, profile: Profile
+    experiment: Experiment, callbacks: list[Callback], tracker: Tracker, profile: Profile, member: Member | None
 ) -> tuple[SpikingModule, int]:
     """The trained module and its optimiser steps, on from the checkpoint where there is one."""
     checkpoint = trained.checkpoint_file(experiment)
@@ -256,6 +277,8 @@ def _train(
     data.setup("fit")
     pl.seed_everything(experiment.seed, verbose=False)
     module = (GraphedModule if training_device().type == "cuda" else SpikingModule)(config)
+    if isinstance(module, GraphedModule):
+        module.member = member
     _choose_form(data, module)
     usable = _usable(checkpoint, config)
     tracker.start(resume=usable, parameters=module.network.parameter_count)

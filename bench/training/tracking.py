@@ -84,9 +84,11 @@ def start(
     facts: Mapping[str, Any] | None = None,
     context: Mapping[str, Any] | None = None,
     resume: bool = False,
+    beside_others: bool = False,
 ) -> Any:
     """Start the run of ``experiment``, with the experiment's id. Its config has the ``settings``, with ``facts`` in
-    their place where the names are equal, and the rest of ``context``.
+    their place where the names are equal, and the rest of ``context``. The process may have other runs
+    ``beside_others``; else one that has not ended is finished.
 
     With ``resume`` a run online goes on; without, W&B replaces it. Where W&B refuses, one warning says so, and this
     process tracks offline from then on, or not at all: an experiment never fails for its tracking.
@@ -98,7 +100,7 @@ def start(
         id=experiment.id,
         config={**(context or {}), **settings(experiment), **(facts or {})},
         dir=str(folder),
-        reinit="finish_previous",
+        reinit="create_new" if beside_others else "finish_previous",
         settings=wandb.Settings(
             console="off",
             x_disable_stats=True,
@@ -175,12 +177,14 @@ class Tracker:
         facts: Mapping[str, Any] | None = None,
         context: Mapping[str, Sequence[Any]] | None = None,
         compare: Compare = lambda _: {},
+        beside_others: bool = False,
     ) -> None:
         self.experiment = experiment
         self.kind = kind
         self.facts = dict(facts or {})
         self.context = {name: list(values) for name, values in (context or {}).items()}
         self.compare = compare
+        self.beside_others = beside_others
         self.run: Any = None
         self.failed = False
         self.seconds = 0.0  # that tracking took
@@ -195,7 +199,8 @@ class Tracker:
         if self.run is None and not self.failed:
             try:
                 with self._timed():
-                    self.run = start(self.experiment, self.kind, self.facts | facts, self.context, resume)
+                    facts = self.facts | facts
+                    self.run = start(self.experiment, self.kind, facts, self.context, resume, self.beside_others)
             except Exception as error:
                 self._stop(error)
 

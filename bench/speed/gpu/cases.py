@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules import networks, scan
+from lightning_modules.graphed_step import WARMUP, GraphedStep
+from lightning_modules.networks.seeds import forward_seeds
 from lightning_modules.neurons import NEURONS, Neuron
 from lightning_modules.objectives import mean_ce
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}  # of gradients, relative to the largest element
 NETWORK_TOLERANCE = 1e-4  # through all layers of a network
+CHANGE_TOLERANCE = 1e-2  # of weights in a few training steps
 BACKENDS = ("loop", "gpu")
+SEEDS = 2
+GRAPH_STEPS = WARMUP + 2
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,14 @@ TINY = Sizes(5, 3, 6, 1, 8)
 @dataclass(frozen=True)
 class Difference:
     """Between kernels and loop: ``spikes``, the number of differing outputs and states of ``count``; ``gradient``, the
-    largest difference relative to the largest element.
+    largest difference relative to the largest element, of gradients or of ``what`` else.
     """
 
     spikes: int
     count: int
     gradient: float
     tolerance: float
+    what: str = "gradients"
 
     @property
     def problem(self) -> str:
@@ -51,7 +58,7 @@ class Difference:
         if self.spikes:
             parts.append(f"{self.spikes} of {self.count} outputs and states differ")
         if not self.gradient <= self.tolerance:  # NaN is a failure too
-            parts.append(f"gradients differ by {self.gradient:.1e}, {self.tolerance:.0e} is allowed")
+            parts.append(f"{self.what} differ by {self.gradient:.1e}, {self.tolerance:.0e} is allowed")
         return "; ".join(parts)
 
 
@@ -229,6 +236,57 @@ def _compare_network(network: networks.Network, x: Tensor) -> Difference:
     return compare(run, [p for p in network.parameters() if p.requires_grad], NETWORK_TOLERANCE)
 
 
+def graph_case(sizes: Sizes) -> Difference:
+    """How the weights of several seeds change in a few steps: all in one CUDA graph, against each alone without one."""
+    device = torch.get_default_device()
+    with torch.device("cpu"):
+        pairs = [network_of("dense", sizes) for _ in range(SEEDS)]
+        xs = torch.stack([x for _, x in pairs]).to(device)
+        together = [network.to(device) for network, _ in pairs]
+        alone = copy.deepcopy(together)
+        before = [parameter.detach().clone() for parameter in _parameters(together)]
+        target = (torch.arange(sizes.batch) % 10).to(device)
+        _train_alone(alone, xs, target)
+        _train_together(together, xs, target)
+    changes = [
+        torch.cat([(now - then).flatten() for now, then in zip(_parameters(seeds), before, strict=True)])
+        for seeds in (together, alone)
+    ]
+    distance = (changes[0] - changes[1]).norm() / changes[1].norm()
+    return Difference(0, 0, float(distance.detach()), CHANGE_TOLERANCE, "changes of weights")
+
+
+def _parameters(seeds: Sequence[nn.Module]) -> list[nn.Parameter]:
+    return [parameter for network in seeds for parameter in network.parameters()]
+
+
+def _adam(parameters: Sequence[Tensor]) -> torch.optim.Adam:
+    """With an eps that lets small gradients have small steps, whatever their sign."""
+    return torch.optim.Adam(parameters, 1e-2, eps=1e-3)
+
+
+def _train_alone(seeds: Sequence[networks.Network], xs: Tensor, target: Tensor) -> None:
+    for network, x in zip(seeds, xs, strict=True):
+        optimiser = _adam(list(network.parameters()))
+        for step in range(GRAPH_STEPS):
+            optimiser.zero_grad()
+            with scan.using("gpu"):
+                loss, _ = mean_ce(network(x.roll(step, 0)), target)
+            loss.backward()
+            optimiser.step()
+
+
+def _train_together(seeds: Sequence[networks.Network], xs: Tensor, target: Tensor) -> None:
+    def losses(xs: Tensor) -> Tensor:
+        with scan.using("gpu"):
+            outputs = forward_seeds(seeds, list(xs))
+        return torch.stack([mean_ce(output, target)[0] for output in outputs])
+
+    step = GraphedStep(losses, _adam(_parameters(seeds)))
+    for number in range(GRAPH_STEPS):
+        step(xs.roll(number, 1))
+
+
 def cases(sizes: Sizes) -> dict[str, Callable[[], Difference]]:
     """Every case by its name."""
     named: dict[str, Callable[[], Difference]] = {}
@@ -245,6 +303,7 @@ def cases(sizes: Sizes) -> dict[str, Callable[[], Difference]]:
         named[f"{name}, recurrent, truncated and checkpointed"] = _case(recurrent_case, name, sizes, every, every + 1)
     for kind in KINDS:
         named[f"network {kind}"] = _case(network_case, kind, sizes)
+    named["graph of several seeds"] = _case(graph_case, sizes)
     return named
 
 
