@@ -65,8 +65,8 @@ def on_the_loop() -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
 
 
-def batches() -> list[tuple[Tensor, Tensor]]:
-    generator = torch.Generator().manual_seed(1)
+def batches(seed: int = 1) -> list[tuple[Tensor, Tensor]]:
+    generator = torch.Generator().manual_seed(seed)
     return [(torch.randint(0, 2, (4, n, 3), generator=generator).float(), torch.arange(n) % 2) for n in SIZES]
 
 

@@ -20,7 +20,7 @@ from lightning_modules.graphed_step import WARMUP
 from lightning_modules.graphed_training import GraphedModule
 from lightning_modules.spiking import Diverged, SpikingModule
 from lightning_modules.together import Group, Member
-from tests.lightning_modules.test_graphed_training import CONFIG, SIZES, Replayed, equal
+from tests.lightning_modules.test_graphed_training import CONFIG, SIZES, Replayed, batches, equal
 
 PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "global_step", "epoch")
 
@@ -31,11 +31,6 @@ def on_the_loop() -> Iterator[None]:
     with scan.using("loop"):
         yield
     torch.use_deterministic_algorithms(False)
-
-
-def batches(seed: int) -> list[tuple[Tensor, Tensor]]:
-    generator = torch.Generator().manual_seed(seed)
-    return [(torch.randint(0, 2, (4, n, 3), generator=generator).float(), torch.arange(n) % 2) for n in SIZES]
 
 
 def train(

@@ -23,22 +23,15 @@ from lightning_modules.graphed_training import GraphedModule
 from sweeps import worker
 from sweeps.collecting import collect
 from sweeps.queue import Queue
+from tests.sweeps.test_faults import SMALL
 
-SMALL = (
-    ("batch_size", 10),
-    ("data_settings.batches", 4),
-    ("data_settings.steps", 20),
-    ("data_settings.test", 20),
-    ("epochs", 3),
-    ("loss_settings.first", 10),
-    ("network_settings.start", "own"),
-)
+OWN_START = ("network_settings.start", "own")  # whose steps are graphs
 SEEDS = 3
 STEPS = 3 * 4
 
 
 def job(seed: int, model: str = "lif", **changes: object) -> Job:
-    overrides = tuple(sorted({**dict(SMALL), **changes}.items()))
+    overrides = tuple(sorted({**dict([*SMALL, OWN_START]), **changes}.items()))
     measures = (ACCURACY, MEASURES["spike-rate"]) if seed == 1 else (ACCURACY,)
     return Job(Experiment(TASKS["xor"], MODELS[model], seed, "smoke", overrides), measures, ("roles-6",))
 
