@@ -77,7 +77,9 @@ class Tile(NamedTuple):
         return -(-batch // self.samples), -(-size // self.neurons), seeds
 
 
-def tile_of(size: int, recurrent: bool, stepwise: bool, drive_each_step: bool, backend: str) -> Tile:
+def tile_of(
+    size: int, recurrent: bool, stepwise: bool, drive_each_step: bool, backend: str, dtype: torch.dtype
+) -> Tile:
     """The tile for a layer of ``size`` neurons; ``stepwise``: a launch is one step of a recurrent layer.
 
     ``backend`` is "cuda" or "hip".
@@ -89,7 +91,9 @@ def tile_of(size: int, recurrent: bool, stepwise: bool, drive_each_step: bool, b
     neurons = min(power, PART) if stepwise else power
     samples = min(SAMPLES, ELEMENTS // neurons)
     padded = -(-size // neurons) * neurons
-    return Tile(samples, neurons, min(power, INNER[backend]), padded, 1, max(1, samples * neurons // (4 * WARP)))
+    of_thread = 2 if dtype == torch.float64 else 4  # a number of 64 bits takes two registers
+    warps = max(1, samples * neurons // (of_thread * WARP))
+    return Tile(samples, neurons, min(power, INNER[backend]), padded, 1, warps)
 
 
 @cache
@@ -127,7 +131,7 @@ class LayerPlan:
     def tile(self, size: int, drives: Sequence[Tensor]) -> Tile:
         """The tile of this layer; ``drives`` are [S, 1 or T, N]."""
         each_step = any(drive.shape[1] > 1 for drive in drives)
-        return tile_of(size, self.recurrent, self.stepwise(size), each_step, _backend())
+        return tile_of(size, self.recurrent, self.stepwise(size), each_step, _backend(), self.traced.dtype)
 
     def options(self, tile: Tile) -> dict[str, Any]:
         """All keyword arguments of a launch with ``tile``."""

@@ -91,7 +91,8 @@ def _of_neuron(
         for direction in ("forward", "backward"):
             for target in on:
                 backend = TARGETS[target][0]
-                tile = tile_of(size, recurrent, kind == "recurrent by step", any(each_step.values()), backend)
+                stepwise = kind == "recurrent by step"
+                tile = tile_of(size, recurrent, stepwise, any(each_step.values()), backend, dtype)
                 known = tile.constants(dtype) | {"SAVE": True, "OUTPUT": True} | dict.fromkeys(ones, 1)
                 known |= {f"every_{drive}": int(each) for drive, each in each_step.items()}
                 registers, spilled, shared = _compile(getattr(module, direction), known, tile, target)

@@ -50,9 +50,9 @@ def test_the_kernels_of_every_neuron_compile_for_every_gpu_without_spills(name: 
 
 
 @pytest.mark.slow
-def test_float64_kernels_compile_too() -> None:
-    rows = list(resources(["lif"], dtype=torch.float64))
-    assert len(rows) == 4 * len(targets())
+def test_float64_kernels_compile_without_spills_too() -> None:
+    rows = list(resources(["lif", "glif", "dexat"], dtype=torch.float64))
+    assert len(rows) == 3 * 4 * len(targets())
     check(rows)
 
 
