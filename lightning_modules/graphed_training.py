@@ -37,7 +37,7 @@ class GraphedModule(SpikingModule):
 
     Lightning's loop stays as it is, with its counts and checkpoints. Its hooks for the backward pass, gradients and
     optimiser do nothing then: the graph has all three. With ``member``, set before the training starts, the launch is
-    that of all seeds of a group.
+    that of a whole group of trainings.
     """
 
     graphed: GraphedStep | Member | None = None

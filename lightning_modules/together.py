@@ -1,4 +1,4 @@
-"""Trainings of several seeds at once: each has its own Trainer and thread, and all take every step together."""
+"""Several trainings at once: each has its own Trainer and thread, and all take every step together."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ class Member:
 
 
 class Group:
-    """Trainings that differ in their seeds alone. Every one has the results that it has alone, to the last bit.
+    """Trainings that differ in their seeds and in numbers among their neurons' settings, such as a leak.
+
+    Every one has the results that it has alone, to the last bit.
 
     Exactly one thread runs at any time. The next one gets its turn where this one waits for the others at its next
     training step, so what the process shares, such as the state of torch's random numbers, is shared by nobody.

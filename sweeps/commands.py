@@ -103,7 +103,7 @@ def training(command: Callable) -> Callable:
     type=click.IntRange(1),
     default=TOGETHER,
     show_default=True,
-    help="Seeds of one experiment that a card trains in one launch, at most.",
+    help="Seeds, or leaks of a sweep, that a card trains in one launch, at most.",
 )
 def run(device: str, seconds: float | None, together: int, **options: Any) -> None:
     """Train and measure what is missing of TABLES, then render them. The exit code is 0 only if all of it finished."""

@@ -39,7 +39,6 @@ from sweeps.trials import (
     worker_attributes,
 )
 
-TRAINED_ALIKE = ("task", "model", "budget", "settings")  # user attributes that seeds of one training have in common
 PAUSE_TIMES = 20  # between two looks at the whole queue, times the last one's length
 
 
@@ -149,8 +148,8 @@ class Queue(Study):
                 self.candidates.missed()
         return None
 
-    def _take(self, trial_id: int) -> Claim | None:
-        """Claim a trial, unless another worker has it or this one cannot run it."""
+    def _take(self, trial_id: int, form: dict[str, Any] | None = None) -> Claim | None:
+        """Claim a trial, unless another worker has it, this one cannot run it, or it has another ``form``."""
         trial = self.storage.stored(trial_id)
         if trial.state != TrialState.WAITING:
             return None
@@ -159,6 +158,8 @@ class Queue(Study):
         except BenchError as error:
             self._refuse(trial_id, trial, str(error))
             return None
+        if form is not None and job.experiment.form != form:
+            return None
         lock = ExitStack()
         is_free = lock.enter_context(experiment_lock(job.experiment.id))
         if is_free and self.storage.take(trial_id, worker_attributes()):
@@ -166,21 +167,23 @@ class Queue(Study):
         lock.close()
         return None
 
-    def claim_seeds(self, claim: Claim, count: int, left_s: float = float("inf")) -> list[Claim]:
-        """Up to ``count`` waiting trials that train what ``claim`` does from other seeds, the lowest seeds first."""
+    def claim_alike(self, claim: Claim, count: int, left_s: float = float("inf")) -> list[Claim]:
+        """Up to ``count`` waiting trials of the form of ``claim``, first other seeds of its model."""
+        experiment = claim.job.experiment
         waiting = [trial_id for trial_id, expected in self.storage.waiting(self.study_id) if _fits(expected, left_s)]
-        attributes = self.storage.attributes([claim.trial_id, *waiting])
-        alike = {name: attributes[claim.trial_id].get(name) for name in TRAINED_ALIKE}
-        seeds = [
-            trial_id
-            for trial_id in sorted(waiting, key=lambda trial_id: int(attributes[trial_id]["seed"]))
-            if trial_id not in self.refused
-            and {name: attributes[trial_id].get(name) for name in TRAINED_ALIKE} == alike
-        ]
+        attributes = self.storage.attributes(waiting)
+
+        def order(trial_id: int) -> tuple[bool, str, int]:
+            of_trial = attributes[trial_id]
+            return of_trial["model"] != experiment.model.name, of_trial["model"], of_trial["seed"]
+
         claims: list[Claim] = []
-        for trial_id in seeds:
-            if len(claims) < count and (taken := self._take(trial_id)):
-                claims.append(taken)
+        for trial_id in sorted(attributes, key=order):
+            place = attributes[trial_id]["task"], attributes[trial_id]["budget"]
+            if len(claims) == count:
+                break
+            if place == (experiment.task.name, experiment.budget) and trial_id not in self.refused:
+                claims += filter(None, [self._take(trial_id, experiment.form)])
         return claims
 
     def _refuse(self, trial_id: int, trial: StoredTrial, reason: str) -> None:

@@ -138,7 +138,7 @@ class Heartbeat(threading.Thread):
             self._end_process("preempted", reason, PREEMPTED)
 
     def _end_process(self, status: str, reason: str, code: int) -> None:
-        """Record what this process runs, which is one experiment or seeds that are trained together, and end it."""
+        """Record what this process runs, one experiment or several that are trained together, and end it."""
         for heartbeat in self.stop_request.heartbeats:
             job = heartbeat.claim.job
             with suppress(Exception):  # the storage is away: it looks like a death then
@@ -178,7 +178,7 @@ def work(
     stop_request: StopRequest | None = None,
 ) -> int:
     """Claim and run until nothing waits for ``linger`` seconds, ``until`` (``time.time()``) comes near, or ``limit``
-    experiments have run. A card trains up to ``together`` seeds of an experiment in one launch.
+    experiments have run. A card trains up to ``together`` experiments of one form in one launch.
 
     0, or 75 where a signal stopped it. Raises ``BenchError`` when the storage stays away.
     """
@@ -204,18 +204,18 @@ def work(
 
 
 def claim_together(queue: Queue, claim: Claim, others: int, left_s: float) -> list[Claim]:
-    """``claim``, and where this machine can train them in one launch up to ``others`` more seeds that wait."""
+    """``claim``, and where this machine can train them in one launch up to ``others`` more of its form that wait."""
     if others < 1:
         return [claim]
     from bench.training import run  # torch is loaded only where something is trained
 
-    return [claim, *queue.claim_seeds(claim, others, left_s)] if run.together(claim.job.experiment) else [claim]
+    return [claim, *queue.claim_alike(claim, others, left_s)] if run.together(claim.job.experiment) else [claim]
 
 
 def run_claims(
     queue: Queue, claims: Sequence[Claim], threads: int, stop_request: StopRequest, send: Send = lambda **_: None
 ) -> None:
-    """Run a claimed experiment, or several seeds of one together, and hand all lines to the storage."""
+    """Run a claimed experiment, or several of one form together, and hand all lines to the storage."""
     if len(claims) == 1:
         run_claim(queue, claims[0], threads, stop_request, send)
         return

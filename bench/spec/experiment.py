@@ -121,6 +121,14 @@ class Experiment:
         names = {**self.task.budgets.get(self.budget, {}), **self.model.budgets.get(self.budget, {})}
         return {name: paper.get(name) for name in names if paper.get(name) != self.config.get(name)}
 
+    @property
+    def form(self) -> dict[str, Any]:
+        """``config`` without the numbers among the neuron's settings. Trainings of one form can share launches on a
+        card.
+        """
+        neuron = {name: None if isinstance(v, float) else v for name, v in self.config["neuron"].items()}
+        return {**self.config, "neuron": neuron}
+
     @cached_property
     def config_hash(self) -> str:
         """Hash of ``config``."""

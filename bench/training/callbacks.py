@@ -96,7 +96,7 @@ class Cost(Callback):
     """Seconds and peak memory (MB) of a training over all its attempts.
 
     They are in every checkpoint: an attempt that goes on from one adds its own. A killed attempt loses the seconds
-    since its last whole epoch. Of seeds that are trained together each has its ``share`` of both.
+    since its last whole epoch. Of experiments that are trained together each has its ``share``.
     """
 
     def __init__(self, share: float = 1.0) -> None:

@@ -62,7 +62,7 @@ def run(
     Failures are lines too. The number of ``threads`` is fixed by the caller: sums in matrix products depend on it.
     ``check`` is called after every batch and before every measure and may raise ``SystemExit``: the last whole epoch's
     checkpoint stays. ``kind``, ``context`` and ``compare`` are for W&B, see ``tracking.Tracker``. ``member``: of the
-    group in which it is trained together with other seeds.
+    group that it is trained with.
     """
     memory.keep_freed()
     torch.set_num_threads(threads)
@@ -180,7 +180,7 @@ class _Attempt:
             raise SystemExit(143) from None
         status, text = _status(error)
         if status == "oom" and self.member is not None:
-            text += f"; {len(self.member.group.members)} seeds were trained together, --together takes fewer"
+            text += f"; {len(self.member.group.members)} were trained together, --together takes fewer"
         lines = new_lines(self.experiment, measures, status, text)
         return [replace(line, wall_s=round(seconds, 1), **self.origin) for line in lines]
 
@@ -256,8 +256,8 @@ def check(experiments: Iterable[Experiment]) -> None:
 
 
 def together(experiment: Experiment) -> bool:
-    """Whether seeds of ``experiment`` can share their training steps here: on a card that has passed its check, where a
-    step is one graph.
+    """Whether experiments of the form of ``experiment`` can share their training steps here: on a card that has passed
+    its check, where a step is one graph.
     """
     on_card = training_device()
     if on_card.type != "cuda" or outcomes.problem(on_card) or trained.load(experiment) is not None:

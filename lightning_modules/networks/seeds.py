@@ -1,4 +1,4 @@
-"""Several networks that differ in their weights only, run together: the seeds of an experiment."""
+"""Several networks of one shape, run together: the seeds of an experiment, or a sweep over a leak or a threshold."""
 
 from __future__ import annotations
 

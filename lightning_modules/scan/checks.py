@@ -49,7 +49,7 @@ def check(
 def check_alike(
     stacks: Sequence[Sequence[Dense]], inputs: Sequence[tuple[Tensor, ...]], probes: Sequence[Tensor | None]
 ) -> None:
-    """Raise ``ValueError`` unless all stacks are the same but for the values of their tensors."""
+    """Raise ``ValueError`` unless all stacks are the same but for the values of tensors and of neurons' settings."""
     shapes = {tuple(x.shape for x in given) for given in inputs}
     if len(shapes) > 1:
         raise ValueError(f"the inputs of all seeds must have one shape, got {sorted(shapes)}")
@@ -67,7 +67,9 @@ def _form(layer: Dense) -> tuple:
     neuron = layer.neuron
     weights = (layer.weight, layer.bias, layer.recurrent, layer.recurrent_bias)
     shapes = tuple(None if weight is None else tuple(weight.shape) for weight in weights)
-    return type(neuron), repr(neuron.config), neuron.training, neuron.size, shapes
+    settings = getattr(neuron.config, "__dict__", {})
+    fixed = tuple((name, "" if isinstance(value, float) else repr(value)) for name, value in settings.items())
+    return type(neuron), fixed, neuron.training, neuron.size, shapes
 
 
 def _check_layer(layer: Dense, number: int, inputs: tuple[Tensor, ...], shape: tuple[int, int, int]) -> None:

@@ -11,7 +11,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from lightning_modules.scan import gpu
+from lightning_modules.scan.constants import lift_constants
 from lightning_modules.scan.fused import Dense, Options, drive_rows, start, traced_step
+from lightning_modules.scan.trace import Traced
 
 
 def run_gpu(
@@ -22,20 +24,18 @@ def run_gpu(
 ) -> list[tuple]:
     """The same as ``run_fused`` for every seed, by Triton kernels, layer by layer.
 
-    ``stacks``, ``inputs`` and ``probes`` have an entry for each seed; the layers of all stacks must be alike.
+    ``stacks``, ``inputs`` and ``probes`` have an entry for each seed; the layers of all stacks must be alike but for
+    constants of their neurons.
     """
     steps, batch = inputs[0][0].shape[:2]
     like = inputs[0][0]
     last = len(stacks[0]) - 1
-    drives = [[drive_rows(layer.neuron, steps) for layer in stack] for stack in stacks]
-    traced = [
-        traced_step(layer.neuron, tuple(drive), like.dtype) for layer, drive in zip(stacks[0], drives[0], strict=True)
-    ]
+    places = [list(layers) for layers in zip(*stacks, strict=True)]
+    traced = [_step(layers, steps, like) for layers in places]
     output: Tensor | None = None
     means = []
     finals = []
-    for i, step in enumerate(traced):
-        layers = [stack[i] for stack in stacks]
+    for i, (layers, (step, drives)) in enumerate(zip(places, traced, strict=True)):
         xs = output if output is not None else [given[0] for given in inputs]
         currents = _currents(layers, xs, [given[1:] for given in inputs] if i == 0 else [])
         states, previous = zip(*(start(layer, batch, like) for layer in layers), strict=True)
@@ -46,7 +46,7 @@ def run_gpu(
             _stack([layer.recurrent_bias for layer in layers]),
             _required(previous),
             [_required(of_state) for of_state in zip(*states, strict=True)],
-            [_required([drive[i][name] for drive in drives]) for name in step.drives],
+            [_required([rows[name] for rows in drives]) for name in step.drives],
             tuple(step.states.index(name) for name in options.record) if i == last else (),
             options.detach_every or 0,
             options.checkpoint_every or 0,
@@ -63,6 +63,18 @@ def run_gpu(
         )
         for seed, stack in enumerate(stacks)
     ]
+
+
+def _step(layers: Sequence[Dense], steps: int, like: Tensor) -> tuple[Traced, list[dict[str, Tensor]]]:
+    """The step of the neurons at one place of all stacks, and the rows of its drives for each."""
+    drives = [drive_rows(layer.neuron, steps) for layer in layers]
+    neurons = [layer.neuron for layer in layers]
+    if len({repr(neuron.config) for neuron in neurons}) == 1:
+        return traced_step(neurons[0], tuple(drives[0]), like.dtype), drives
+    traced = [traced_step(neuron, tuple(rows), like.dtype) for neuron, rows in zip(neurons, drives, strict=True)]
+    step, constants = lift_constants(traced)
+    fixed = [{name: like.new_full((1, neurons[0].size), value) for name, value in of.items()} for of in constants]
+    return step, [rows | more for rows, more in zip(drives, fixed, strict=True)]
 
 
 def _stack(tensors: Sequence[Tensor | None]) -> Tensor | None:

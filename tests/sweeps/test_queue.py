@@ -23,7 +23,7 @@ from sweeps import database
 from sweeps import storage as storages
 from sweeps.candidates import Candidates
 from sweeps.database import Database
-from sweeps.queue import Claim, Queue
+from sweeps.queue import Queue
 from sweeps.status import status
 from tests.sweeps.conftest import collect, enqueue, job, ok
 
@@ -63,26 +63,25 @@ def test_the_longest_goes_first_and_what_does_not_fit_into_the_time_left_waits(s
     assert last.job.experiment.seed == 3
 
 
-def test_seeds_of_one_experiment_that_wait_are_claimed_with_it_and_nothing_else(storage: str, study: str) -> None:
+def test_experiments_of_one_form_that_wait_are_claimed_with_the_first_and_nothing_else(
+    storage: str, study: str
+) -> None:
     queue = Queue(storage, study)
-    enqueue(queue, job(2), seconds=9.0)
-    enqueue(queue, job(0), job(1), job(3), seconds=5.0)
-    enqueue(queue, job(4), seconds=50.0)
-    enqueue(queue, job(0, "lif-recurrent"), seconds=1.0)
-    taken = Queue(storage, study).claim_seeds(claimed(queue, 4), 1)
-    assert [claim.job.experiment.seed for claim in taken] == [0]
-    seeds = queue.claim_seeds(claimed(queue, 2), 7, left_s=8.0)
-    assert [claim.job.experiment.seed for claim in seeds] == [1, 3]
-    assert claimed(queue, 0).job.experiment.model.name == "lif-recurrent"
+    enqueue(queue, job(2, "lif-no-leak"), seconds=50.0)
+    enqueue(queue, job(0, "lif-full-leak"), job(1, "lif-no-leak"), job(0, "lif-no-leak"), seconds=5.0)
+    enqueue(queue, job(3, "lif-no-leak"), seconds=9.0)
+    enqueue(queue, job(0), job(0, "lif-recurrent"), seconds=1.0)
+    first = queue.claim()
+    assert first is not None
+    alike = queue.claim_alike(first, 2, left_s=8.0)
+    assert [(c.job.experiment.model.name, c.job.experiment.seed) for c in alike] == [
+        ("lif-no-leak", 0),
+        ("lif-no-leak", 1),
+    ]
+    assert [c.job.experiment.model.name for c in queue.claim_alike(first, 7, left_s=8.0)] == ["lif-full-leak"]
+    left = [queue.claim(), queue.claim(), queue.claim()]
+    assert {c.job.experiment.model.name for c in left if c} == {"lif-no-leak", "lif", "lif-recurrent"}
     assert queue.claim() is None
-
-
-def claimed(queue: Queue, seed: int) -> Claim:
-    """The claim of the job that comes first, which has ``seed``."""
-    claim = queue.claim()
-    assert claim is not None
-    assert claim.job.experiment.seed == seed
-    return claim
 
 
 def _claim_all(address: str, study: str, out: object) -> None:

@@ -1,4 +1,4 @@
-"""On a card a worker trains the seeds of an experiment together; each has the results that it has alone."""
+"""On a card a worker trains experiments of one form together; each has the results that it has alone."""
 
 from __future__ import annotations
 
@@ -58,12 +58,13 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         yield launches
 
 
-def collected(queue: Queue) -> dict[int, list[Line]]:
+def collected(queue: Queue) -> dict[tuple[str, int], list[Line]]:
+    """Lines by model and seed."""
     with queue.planning():
-        return {record.lines[0].seed: record.lines for record in collect(queue)}
+        return {(record.lines[0].model, record.lines[0].seed): record.lines for record in collect(queue)}
 
 
-def work(*jobs: Job, together: int = 8) -> tuple[int, dict[int, list[Line]]]:
+def work(*jobs: Job, together: int = 8) -> tuple[int, dict[tuple[str, int], list[Line]]]:
     queue = Queue()
     with queue.planning():
         queue.enqueue([(job, 1.0) for job in jobs])
@@ -71,11 +72,11 @@ def work(*jobs: Job, together: int = 8) -> tuple[int, dict[int, list[Line]]]:
     return code, collected(queue)
 
 
-def made(lines: dict[int, list[Line]]) -> dict[int, list[tuple[object, ...]]]:
+def made(lines: dict[tuple[str, int], list[Line]]) -> dict[tuple[str, int], list[tuple[object, ...]]]:
     """What a training gave, without its time and memory."""
     return {
-        seed: [(line.measure, line.protocol, line.status, line.value, line.checkpoint_sha256) for line in of_seed]
-        for seed, of_seed in lines.items()
+        place: [(line.measure, line.protocol, line.status, line.value, line.checkpoint_sha256) for line in of_seed]
+        for place, of_seed in lines.items()
     }
 
 
@@ -105,7 +106,21 @@ def test_seeds_that_wait_are_trained_together_with_the_results_that_each_has_alo
         assert seconds < sum(line.wall_s or 0.0 for lines in alone.values() for line in lines)
 
 
-def test_only_seeds_of_one_experiment_and_no_more_than_are_allowed_share_steps(
+def test_leaks_of_a_sweep_share_steps_and_have_the_results_that_each_has_alone(
+    places: Path, replays: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [job(0, "lif-leak-0.3"), job(0, "lif-leak-0.5"), job(0, "lif-no-leak"), job(0, "lif-full-leak")]
+    in_a_place_of_its_own(places, "alone", monkeypatch)
+    _, alone = work(*jobs, together=1)
+    replays.clear()
+    in_a_place_of_its_own(places, "together", monkeypatch)
+    _, together = work(*jobs)
+    assert len(replays) == STEPS - WARMUP
+    assert made(together) == made(alone)
+    assert len({line[-1] for lines in made(together).values() for line in lines}) == len(jobs)
+
+
+def test_only_experiments_of_one_form_and_no_more_than_are_allowed_share_steps(
     places: Path, replays: list[int]
 ) -> None:
     shorter = [job(seed, epochs=2) for seed in range(2)]
@@ -136,7 +151,10 @@ def test_a_stopped_group_is_recorded_for_each_seed_and_goes_on_together(
         code, stopped = work(*jobs)
     assert code == worker.PREEMPTED
     errors = {line.error for lines in stopped.values() for line in lines}
-    assert (sorted(stopped), errors) == ([0, 1, 2], {"SIGUSR1; goes on from its last checkpoint"})
+    assert (sorted(stopped), errors) == (
+        [("lif", 0), ("lif", 1), ("lif", 2)],
+        {"SIGUSR1; goes on from its last checkpoint"},
+    )
     queue = Queue()
     replays.clear()
     assert worker.work(queue) == 0
@@ -152,7 +170,7 @@ def test_a_process_that_is_stuck_records_every_seed_that_it_trains(
         queue.enqueue([(job(seed), None) for seed in range(2)])
     first = queue.claim()
     assert first is not None
-    claims = [first, *queue.claim_seeds(first, 7)]
+    claims = [first, *queue.claim_alike(first, 7)]
     stop_request = worker.StopRequest()
     heartbeats = [worker.Heartbeat(queue, claim, stop_request) for claim in claims]
     ended: list[int] = []
@@ -162,11 +180,11 @@ def test_a_process_that_is_stuck_records_every_seed_that_it_trains(
     heartbeats[1]._end_if_stuck()
     assert ended == [worker.PREEMPTED]
     lines = collected(queue)
-    assert {seed: of_seed[0].status for seed, of_seed in lines.items()} == {0: "preempted", 1: "preempted"}
+    assert {seed: of_seed[0].status for (_, seed), of_seed in lines.items()} == {0: "preempted", 1: "preempted"}
     assert len(queue.storage.waiting(queue.study_id)) == 2
 
 
-def test_out_of_memory_says_that_fewer_seeds_together_take_less(
+def test_out_of_memory_says_that_fewer_together_take_less(
     places: Path, replays: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -175,7 +193,7 @@ def test_out_of_memory_says_that_fewer_seeds_together_take_less(
     monkeypatch.setattr("lightning_modules.together.forward_seeds", fail)
     _, lines = work(job(0), job(2))
     ends = {(line.status, line.error) for of_seed in lines.values() for line in of_seed}
-    assert ends == {("oom", "CUDA out of memory; 2 seeds were trained together, --together takes fewer")}
+    assert ends == {("oom", "CUDA out of memory; 2 were trained together, --together takes fewer")}
 
 
 def test_without_a_card_nothing_is_trained_together(places: Path) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 from unittest.mock import patch
 
 os.environ["TRITON_INTERPRET"] = "1"
@@ -20,7 +21,7 @@ import lightning_modules.scan as scan_package
 from lightning_modules.networks.dense import Dense
 from lightning_modules.networks.seeds import forward_seeds
 from lightning_modules.neurons.lif import LIF
-from lightning_modules.scan import gpu_plan, scan, scan_dense, scan_stack
+from lightning_modules.scan import gpu, gpu_plan, scan, scan_dense, scan_stack
 from tests.lightning_modules.scan.common import NAMES, close, dyadic, gradients, neuron_of, same
 
 BACKENDS = ("loop", "gpu")
@@ -111,10 +112,37 @@ def given_state_case() -> None:
 def seeds_case(recurrent: bool) -> None:
     """Three seeds in one launch have the outputs and gradients that each has alone, to the last bit."""
     networks = [Dense([4, 48, 4], "celif", {"steps": 5}, recurrent=recurrent) for _ in range(3)]
+    compare_with_alone(networks)
+
+
+LEAKS = (0.0, 0.3, 1.0)
+
+
+def settings_case() -> None:
+    """Networks whose neurons differ in numbers in one launch: outputs and gradients as alone, to the last bit."""
+    networks = [
+        Dense([4, 48, 4], "lif", {"leak": leak, "threshold": 0.2 + leak / 10, "scale_input": True}) for leak in LEAKS
+    ]
+    compare_with_alone(networks)
+    surrogates = [Dense([4, 48, 4], "glif", {"steps": 5, "threshold": 0.05, "width": w}) for w in (0.25, 0.5)]
+    compare_with_alone(surrogates)
+
+
+def compare_with_alone(networks: Sequence[Dense]) -> None:
     xs = [torch.randint(0, 2, (5, 4, 4)).float() for _ in networks]
-    with patch.object(scan_package, "_available", lambda device: "gpu"):
+    launches: list[int] = []
+    run_layer = gpu.run_layer
+
+    def counted(*arguments: Any) -> tuple:
+        launches.append(1)
+        return run_layer(*arguments)
+
+    with patch.object(scan_package, "_available", lambda device: "gpu"), patch.object(gpu, "run_layer", counted):
         alone = [network(x) for network, x in zip(networks, xs, strict=True)]
+        launches.clear()
         together = forward_seeds(networks, xs)
+        assert len(launches) == len(networks[0].stack)
+        assert len({float(output.detach().sum()) for output in together}) > 1
         for network, a, b in zip(networks, alone, together, strict=True):
             assert torch.equal(a, b)
             parameters = list(network.parameters())
@@ -156,6 +184,7 @@ CASES |= {
     "stack": stack_case,
     "seeds": lambda: seeds_case(False),
     "seeds-recurrent": lambda: seeds_case(True),
+    "settings": settings_case,
 }
 
 

@@ -36,7 +36,7 @@ CASES = [
     "recurrent-truncated-checkpointed", "recurrent-f64", "recurrent-long", "by-step-glif", "by-step-indrnn",
     "by-step-long", "tiles-segments", "given-state", "stack",
 ]  # fmt: skip
-SEEDS = ["seeds", "seeds-recurrent"]
+SEEDS = ["seeds", "seeds-recurrent", "settings"]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -45,7 +45,7 @@ def test_the_kernels_equal_the_loop(case: str, outcome: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("case", SEEDS)
-def test_seeds_in_one_launch_have_the_results_that_each_has_alone(case: str, outcome: dict[str, str]) -> None:
+def test_networks_in_one_launch_have_the_results_that_each_has_alone(case: str, outcome: dict[str, str]) -> None:
     assert outcome[case] == "ok", outcome[case]
 
 
