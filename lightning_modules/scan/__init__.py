@@ -95,8 +95,8 @@ def scan_seeds(
     probes: Sequence[Tensor | None] | None = None,
     backend: str = "auto",
 ) -> list[Stacked]:
-    """``scan_stack`` of several stacks that differ in their weights and in numbers among their neurons' settings, such as
-    a leak or a threshold. Each has its own ``x`` of one shape.
+    """``scan_stack`` of several stacks, each with its own ``x`` of one shape. They differ in their weights, and in
+    numbers among their neurons' settings, such as a leak or a threshold.
 
     On the GPU all stacks go through the same launches, which pays while a launch waits for memory more than it
     computes. Elsewhere they run one after another. Every stack has the results that it has alone. Raises
