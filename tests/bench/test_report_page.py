@@ -101,7 +101,7 @@ def test_every_cell_with_a_result_has_its_ledger_lines_and_its_recipe(index: Ind
     lines = index.current(cell.task, cell.model, cell.measure, "paper")
     assert lines
     for line in lines:
-        for part in (line.experiment, line.checkpoint_sha256[:12], line.git_commit, line.environment):
+        for part in (line.experiment, line.git_commit, line.environment):
             assert part in evidence
         assert line.checkpoint_sha256 in text
     assert "best_test" in evidence

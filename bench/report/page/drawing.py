@@ -109,7 +109,8 @@ def seeds(
     if interval:
         parts.append(_lines("interval", (x(interval[0]), 37, x(interval[1]), 37)))
     for place, (seed, value) in enumerate(sorted(values.items())):
-        parts.append(_dot(x(value), 27 - 5 * (place % 2), "seed", f"seed {seed}: {value:g}"))
+        title = f"<title>seed {seed}: {value:g}</title>"  # the rest is in report.css: there are thousands
+        parts.append(f'<circle cx="{_short(x(value))}" cy="{27 - 5 * (place % 2)}">{title}</circle>')
     return _svg(width, 64 + 14 * len(others), parts, "", "seeds")  # a table of the same values stands below
 
 
@@ -141,7 +142,7 @@ def curves(drawn: Sequence[Curve], label: str, name: str) -> Markup:
         every = max(1, math.ceil(len(curve.values) / POINTS))
         points = [(x(i + 1), y(value)) for i, value in enumerate(curve.values)]
         chosen = [*points[::every], points[-1]]
-        path = " ".join(f"{a:.1f},{b:.1f}" for a, b in chosen)
+        path = " ".join(f"{_short(a)},{_short(b)}" for a, b in chosen)
         title = f"<title>{escape(curve.name)}</title>"
         if len(curve.values) == 1:
             parts.append(_dot(*points[0], f"curve-dot c{number % 5}", curve.name, 3))

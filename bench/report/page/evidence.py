@@ -36,7 +36,6 @@ class SeedRow:
     date: str
     commit: str
     environment: str
-    weights: str
     chosen: bool = False
 
 
@@ -160,11 +159,10 @@ def _seed_rows(f: Finding, by_budget: ByBudget) -> Iterator[SeedRow]:
                 newest.started_utc[:10],
                 newest.git_commit + ("+" if newest.git_dirty else ""),
                 newest.environment,
-                newest.checkpoint_sha256[:12],
             )
         if by_protocol:
             means = tuple(_mean_text(f, by_protocol.get(protocol, {})) for protocol in _readings(by_budget))
-            yield SeedRow(f"{budget} budget", "mean", means, "", "", "", "", "", budget == f.budget)
+            yield SeedRow(f"{budget} budget", "mean", means, "", "", "", "", budget == f.budget)
 
 
 def _line_text(line: Line | None) -> str:
