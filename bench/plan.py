@@ -99,11 +99,13 @@ def _named(kind: str, names: Iterable[str], known: Mapping[str, list[str]], shor
 
 
 def experiments(cell: Cell, budget: str, seeds: int, overrides: tuple = ()) -> list[Experiment]:
+    """The experiments of ``cell`` from seed 0 on. They have paper budget where ``budget`` changes nothing."""
     if budget not in BUDGETS:
         raise unknown("budget", budget, BUDGETS)
     if seeds < 1:
         raise BenchError(f"seeds must be at least 1, got {seeds}")
     assert cell.task is not None and cell.model is not None
+    budget = Experiment(cell.task, cell.model, 0, budget, overrides).at_largest_budget().budget
     return [Experiment(cell.task, cell.model, seed, budget, overrides) for seed in range(seeds)]
 
 
@@ -126,7 +128,7 @@ def find_experiment(table: str, row: str, column: str, seed: int, budget: str) -
     for cell in cells:
         if cell.runnable:
             assert cell.task is not None and cell.model is not None
-            experiment = Experiment(cell.task, cell.model, seed, budget)
+            experiment = Experiment(cell.task, cell.model, seed, budget).at_largest_budget()
             by_id[experiment.id] = experiment
     if not by_id:
         reason = cells[0].note or "its value needs no training"

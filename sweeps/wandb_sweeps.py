@@ -182,7 +182,8 @@ def job(table: str, cell: str, seed: int, budget: str) -> Job:
         raise unknown(f"cell of {table}", cell, cells(TABLES[table].cells))
     task, model = cell.split("/")
     measures = {c.measure.name: c.measure for c in matching if c.measure}
-    return Job(Experiment(TASKS[task], find_model(model), seed, budget), tuple(measures.values()), (table,))
+    experiment = Experiment(TASKS[task], find_model(model), seed, budget).at_largest_budget()
+    return Job(experiment, tuple(measures.values()), (table,))
 
 
 def run(job: Job, threads: int) -> list[store.Line]:

@@ -121,6 +121,13 @@ class Experiment:
         names = {**self.task.budgets.get(self.budget, {}), **self.model.budgets.get(self.budget, {})}
         return {name: paper.get(name) for name in names if paper.get(name) != self.config.get(name)}
 
+    def at_largest_budget(self) -> Experiment:
+        """This experiment at paper budget where a reduced budget changes nothing, else itself."""
+        if self.budget == "paper" or self.overrides:
+            return self
+        paper = replace(self, budget="paper")
+        return paper if paper.config == self.config else self
+
     @property
     def form(self) -> dict[str, Any]:
         """``config`` without the numbers among the neuron's settings. Trainings of one form can share launches on a

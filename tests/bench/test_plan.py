@@ -139,6 +139,16 @@ def test_the_id_follows_what_decides_the_weights_and_nothing_else() -> None:
     assert len({e.id for e in [base, *others[:7]]}) == 8
 
 
+def test_a_training_that_a_reduced_budget_does_not_change_has_paper_budget() -> None:
+    copy = TABLES["celif-fig-5"].cell("CE-LIF", "Copy memory, T = 100")
+    adding = TABLES["celif-fig-5"].cell("CE-LIF", "Adding problem, T = 100")
+    budgets = [plan.experiments(cell, budget, 1)[0].budget for cell in (copy, adding) for budget in ("laptop", "smoke")]
+    assert budgets == ["paper", "smoke", "laptop", "smoke"]
+    assert plan.find_experiment("celif-fig-5", "CE-LIF", copy.column, 0, "laptop").budget == "paper"
+    changed = plan.experiments(adding, "laptop", 1, (("epochs", 200),))
+    assert changed[0].budget == "laptop"  # it stays exploratory
+
+
 def test_a_changed_neuron_version_makes_results_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     before = Experiment(MNIST, LIF, 0, "laptop")
     line = finished(before)
