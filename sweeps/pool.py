@@ -62,7 +62,7 @@ class Pool:
         self.queue = queue
         self.size = size
         self.threads = threads
-        self.options = options or {}
+        self.options = {"workers": size, **(options or {})}
         self.gpus = gpus()
         _shorten_temporary_folder()
         os.environ["OMP_NUM_THREADS"] = str(threads)

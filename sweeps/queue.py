@@ -6,6 +6,7 @@ the ledger, each once.
 
 from __future__ import annotations
 
+import math
 import socket
 import time
 from collections.abc import Iterable
@@ -167,22 +168,28 @@ class Queue(Study):
         lock.close()
         return None
 
-    def claim_alike(self, claim: Claim, count: int, left_s: float = float("inf")) -> list[Claim]:
-        """Up to ``count`` waiting trials of the form of ``claim``, first other seeds of its model."""
+    def claim_alike(self, claim: Claim, count: int, left_s: float = float("inf"), workers: int = 1) -> list[Claim]:
+        """Up to ``count`` waiting trials of the form of ``claim``, first other seeds of its model. Of ``workers`` that
+        share the queue each gets about as many.
+        """
         experiment = claim.job.experiment
         waiting = [trial_id for trial_id, expected in self.storage.waiting(self.study_id) if _fits(expected, left_s)]
-        attributes = self.storage.attributes(waiting)
+        attributes = {
+            trial_id: of_trial
+            for trial_id, of_trial in self.storage.attributes(waiting).items()
+            if (of_trial["task"], of_trial["budget"]) == (experiment.task.name, experiment.budget)
+        }
 
         def order(trial_id: int) -> tuple[bool, str, int]:
             of_trial = attributes[trial_id]
             return of_trial["model"] != experiment.model.name, of_trial["model"], of_trial["seed"]
 
+        count = min(count, math.ceil((1 + len(attributes)) / workers) - 1)
         claims: list[Claim] = []
         for trial_id in sorted(attributes, key=order):
-            place = attributes[trial_id]["task"], attributes[trial_id]["budget"]
             if len(claims) == count:
                 break
-            if place == (experiment.task.name, experiment.budget) and trial_id not in self.refused:
+            if trial_id not in self.refused:
                 claims += filter(None, [self._take(trial_id, experiment.form)])
         return claims
 

@@ -175,10 +175,12 @@ def work(
     linger: float = 0.0,
     limit: int | None = None,
     together: int = TOGETHER,
+    workers: int = 1,
     stop_request: StopRequest | None = None,
 ) -> int:
     """Claim and run until nothing waits for ``linger`` seconds, ``until`` (``time.time()``) comes near, or ``limit``
-    experiments have run. A card trains up to ``together`` experiments of one form in one launch.
+    experiments have run. A card trains up to ``together`` experiments of one form in one launch, but no more than
+    the share of one of ``workers``.
 
     0, or 75 where a signal stopped it. Raises ``BenchError`` when the storage stays away.
     """
@@ -192,7 +194,7 @@ def work(
         claim = queue.claim(until - time.time())
         if claim is not None:
             others = together - 1 if limit is None else min(together, limit - runs) - 1
-            claims = claim_together(queue, claim, others, until - time.time())
+            claims = claim_together(queue, claim, others, until - time.time(), workers)
             run_claims(queue, claims, threads, stop_request, send)
             idle_since = time.monotonic()
             runs += len(claims)
@@ -203,13 +205,14 @@ def work(
     return PREEMPTED if stop_request.reason else 0
 
 
-def claim_together(queue: Queue, claim: Claim, others: int, left_s: float) -> list[Claim]:
+def claim_together(queue: Queue, claim: Claim, others: int, left_s: float, workers: int) -> list[Claim]:
     """``claim``, and where this machine can train them in one launch up to ``others`` more of its form that wait."""
     if others < 1:
         return [claim]
     from bench.training import run  # torch is loaded only where something is trained
 
-    return [claim, *queue.claim_alike(claim, others, left_s)] if run.together(claim.job.experiment) else [claim]
+    alike = queue.claim_alike(claim, others, left_s, workers) if run.together(claim.job.experiment) else []
+    return [claim, *alike]
 
 
 def run_claims(

@@ -78,6 +78,7 @@ def test_experiments_of_one_form_that_wait_are_claimed_with_the_first_and_nothin
         ("lif-no-leak", 0),
         ("lif-no-leak", 1),
     ]
+    assert queue.claim_alike(first, 7, left_s=8.0, workers=4) == []  # its share of the three that may be alike
     assert [c.job.experiment.model.name for c in queue.claim_alike(first, 7, left_s=8.0)] == ["lif-full-leak"]
     left = [queue.claim(), queue.claim(), queue.claim()]
     assert {c.job.experiment.model.name for c in left if c} == {"lif-no-leak", "lif", "lif-recurrent"}
