@@ -250,6 +250,6 @@ def test_what_was_attributed_wrongly_is_gone() -> None:
 
 def test_the_page_of_results_names_the_epochs_of_what_is_not_at_paper_budget() -> None:
     text = re.sub(r"\s+", " ", (ROOT / "docs" / "results.md").read_text())
-    for phrase in ("after 10 of 150 epochs", "5 and 10 of 200 epochs", "No result of celif is at paper budget"):
+    for phrase in ("after 10 of 150 epochs", "5 and 10 of 200 epochs", "No accuracy of celif is at paper budget"):
         assert phrase in text
     assert "`[U]` (unknown)" in text and "schematic figures" in text
