@@ -219,20 +219,24 @@ def run_claims(
     queue: Queue, claims: Sequence[Claim], threads: int, stop_request: StopRequest, send: Send = lambda **_: None
 ) -> None:
     """Run a claimed experiment, or several of one form together, and hand all lines to the storage."""
+    heartbeats = [Heartbeat(queue, claim, stop_request) for claim in claims]
+    for heartbeat in heartbeats:  # of all at once: others would take over what waits for its turn here
+        heartbeat.start()
     if len(claims) == 1:
-        run_claim(queue, claims[0], threads, stop_request, send)
+        run_claim(heartbeats[0], threads, send)
         return
     from lightning_modules.together import Group
 
-    Group(len(claims)).run([partial(run_claim, queue, claim, threads, stop_request, send) for claim in claims])
+    Group(len(claims)).run([partial(run_claim, heartbeat, threads, send) for heartbeat in heartbeats])
 
 
-def run_claim(
-    queue: Queue, claim: Claim, threads: int, stop_request: StopRequest, send: Send, member: Member | None = None
-) -> None:
-    """Run a claimed experiment, alone or as ``member`` of a group, and hand its lines to the storage, whatever their
-    status.
+def run_claim(heartbeat: Heartbeat, threads: int, send: Send, member: Member | None = None) -> None:
+    """Run the claimed experiment of ``heartbeat``, alone or as ``member`` of a group, and hand its lines to the
+    storage, whatever their status.
     """
+    queue = heartbeat.queue
+    claim = heartbeat.claim
+    stop_request = heartbeat.stop_request
     job = claim.job
     experiment = job.experiment
     send(start=experiment.id)
@@ -240,13 +244,11 @@ def run_claim(
     from bench.training import run, trained
 
     silence_lightning()
-    heartbeat = Heartbeat(queue, claim, stop_request)
 
     def report(progress: dict[str, Any]) -> None:
         heartbeat.position = f"epoch {progress.get('epoch', 0)}/{progress.get('epochs', 0)}"
         send(progress=experiment.id, **progress)
 
-    heartbeat.start()
     profile: dict[str, Any] | None = None
     try:
         lines, measured = run.run(

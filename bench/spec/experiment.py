@@ -130,8 +130,8 @@ class Experiment:
 
     @property
     def form(self) -> dict[str, Any]:
-        """``config`` without the numbers among the neuron's settings. Trainings of one form can share launches on a
-        card.
+        """``config`` without the floating-point numbers among the neuron's settings, such as a leak. Trainings of one
+        form can share launches on a card.
         """
         neuron = {name: None if isinstance(v, float) else v for name, v in self.config["neuron"].items()}
         return {**self.config, "neuron": neuron}

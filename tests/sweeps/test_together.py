@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -103,10 +105,28 @@ def test_seeds_that_wait_are_trained_together_with_the_results_that_each_has_alo
     assert made(together) == made(alone)
     assert {j.experiment.id: histories.path(j.experiment).read_text() for j in jobs} == histories_alone
     assert {line.status for lines in together.values() for line in lines} == {"ok"}
-    for of_seed in together.values():
-        seconds = of_seed[0].wall_s
-        assert seconds is not None
-        assert seconds < sum(line.wall_s or 0.0 for lines in alone.values() for line in lines)
+
+
+def test_costs_are_shares_and_every_experiment_has_a_heartbeat_before_the_first_is_trained(
+    places: Path, replays: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float] = []
+    beating: list[int] = []
+
+    class Cost(run.Cost):
+        def __init__(self, share: float) -> None:
+            shares.append(share)
+            beating.append(sum(isinstance(thread, worker.Heartbeat) for thread in threading.enumerate()))
+            super().__init__(share)
+
+    monkeypatch.setattr(run, "Cost", Cost)
+    work(*(job(seed, epochs=1) for seed in range(2)))
+    assert (shares, beating) == ([0.5, 0.5], [2, 2])
+    started = time.perf_counter()
+    monkeypatch.setattr(time, "perf_counter", lambda: started)
+    cost = Cost(0.25)
+    monkeypatch.setattr(time, "perf_counter", lambda: started + 8.0)
+    assert cost.seconds == 2.0
 
 
 def test_leaks_of_a_sweep_share_steps_and_have_the_results_that_each_has_alone(

@@ -65,8 +65,8 @@ CELIF_OUTPUT = replace(
 CELIF_REC_158K = _celif("celif-rec-158k", "CE-LIF, recurrent, 158.3k", 136, recurrent=True, budgets={})
 CELIF_REC_181K = _celif("celif-rec-181k", "CE-LIF, recurrent, 181.4k", 152, recurrent=True, budgets={})
 
-# Rows of Table 2 in their order: the term that replaces TE[t] V[t-1]. The last row is the 153.9k network; at reduced
-# budgets it is trained as long as the other five.
+# Rows of Table 2 in their order: the term that replaces TE[t] V[t-1]. The last row is the 153.9k network, but for the
+# reduced budget: the rows go from one epoch to three there, one after another.
 CELIF_EMBEDDINGS = tuple(
     _celif(f"celif-embedding-{name}", f"CE-LIF with {form}", 152, embedding=form, budgets=budgets)
     for name, form, budgets in (
