@@ -49,14 +49,18 @@ class Conv(nn.Module):
 
 
 class Spiking(nn.Module):
-    """A layer of neurons on a feature map, [TB, C, H, W] in and out."""
+    """A layer of neurons on a feature map, [TB, C, H, W] in and out. The neurons' order is [H, W, C]: the order of the
+    map's memory, for which convolutions are fastest.
+    """
 
     def __init__(self, kind: type[Neuron], config: Any, channels: int, side: int) -> None:
         super().__init__()
         self.neuron = kind(channels * side * side, config)
 
     def forward(self, x: Tensor, steps: int) -> Tensor:
-        return scan(self.neuron, x.reshape(steps, -1, self.neuron.size)).output.reshape(x.shape)
+        x = x.permute(0, 2, 3, 1)
+        spikes = scan(self.neuron, x.reshape(steps, -1, self.neuron.size)).output
+        return spikes.reshape(x.shape).permute(0, 3, 1, 2)
 
 
 class Block(nn.Module):
@@ -176,7 +180,8 @@ class ResNet18(Network):
                 counts.append(out.mean())
             return out
 
-        x = fire(self.stem_neuron, conv(self.stem, x.flatten(0, 1)))
+        images = x.flatten(0, 1).permute(0, 2, 3, 1).contiguous()
+        x = fire(self.stem_neuron, conv(self.stem, images.permute(0, 3, 1, 2)))
         for block in self.blocks:
             assert isinstance(block, Block)
             inner = fire(block.middle, conv(block.first, x))
