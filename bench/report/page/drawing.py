@@ -108,9 +108,8 @@ def seeds(
         parts.append(_text(min(max(x(number), 40), width - 40), 75 + 14 * place, f"{name} {number:g}"))
     if interval:
         parts.append(_lines("interval", (x(interval[0]), 37, x(interval[1]), 37)))
-    for place, (seed, value) in enumerate(sorted(values.items())):
-        title = f"<title>seed {seed}: {value:g}</title>"  # the rest is in report.css: there are thousands
-        parts.append(f'<circle cx="{_short(x(value))}" cy="{27 - 5 * (place % 2)}">{title}</circle>')
+    for place, seed in enumerate(sorted(values)):  # a dot's size is in report.css: there are thousands
+        parts.append(f'<circle cx="{_short(x(values[seed]))}" cy="{27 - 5 * (place % 2)}"/>')
     return _svg(width, 64 + 14 * len(others), parts, "", "seeds")  # a table of the same values stands below
 
 
@@ -153,13 +152,13 @@ def curves(drawn: Sequence[Curve], label: str, name: str) -> Markup:
 
 def strip(value: float, half: float, low: float, high: float) -> Markup:
     """One value with its interval on the range from ``low`` to ``high``, which several strips share. ``report.css`` has
-    the size, so that thousands of strips stay small.
+    the sizes, so that thousands of strips stay small.
     """
     width = 180
     x = scale(low, high, 6, width - 6)
     ends = (max(x(value - half), 1.0), min(x(value + half), width - 1.0))
     bar = f'<path d="M{_short(ends[0])} 8H{_short(ends[1])}"/>' if half else ""
-    dot = f'<circle cx="{_short(x(value))}" cy="8" r="3.5"/>'
+    dot = f'<circle cx="{_short(x(value))}"/>'
     return Markup(f'<svg aria-hidden="true">{bar}{dot}</svg>')
 
 
