@@ -138,6 +138,7 @@ def run_fused(
         widest=max(layer.neuron.size for layer in layers),
         heavy=sum(layer.weight.numel() for layer in layers if layer.weight is not None) > HEAVY_WEIGHTS,
         light=all(x.recurrent is None and (x.weight is None or fits_registers(x.weight)) for x in layers),
+        in_place=len(layers) == 1 and layers[0].weight is None and layers[0].recurrent is None,
         events=events,
     )
     results = iter(_StackFunction.apply(plan, len(inputs), *tensors))

@@ -21,6 +21,9 @@ NARROW_WIDTH = 64  # neurons; a block of narrower layers takes more samples, so 
 # Elements of the widest layer in a chunk. A few such arrays fit a core's cache, and few chunks mean few kernel calls.
 CHUNK_ELEMENTS = 1 << 17
 CHUNK_ELEMENTS_LIGHT = 1 << 19  # where no product of a library needs the cache
+# A layer on the input itself goes through a chunk sample by sample: one sample's steps have to fit, not all samples'.
+SAMPLE_ELEMENTS = 1 << 18
+SAMPLE_STEPS = 16  # enough for what is done once a chunk to take little time
 ROW_ELEMENTS = 512  # elements of a kernel's inner loop; narrow layers merge several samples into one row
 SHORT_ROW = 128  # elements below which the loop takes less time than what is around it
 
@@ -119,6 +122,7 @@ class StackPlan:
     widest: int
     heavy: bool  # large weights: each block has sums for their gradients, so there should be few blocks
     light: bool = False  # no weights, or so few that they stay in registers
+    in_place: bool = False  # one layer, on the input itself
     events: EventInput | None = None  # the first input, given by its events; its tensor is a placeholder
 
     @property
@@ -140,7 +144,10 @@ class StackPlan:
     def chunk_steps(self, rows: int) -> int:
         """Steps of a chunk of time in a block of ``rows`` samples."""
         elements = CHUNK_ELEMENTS_LIGHT if self.light else CHUNK_ELEMENTS
-        return max(1, min(elements // (rows * self.widest), self.segments[0][1]))
+        most = elements // (rows * self.widest)
+        if self.in_place:
+            most = max(most, min(SAMPLE_ELEMENTS // self.widest, SAMPLE_STEPS))
+        return max(1, min(most, self.segments[0][1]))
 
     def chunks(self, rows: int, begin: int, end: int) -> list[Chunk]:
         """The chunks of a segment of time, in a block of ``rows`` samples."""
