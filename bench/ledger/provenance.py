@@ -32,7 +32,8 @@ COLUMNS = [*FIRST_COLUMNS, *NUMERICAL_PACKAGES, "processor", *LIBRARIES]
 
 @cache
 def git() -> tuple[str, bool | None]:
-    """Commit (12 digits) and whether the code differs from it; results and untracked files aside.
+    """Commit (12 digits) and whether the code differs from it. Untracked files, and what runs write themselves
+    (results, and their counts in README.md), are no code.
 
     Outside a checkout, in a copy without git's folder, they are those of ``BENCH_COMMIT`` ("commit", or
     "commit+changes"), else ``("", None)``.
@@ -47,7 +48,7 @@ def git() -> tuple[str, bool | None]:
 
     try:
         return run("rev-parse", "--short=12", "HEAD"), bool(
-            run("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
+            run("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results", ":!README.md")
         )
     except (OSError, subprocess.CalledProcessError):
         commit, _, changes = os.environ.get("BENCH_COMMIT", "").strip().partition("+")

@@ -141,3 +141,20 @@ def test_torch_s_own_libraries_are_known_and_provenance_itself_needs_no_torch() 
     assert libraries.blas("... BLAS_INFO=open, BUILD_TYPE=Release") == "open"
     code = "import sys; from bench.ledger import provenance; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_what_a_run_writes_is_no_change_of_the_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@y", *arguments], cwd=tmp_path, check=True)
+
+    monkeypatch.setattr(provenance.paths, "ROOT", tmp_path)
+    files = [tmp_path / name for name in ("README.md", "results/runs.csv", "bench/code.py")]
+    git("init", "-q")
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("before")
+    git("add", ".")
+    git("commit", "-qm", "all")
+    for file, dirty in zip(files, (False, False, True), strict=True):
+        file.write_text("after")
+        assert provenance.git.__wrapped__()[1] is dirty
