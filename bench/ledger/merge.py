@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def plan(other: Path, replace: bool = False) -> Merge:
             if from_weights:
                 known_weights.add(line.checkpoint_sha256)
     same = {experiment for experiment, shas in weights_there.items() if shas <= weights[experiment]}
-    _add_series(merge, other, same, trained_here)
+    _add_series(merge, other, same, trained_here, _newest(finished.values()))
     return merge
 
 
@@ -100,25 +100,43 @@ def _same(line: Line, other: Line) -> bool:
     return (line.value, line.checkpoint_sha256) == (other.value, other.checkpoint_sha256)
 
 
-def _add_series(merge: Merge, other: Path, same: Set[str], trained_here: Set[str]) -> None:
+def _newest(lines: Iterable[Line]) -> dict[tuple[str, str], Line]:
+    """The finished line that was made last, of each measure and experiment."""
+    finished = (line for line in lines if line.status == "ok")
+    return {(line.measure, line.experiment): line for line in sorted(finished, key=lambda line: line.started_utc)}
+
+
+def _is_newer(line: Line | None, own: Line | None) -> bool | None:
+    """Whether ``line`` was made later than this ledger's ``own`` one, of another version; None without two versions."""
+    if line is None or own is None or line.version == own.version:
+        return None
+    return line.started_utc > own.started_utc
+
+
+def _add_series(
+    merge: Merge, other: Path, same: Set[str], trained_here: Set[str], here: Mapping[tuple[str, str], Line]
+) -> None:
     """Series of the lines that are new here, and histories and correctness of experiments that have the ``same``
     weights there.
 
-    One that differs from a file of the same name is a conflict. An experiment ``trained_here`` keeps its history.
+    One that differs from a file of the same name is a conflict, unless they are of two versions: then the newer stays.
+    ``here`` has the newest line of each file that is here. An experiment ``trained_here`` keeps its history.
     """
-    new = {(line.measure, line.experiment) for line in merge.lines if line.status == "ok"}
+    new = _newest(merge.lines)
     folder = other / "series"
     for path in sorted(folder.glob("*/*/*.csv")):
         measure, _, name = path.relative_to(folder).parts
         experiment = name.removesuffix(".csv").rsplit("_", 1)[-1]
         of_training = measure in (histories.FOLDER, correct.FOLDER) and experiment in same
-        if not of_training and (measure, experiment) not in new:
+        line = new.get((measure, experiment))
+        if not of_training and line is None:
             continue
         content = path.read_bytes()
         present = paths.results() / "series" / path.relative_to(folder)
-        if not present.exists() or experiment in merge.replaced:
+        newer = _is_newer(line, here.get((measure, experiment)))
+        if not present.exists() or experiment in merge.replaced or newer:
             merge.series[path.relative_to(folder)] = content
-        elif present.read_bytes() != content and not (of_training and experiment in trained_here):
+        elif newer is None and present.read_bytes() != content and not (of_training and experiment in trained_here):
             merge.conflicts.append(f"series/{path.relative_to(folder)}: another content here")
 
 

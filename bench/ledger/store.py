@@ -307,9 +307,12 @@ def _append(path: Path, lines: list[Line]) -> None:
 
 
 def _not_written(path: Path, error: OSError) -> str:
+    other = "set BENCH_RESULTS" if path.is_relative_to(paths.results()) else "name another place"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"cannot write {path} ({error.strerror}): get the right to write there or set BENCH_RESULTS"
-    return f"cannot write {path} ({error.strerror}): free space or set BENCH_RESULTS; nothing half-written was kept"
+        return f"cannot write {path} ({error.strerror}): get the right to write there or {other}"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return f"cannot write {path} ({error.strerror}): {other}"
+    return f"cannot write {path} ({error.strerror}): free space or {other}; nothing half-written was kept"
 
 
 def sort() -> None:

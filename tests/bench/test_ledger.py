@@ -182,6 +182,13 @@ def test_a_disk_without_locks_is_one_message(places: Path, monkeypatch: pytest.M
     assert store.read() == []
 
 
+@pytest.mark.parametrize(("folder", "way_out"), [("results", "set BENCH_RESULTS"), ("report", "name another place")])
+def test_a_file_that_cannot_be_written_names_what_chooses_its_place(places: Path, folder: str, way_out: str) -> None:
+    (places / folder).write_text("a file where a folder is needed")
+    with pytest.raises(BenchError, match=f"cannot write .*index.html .Not a directory.: {way_out}"):
+        store.write(places / folder / "figures" / "index.html", "")
+
+
 def other_ledger(places: Path, monkeypatch: pytest.MonkeyPatch, lines: list[Line]) -> Path:
     """A second results folder with ``lines``, a series of each and their environment."""
     folder = places / "other"
@@ -226,6 +233,23 @@ def test_what_contradicts_this_ledger_is_named_and_left_out(places: Path, monkey
     assert "accuracy" in done.stderr and "77.5 here, 1.0 there" in done.stderr
     assert "silhouette" in done.stderr and "other weights" in done.stderr
     assert store.read() == [LINE]
+
+
+@pytest.mark.parametrize(
+    ("started", "content"), [("2027-01-01T00:00:00Z", "t,v\n1,2\n"), ("2020-01-01T00:00:00Z", "own")]
+)
+def test_of_two_versions_of_a_measure_the_newer_series_stays(
+    places: Path, monkeypatch: pytest.MonkeyPatch, started: str, content: str
+) -> None:
+    here = replace(LINE, started_utc="2026-11-28T00:00:00Z")
+    store.append([here])
+    own = places / "results" / "series" / LINE.measure / LINE.task / f"{LINE.model}_{LINE.experiment}.csv"
+    store.write(own, "own")
+    there = replace(LINE, version="accuracy=2", value=78.0, started_utc=started)
+    found = merge.plan(other := other_ledger(places, monkeypatch, [there]))
+    assert (found.lines, found.conflicts) == ([there], [])
+    merge.write(found, other)
+    assert own.read_text() == content and set(store.read()) == {here, there}
 
 
 @pytest.mark.parametrize(("folder", "message"), [("empty", "has no runs/"), ("results", "is this ledger itself")])
