@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def test_without_one_class_a_sample_there_is_no_correctness(places: Path, task: 
     assert histories.value(experiment, LOSS_CURVE, 1, "last") == float(f"{lines[0].value:.7g}")
 
 
-def test_a_training_that_goes_on_has_the_history_and_correctness_of_one_without_a_stop(
+def test_a_training_that_goes_on_in_another_home_has_the_history_and_correctness_of_one_without_a_stop(
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run.run(E, (ACCURACY,))
@@ -94,6 +95,9 @@ def test_a_training_that_goes_on_has_the_history_and_correctness_of_one_without_
 
     stop_after_an_epoch()
     assert not histories.path(E).exists()
+    stopped = trained.folder(E)
+    monkeypatch.setenv("BENCH_HOME", str(places / "home" / "third"))  # of another host, say
+    shutil.copytree(stopped, trained.folder(E))
     lines, _ = run.run(E, (ACCURACY,))
     assert {line.status for line in lines} == {"ok"}
     assert [(places / "second" / file.relative_to(places / "results")).read_text() for file in files] == texts
